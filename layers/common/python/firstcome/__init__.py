@@ -1,0 +1,1 @@
+"""First come, first served: exactly N coupons to the first N people who ask."""

@@ -1,0 +1,217 @@
+"""Audit: hold the promise I1 to I7 against Redis, Kafka and MySQL, each with the figures that show it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from firstcome.gate import REFUSED, parse_held
+from firstcome.reconcile import Snapshot, snapshot
+from firstcome.rules import FailedStatus
+
+if TYPE_CHECKING:
+    from firstcome.events import Event
+    from firstcome.retry import Stores
+    from firstcome.rules import Ticket
+
+SHOWN = 20  # findings of one kind that the answer spells out; the figures count all
+STUCK_MS = 10 * 60 * 1000  # ten runs of the schedule: the sweep should have taken it
+ATTEMPTS = 3  # reads of a gate that moves meanwhile
+
+LAWS = {
+    "I1": "never more than N coupon rows",
+    "I2": "never two coupons for one person, nor one ticket for two",
+    "I3": "whoever was accepted has a row, a ticket on its way, or a failed row that an operator sees",
+    "I4": "every ticket has a row, is on its way, is held by a failed row, or is free",
+    "I5": "tickets are numbered in the order of the applications",
+    "I6": "gate and ledger give one answer to one person",
+    "I7": "what is lost is fenced, and nothing of a live gate can go by itself",
+}
+
+
+@dataclass(slots=True)
+class Report:
+    """Figures and findings, by invariant."""
+
+    figures: dict[str, dict[str, Any]] = field(default_factory=lambda: {law: {} for law in LAWS})
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def find(self, invariant: str, what: str, who: object, command: str) -> None:
+        """Note one inconsistency, and the action of operate that repairs it."""
+        self.counts[invariant] += 1
+        self.counts[what] += 1
+        if self.counts[what] <= SHOWN:
+            self.findings.append({"invariant": invariant, "what": what, "who": who, "command": command})
+
+
+@dataclass(slots=True)
+class Books:
+    """What the ledger and the stream say of one event."""
+
+    rows: dict[str, Ticket]
+    failed: list[Ticket]
+    refused: set[str]
+    unread: list[Ticket]
+    delivered: list[Ticket]
+
+
+def audit(stores: Stores, event: Event) -> dict[str, Any]:
+    """Check one event; `ok` is whether every law holds, `quiet` whether nothing is on its way any more.
+
+    A gate that moves while it is read is read again; one that never stops moving is not compared (`stable` false).
+    Raises `Unavailable` where one of the three cannot be read.
+    """
+    seen, books, stable = _read(stores, event)
+    report = Report()
+    _ledger_alone(report, stores, event, books)
+    _stream(report, books)
+    if seen is None:
+        report.find("I7", "the gate is lost: applications are refused", event.event_id, "restore")
+    elif stable:
+        _gate(report, event, seen, books)
+        _expiry(report, stores, event)
+    pending = len(seen.pending) if seen else 0
+    waiting = stores.ledger.count_failed(event.event_id)
+    laws = {
+        law: {"ok": not report.counts[law], "law": text, "figures": report.figures[law]} for law, text in LAWS.items()
+    }
+    return {
+        "event_id": event.event_id,
+        "ok": not report.findings,
+        "quiet": not (pending or books.unread or waiting.get(FailedStatus.WAITING, 0)),
+        "stable": stable,
+        "invariants": laws,
+        "findings": report.findings,
+    }
+
+
+def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
+    ledger, gate, tail = stores.ledger, stores.gate, stores.tail
+    for _ in range(ATTEMPTS):
+        # The gate first: what it has settled by now must be a row, whenever the rows are read.
+        seen = snapshot(gate, event.event_id)
+        books = Books(
+            unread=tail.unread(event.event_id),
+            delivered=tail.history(event.event_id),
+            failed=ledger.open_failed(event.event_id),
+            refused=set(ledger.refusals(event.event_id)),
+            rows={row.user_id: row for row in ledger.coupons(event.event_id)},
+        )
+        after = gate.show(event.event_id)
+        if (seen is None) == (after is None) and (seen is None or after is None or seen.view.rev == after.rev):
+            return seen, books, True
+    return seen, books, False
+
+
+def _ledger_alone(report: Report, stores: Stores, event: Event, books: Books) -> None:
+    counts = stores.ledger.audit_counts(event.event_id)
+    report.figures["I1"] = {"capacity": event.capacity, "rows": counts.rows, "lowest": counts.low, "highest": counts.high}
+    if counts.rows > event.capacity:
+        report.find("I1", "more rows than coupons", counts.rows - event.capacity, "none: a key is missing, call a person")
+    if counts.rows and not 1 <= counts.low <= counts.high <= event.capacity:
+        report.find("I1", "a ticket outside 1..N has a row", [counts.low, counts.high], "none: call a person")
+    report.figures["I2"] = {"rows": counts.rows, "people": counts.people, "tickets": counts.tickets}
+    if not counts.rows == counts.people == counts.tickets:
+        report.find("I2", "a person or a ticket has two rows", event.event_id, "none: a key is missing, call a person")
+    dead = stores.ledger.count_failed(event.event_id).get(FailedStatus.DEAD, 0)
+    report.figures["I3"] = {"rows": counts.rows, "dead": dead, "refused": len(books.refused)}
+    for row in stores.ledger.list_failed(event.event_id, FailedStatus.DEAD, SHOWN):
+        report.find("I3", "a dead failed row", {"id": row.id, "user_id": row.user_id, "reason": row.reason}, "redrive or refuse")
+    for user_id in sorted(books.refused & set(books.rows)):
+        report.find("I6", "refused, and has a row", user_id, "none: call a person")
+    _order(report, books)
+
+
+def _order(report: Report, books: Books) -> None:
+    """Count the rows whose application is later than that of a higher ticket."""
+    earliest, late = None, 0
+    for row in sorted(books.rows.values(), key=lambda one: -one.ticket):
+        if earliest is not None and row.applied_at_ms > earliest:
+            late += 1
+        earliest = row.applied_at_ms if earliest is None else min(earliest, row.applied_at_ms)
+    report.figures["I5"] = {"rows": len(books.rows), "out_of_order": late}
+
+
+def _stream(report: Report, books: Books) -> None:
+    """Every record that the broker ever took must have come to something."""
+    unread = {(one.user_id, one.ticket) for one in books.unread}
+    failed = {one.user_id for one in books.failed}
+    delivered = {(one.user_id, one.ticket) for one in books.delivered}
+    lost = sorted(
+        user_id
+        for user_id, ticket in delivered - unread
+        if user_id not in books.rows and user_id not in failed and user_id not in books.refused
+    )
+    report.figures["I3"] |= {"delivered": len(delivered), "unread": len(unread), "lost": len(lost)}
+    for user_id in lost:
+        report.find("I3", "a delivered record has come to nothing", user_id, "reconcile")
+
+
+def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
+    view, failed = seen.view, {one.user_id for one in books.failed}
+    owners: Counter[int] = Counter(row.ticket for row in books.rows.values())
+    owned = {one.ticket for one in books.failed}
+    for user_id, held in seen.applied.items():
+        ticket, _ = parse_held(held)
+        row = books.rows.get(user_id)
+        if row is not None and row.ticket != ticket:
+            report.find("I6", "gate and ledger name different tickets", user_id, "reconcile")
+        elif (held == REFUSED) != (user_id in books.refused):
+            report.find("I6", "refused in one of gate and ledger", user_id, "reconcile" if held != REFUSED else "refuse")
+        elif ticket is not None and row is None:
+            owners[ticket] += 1
+            if user_id not in seen.pending and user_id not in failed:
+                report.find("I3", "a winner without row, mark or failed row", user_id, "reconcile")
+    for user_id in sorted(set(books.rows) - set(seen.applied)):
+        report.find("I6", "a row that the gate does not know", user_id, "reconcile")
+    for user_id in sorted(books.refused - set(seen.applied)):
+        report.find("I6", "refused in one of gate and ledger", user_id, "reconcile")
+    for user_id in sorted(set(seen.pending) - set(seen.applied)):
+        report.find("I4", "a pending mark without a ticket", user_id, "reconcile")
+    for ticket, people in sorted(owners.items()):
+        if people > 1:
+            report.find("I4", "a ticket that two people hold", ticket, "the scheduled retry reassigns it")
+    nobody = [n for n in range(1, view.coupon_count + 1) if n not in owners and n not in owned and n not in seen.released]
+    for number in nobody:
+        report.find("I4", "a ticket that nobody owns", number, "reconcile")
+    for number in sorted(seen.released & set(owners)):
+        report.find("I4", "a free ticket that somebody has", number, "reconcile")
+    _stuck(report, seen, books)
+    report.figures["I4"] |= {
+        "handed_out": view.coupon_count,
+        "rows": len(books.rows),
+        "pending": len(seen.pending),
+        "free": len(seen.released),
+        "held_by_failed_rows": len(owned),
+        "nobody": len(nobody),
+    }
+    report.figures["I6"] = {"winners_in_gate": sum(held != REFUSED for held in seen.applied.values()), "rows": len(books.rows)}
+    late = report.figures["I5"]["out_of_order"]
+    report.figures["I5"]["reissued"] = view.reissued
+    if late > view.reissued and view.generation == 1 and not books.failed:
+        report.find("I5", "tickets out of order that were never given back", late - view.reissued, "none: call a person")
+    if view.version != event.version:
+        report.find("I6", "the gate has not heard of the ledger's newest version", view.version, "the scheduled retry tells it")
+
+
+def _stuck(report: Report, seen: Snapshot, books: Books) -> None:
+    """A mark that a row or a failed row has made needless, or that is far older than the sweep would leave it."""
+    unread = {one.user_id for one in books.unread}
+    oldest = seen.view.oldest_pending_ms
+    report.figures["I4"]["oldest_pending_age_ms"] = 0 if oldest is None else seen.view.now_ms - oldest
+    for user_id, at_ms in seen.pending.items():
+        if user_id not in unread and seen.view.now_ms - at_ms > STUCK_MS:
+            report.find("I4", "a ticket stuck on its way", user_id, "retry: the schedule has not swept it")
+
+
+def _expiry(report: Report, stores: Stores, event: Event) -> None:
+    with stores.gate.answering():
+        lives = {key: int(stores.gate.redis.pttl(key)) for key in stores.gate.keys(event.event_id)}  # type: ignore[arg-type]
+    report.figures["I7"] = {"fenced": False, "keys_that_expire": sum(life >= 0 for life in lives.values())}
+    if event.ended_at_ms is None:
+        for key, life in lives.items():
+            if life >= 0:
+                report.find("I7", "a key of a live gate expires", key, "restore, once it is gone")
+

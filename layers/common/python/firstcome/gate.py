@@ -1,0 +1,275 @@
+"""The gate: typed calls of the scripts that decide in Redis. Each script's own header says what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from redis import exceptions
+
+from firstcome.rules import EventState, Ticket, Unavailable
+
+if TYPE_CHECKING:
+    import redis
+
+    from firstcome.settings import Settings
+
+REFUSED = "refused"
+KEYS = ("event", "applied_user", "pending", "released")
+# Redis answers that say "not now", beside those that redis-py has classes for.
+_NOT_NOW = ("OOM", "READONLY", "LOADING", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
+
+
+class Word(StrEnum):
+    """What the gate may answer to an application."""
+
+    UNKNOWN = "UNKNOWN"
+    REFUSED = "REFUSED"
+    ALREADY = "ALREADY"
+    NOT_OPEN = "NOT_OPEN"
+    PAUSED = "PAUSED"
+    CLOSED = "CLOSED"
+    SOLD_OUT = "SOLD_OUT"
+    ACCEPTED = "ACCEPTED"
+
+
+class Reassigned(StrEnum):
+    """What `reassign` may answer."""
+
+    UNKNOWN = "UNKNOWN"
+    REFUSED = "REFUSED"
+    HELD = "HELD"
+    REASSIGNED = "REASSIGNED"
+    SOLD_OUT = "SOLD_OUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's answer to one application. Times are Redis's, in milliseconds since the epoch."""
+
+    word: Word
+    ticket: int | None
+    applied_at_ms: int | None
+    pending: bool  # no coupon row is known to exist yet
+    remember: bool  # SOLD_OUT may be given again from memory
+    generation: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the gate knows of one person."""
+
+    known: bool  # False: the gate is lost, so it knows nothing of anybody
+    ticket: int | None
+    applied_at_ms: int | None
+    pending: bool
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """What the gate knows of one event."""
+
+    name: str
+    state: EventState
+    capacity: int
+    coupon_count: int  # the highest ticket handed out
+    free: int  # tickets that came free and wait for somebody
+    pending: int
+    oldest_pending_ms: int | None  # applied_at of the oldest pending ticket
+    opens_at_ms: int
+    closes_at_ms: int
+    generation: int
+    version: int  # of the ledger's row that the gate was told last
+    rev: int  # raised by every write
+    reissued: int  # tickets that were handed out again after they had come free
+    replid: str  # the Redis that wrote it first, or was reconciled
+    now_ms: int
+
+    @property
+    def remaining(self) -> int:
+        """How many coupons may still be given."""
+        return self.capacity - self.coupon_count + self.free
+
+
+class Gate:
+    """The gate of every event, through one Redis client.
+
+    Each method raises `Unavailable` where Redis cannot answer or cannot write; whether the script ran is then
+    unknown, and each may simply be called again.
+    """
+
+    def __init__(self, redis: redis.Redis, settings: Settings) -> None:
+        self.redis = redis
+        self._settings = settings
+        self._scripts: dict[str, Any] = {}
+        self._policy_checked = False
+
+    def apply(self, event_id: str, user_id: str, call: str) -> Decision:
+        """Decide one application; `call` tells this very call from another of the same person."""
+        self._check_policy()
+        word, ticket, at, pending, remember, generation, now = self._run("gate", event_id, [user_id, call])
+        return Decision(Word(word), ticket or None, at or None, bool(pending), bool(remember), generation, now)
+
+    def standing(self, event_id: str, user_id: str) -> Standing:
+        """Answer what the gate knows of one person."""
+        known, held, pending = self._run("standing", event_id, [user_id])
+        ticket, at = parse_held(held)
+        return Standing(bool(known), ticket, at, bool(pending), held == REFUSED)
+
+    def show(self, event_id: str) -> EventView | None:
+        """Answer the event as the gate knows it; None where the gate is lost or there is no such event."""
+        answer = self._run("show", event_id, [])
+        if not answer:
+            return None
+        now, free, pending, oldest, *rest = answer
+        event = dict(zip(rest[::2], rest[1::2], strict=True))
+        return EventView(
+            name=event["name"],
+            state=EventState(event["state"]),
+            capacity=int(event["capacity"]),
+            coupon_count=int(event["coupon_count"]),
+            free=free,
+            pending=pending,
+            oldest_pending_ms=oldest or None,
+            opens_at_ms=int(event["opens_at_ms"]),
+            closes_at_ms=int(event["closes_at_ms"]),
+            generation=int(event["generation"]),
+            version=int(event["version"]),
+            rev=int(event["rev"]),
+            reissued=int(event.get("reissued", 0)),
+            replid=event["replid"],
+            now_ms=now,
+        )
+
+    def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
+        """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
+        args = [word for row in rows for word in (row.user_id, row.ticket, row.applied_at_ms)]
+        return bool(self._run("settle", event_id, args) == "SETTLED")
+
+    def own(self, event_id: str, tickets: Sequence[Ticket]) -> bool:
+        """Say that failed rows have these tickets now; False where the gate is lost."""
+        args = [word for ticket in tickets for word in (ticket.user_id, ticket.ticket)]
+        return bool(self._run("own", event_id, args) == "OWNED")
+
+    def reassign(self, event_id: str, user_id: str, old: int) -> tuple[Reassigned, Ticket | None]:
+        """Answer the ticket that the person holds instead of `old`, taking a free one where they hold no other."""
+        word, ticket, at = self._run("reassign", event_id, [user_id, old])
+        return Reassigned(word), Ticket(event_id, user_id, ticket, at) if ticket else None
+
+    def release(self, ticket: Ticket, instead: Ticket | None, *, has_row: bool) -> str:
+        """Give the ticket back; its holder keeps `instead`, their coupon row, or is refused where that is None.
+
+        `has_row`: the ticket has a row of somebody else, so it is not free. Answers the script's word.
+        """
+        held = f"{instead.ticket} {instead.applied_at_ms} -" if instead else REFUSED
+        args = [ticket.user_id, ticket.ticket, held, int(has_row), self._settings.released_rest_ms]
+        return str(self._run("release", ticket.event_id, args))
+
+    def configure(self, event_id: str, version: int, event: dict[str, str | int], *, create: bool = False) -> str:
+        """Tell the gate what the ledger says (`event`: hash fields). `create` also makes it. Answers the word."""
+        if create:
+            event = {**event, "replid": self.replid(event_id)}
+        args = ["create" if create else "update", version, *_flat(event)]
+        return str(self._run("configure", event_id, args))
+
+    def expire(self, event_id: str, at_ms: int) -> str:
+        """Let the keys of an ended, settled event go together at `at_ms`. Answers the script's word."""
+        return str(self._run("expire", event_id, [at_ms]))
+
+    def lost_for_ms(self, event_id: str) -> int | None:
+        """Answer for how long the gate has been known to be lost, from the first call that found it so; None: it lives."""
+        lost = self._run("lost", event_id, [], keys=[f"coupon:{{{event_id}}}:lost"])
+        return None if lost < 0 else int(lost)
+
+    def overdue(self, event_id: str, overdue_ms: int, not_after_ms: int, limit: int) -> list[Ticket]:
+        """Answer up to `limit` tickets pending for longer than `overdue_ms` and accepted before `not_after_ms`."""
+        answer = self._run("overdue", event_id, [overdue_ms, not_after_ms, limit])
+        pairs = zip(answer[::2], answer[1::2], strict=True)
+        return [Ticket(event_id, user, *at) for user, held in pairs if (at := _parse_ticket(held))]
+
+    def restore(self, event_id: str, temporary: Sequence[str], sizes: Sequence[int], event: dict[str, Any]) -> str:
+        """Put the rebuilt `temporary` keys in the place of a lost gate. Answers the script's word."""
+        return str(self._run("restore", event_id, [*sizes, *_flat(event)], keys=temporary))
+
+    def reconcile(self, event_id: str, rev: int, replid: str, repairs: Sequence[Sequence[str | int]]) -> str:
+        """Repair the gate if its `rev` has not moved. Answers the script's word."""
+        padded = [word for repair in repairs for word in (*repair, *["-"] * (4 - len(repair)))]
+        return str(self._run("reconcile", event_id, [rev, replid, *padded]))
+
+    def replid(self, event_id: str) -> str:
+        """Answer the replication id of the Redis that holds the event: a failover changes it."""
+        return str(self._info(event_id, "replication")["master_replid"])
+
+    def keys(self, event_id: str) -> list[str]:
+        """Answer the keys of one event; they share a hash slot."""
+        return [f"coupon:{{{event_id}}}:{part}" for part in KEYS]
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn what Redis raises when it cannot answer into `Unavailable`; leave our own mistakes alone."""
+        try:
+            yield
+        except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterError) as error:
+            raise Unavailable("redis", str(error)) from error
+        except exceptions.ResponseError as error:
+            if isinstance(error, exceptions.ReadOnlyError):
+                # A primary that was demoted keeps its connections: only a new one finds its successor.
+                self._disconnect()
+            elif not isinstance(error, exceptions.OutOfMemoryError) and not str(error).startswith(_NOT_NOW):
+                raise
+            raise Unavailable("redis", str(error)) from error
+
+    def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:  # noqa: ANN401
+        script = self._scripts.get(name)
+        if script is None:
+            text = _read("prelude") + _read(name)
+            script = self._scripts[name] = self.redis.register_script(text)
+        with self.answering():
+            return script(keys=[*self.keys(event_id), *keys], args=args)
+
+    def _check_policy(self) -> None:
+        """Refuse a Redis that would evict half a gate: keys without a time to live must be safe."""
+        if self._policy_checked:
+            return
+        policy = self._info("", "memory")["maxmemory_policy"]
+        if policy.startswith("allkeys"):
+            raise Unavailable("redis", f"maxmemory-policy {policy} evicts gates: set noeviction")
+        self._policy_checked = True
+
+    def _info(self, event_id: str, section: str) -> dict[str, Any]:
+        with self.answering():
+            if self._settings.redis_cluster:
+                node = self.redis.get_node_from_key(self.keys(event_id)[0])  # type: ignore[attr-defined]
+                return dict(self.redis.info(section, target_nodes=node))
+            return dict(self.redis.info(section))
+
+    def _disconnect(self) -> None:
+        pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
+        if pool is not None:
+            pool.disconnect()
+
+
+def parse_held(held: str) -> tuple[int | None, int | None]:
+    """Answer ticket and applied_at_ms of an entry of applied_user; (None, None) for none and for `refused`."""
+    return _parse_ticket(held) or (None, None)
+
+
+def _parse_ticket(held: str) -> tuple[int, int] | None:
+    if not held or held == REFUSED:
+        return None
+    ticket, applied_at_ms, _ = held.split(" ")
+    return int(ticket), int(applied_at_ms)
+
+
+def _flat(event: dict[str, Any]) -> list[str | int]:
+    return [word for pair in event.items() for word in pair]
+
+
+def _read(name: str) -> str:
+    return files("firstcome").joinpath(f"{name}.lua").read_text(encoding="utf-8")

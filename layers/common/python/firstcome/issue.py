@@ -1,0 +1,66 @@
+"""Issue tickets: write them into the ledger in one transaction, then tell the gate what has become of each.
+
+Consume, the sweep and the retry all issue. The order is the promise: the gate hears of a row only after the commit,
+and an offset is committed, or a failed row resolved, only after that. A process that dies in between is repeated.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firstcome.ledger import Outcome
+from firstcome.rules import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from firstcome.gate import Gate
+    from firstcome.ledger import Claim, Failure, Ledger, Verdict, Written
+    from firstcome.rules import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What one batch came to."""
+
+    written: Written
+    told: bool  # False: the gate could not be told, and the sweep will make it good
+
+
+def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequence[Failure] = ()) -> Issued:
+    """Write the batch, the bad ones as failed rows, and tell the gate.
+
+    Raises `Unavailable` where the ledger cannot commit: then nothing is written. Where only the gate is away, the
+    batch is a success.
+    """
+    written = ledger.write(claims, failures)
+    try:
+        tell(gate, written.verdicts)
+        own(gate, written.owned)
+    except Unavailable:
+        return Issued(written, told=False)
+    return Issued(written, told=True)
+
+
+def tell(gate: Gate, verdicts: Iterable[Verdict]) -> None:
+    """Tell the gate of every verdict that leaves no failed row: settled, second ticket released, or refused."""
+    rows: dict[str, list[Ticket]] = defaultdict(list)
+    for verdict in verdicts:
+        event_id = verdict.ticket.event_id
+        if verdict.outcome in (Outcome.OTHER, Outcome.REFUSED):
+            gate.release(verdict.ticket, verdict.row, has_row=verdict.ticket_has_row)
+        if verdict.row is not None:
+            rows[event_id].append(verdict.row)
+    for event_id, settled in rows.items():
+        gate.settle(event_id, settled)
+
+
+def own(gate: Gate, tickets: Iterable[Ticket]) -> None:
+    """Tell the gate which tickets failed rows have now."""
+    owned: dict[str, list[Ticket]] = defaultdict(list)
+    for ticket in tickets:
+        owned[ticket.event_id].append(ticket)
+    for event_id, theirs in owned.items():
+        gate.own(event_id, theirs)

@@ -1,0 +1,238 @@
+-- Every statement of the ledger, by name. It runs on MySQL 8.4+ and on MariaDB 10.11+.
+--
+-- Batches travel as one JSON parameter, an array of arrays, so that the number of statements does not grow with the
+-- batch. Their columns say charset and collation: without them `E` would match `e`, and no key could be used. Both
+-- servers convert silently what does not fit, so every field is checked before it gets here.
+
+-- name: next_read_committed()!
+-- Holds for the next transaction only: its searches lock the rows they find, and not the gaps between them.
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED
+
+-- == coupon ==========================================================================================================
+
+-- name: insert_coupons(batch)!
+-- The one insert: the rows that are in range, not refused and not there yet. A new row counts 1, all else 0.
+-- The batch is sorted, so overlapping batches lock in one order. The join locks the event's row (shared): a refusal,
+-- which locks it first, is before or after the whole batch.
+INSERT INTO coupon (event_id, ticket, user_id, applied_at, issued_at)
+SELECT batch.event_id, batch.ticket, batch.user_id, batch.applied_at, UTC_TIMESTAMP(3)
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+  n FOR ORDINALITY,
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+  ticket INT PATH '$[1]',
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
+  applied_at DATETIME(3) PATH '$[3]'
+)) AS batch
+JOIN coupon_event FORCE INDEX (PRIMARY) ON coupon_event.event_id = batch.event_id
+LEFT JOIN refusal FORCE INDEX (PRIMARY)
+  ON refusal.event_id = batch.event_id AND refusal.user_id = batch.user_id
+WHERE batch.ticket BETWEEN 1 AND coupon_event.capacity AND refusal.user_id IS NULL
+ORDER BY batch.n
+ON DUPLICATE KEY UPDATE ticket = coupon.ticket
+
+-- name: read_back(batch)
+-- What the ledger says of each ticket of a batch, in its order. Locks: the newest rows, not this transaction's snapshot.
+SELECT coupon_event.capacity, refusal.user_id IS NOT NULL,
+  mine.ticket, mine.applied_at, holder.user_id
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+  n FOR ORDINALITY,
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+  ticket INT PATH '$[1]',
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]'
+)) AS batch
+LEFT JOIN coupon_event FORCE INDEX (PRIMARY) ON coupon_event.event_id = batch.event_id
+LEFT JOIN refusal FORCE INDEX (PRIMARY)
+  ON refusal.event_id = batch.event_id AND refusal.user_id = batch.user_id
+LEFT JOIN coupon AS mine FORCE INDEX (coupon_one_each)
+  ON mine.event_id = batch.event_id AND mine.user_id = batch.user_id
+LEFT JOIN coupon AS holder FORCE INDEX (PRIMARY)
+  ON holder.event_id = batch.event_id AND holder.ticket = batch.ticket
+ORDER BY batch.n
+LOCK IN SHARE MODE
+
+-- name: coupons_after(event_id, after, page)
+SELECT ticket, user_id, applied_at FROM coupon
+WHERE event_id = :event_id AND ticket > :after ORDER BY ticket LIMIT :page
+
+-- name: coupon_of(event_id, user_id)^
+SELECT ticket, applied_at FROM coupon WHERE event_id = :event_id AND user_id = :user_id
+
+-- name: coupon_of_locked(event_id, user_id)^
+SELECT ticket, applied_at FROM coupon WHERE event_id = :event_id AND user_id = :user_id LOCK IN SHARE MODE
+
+-- name: owned(event_id, tickets)
+SELECT ticket FROM coupon WHERE event_id = :event_id AND ticket IN :tickets
+
+-- name: audit_counts(event_id)^
+SELECT COUNT(*), COUNT(DISTINCT user_id), COUNT(DISTINCT ticket), MIN(ticket), MAX(ticket)
+FROM coupon WHERE event_id = :event_id
+
+-- name: standing(event_id, user_id)^
+SELECT coupon_event.state, coupon.ticket, coupon.applied_at, coupon.issued_at, refusal.user_id IS NOT NULL,
+  failed_event.status, failed_event.ticket, failed_event.applied_at
+FROM coupon_event
+LEFT JOIN coupon ON coupon.event_id = coupon_event.event_id AND coupon.user_id = :user_id
+LEFT JOIN refusal ON refusal.event_id = coupon_event.event_id AND refusal.user_id = :user_id
+LEFT JOIN failed_event FORCE INDEX (failed_event_open)
+  ON failed_event.event_id = coupon_event.event_id AND failed_event.user_id = :user_id AND failed_event.is_open = 1
+WHERE coupon_event.event_id = :event_id
+ORDER BY failed_event.id DESC LIMIT 1
+
+-- == refusal =========================================================================================================
+
+-- name: lock_event(event_id)^
+-- The order of refusals and inserts: whoever has this row first is first.
+SELECT event_id FROM coupon_event WHERE event_id = :event_id FOR UPDATE
+
+-- name: insert_refusal(event_id, user_id, reason)!
+INSERT INTO refusal (event_id, user_id, reason, refused_at)
+VALUES (:event_id, :user_id, :reason, UTC_TIMESTAMP(3))
+ON DUPLICATE KEY UPDATE reason = refusal.reason
+
+-- name: lock_failed_of(event_id, user_id)
+-- A person's open rows, and whether somebody has a coupon row with the ticket that they wait for.
+SELECT failed_event.id, failed_event.ticket, coupon.user_id IS NOT NULL
+FROM failed_event FORCE INDEX (failed_event_open)
+LEFT JOIN coupon ON coupon.event_id = failed_event.event_id AND coupon.ticket = failed_event.ticket
+WHERE failed_event.event_id = :event_id AND failed_event.user_id = :user_id AND failed_event.is_open = 1
+ORDER BY failed_event.ticket
+FOR UPDATE
+
+-- name: refuse_failed(ids)!
+UPDATE failed_event SET status = 'refused', lease = NULL, updated_at = UTC_TIMESTAMP(3) WHERE id IN :ids
+
+-- name: refusals_after(event_id, after, page)
+SELECT user_id FROM refusal WHERE event_id = :event_id AND user_id > :after ORDER BY user_id LIMIT :page
+
+-- == failed_event ====================================================================================================
+
+-- name: insert_failed(batch)!
+-- Ignores what is there already, by either key, and nothing else: INSERT IGNORE would swallow bad data too.
+-- (`id = failed_event.id` would raise 1869 on MySQL for a duplicate inside the batch.)
+INSERT INTO failed_event (
+  event_id, user_id, ticket, applied_at, payload, reason, detail, status, next_attempt_at,
+  source_topic, source_partition, source_offset, source_timestamp, created_at, updated_at
+)
+SELECT batch.event_id, batch.user_id, batch.ticket, batch.applied_at, FROM_BASE64(batch.payload), batch.reason,
+  batch.detail, 'waiting', UTC_TIMESTAMP(3), batch.source_topic, batch.source_partition, batch.source_offset,
+  batch.source_timestamp, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+  n FOR ORDINALITY,
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
+  ticket INT PATH '$[2]',
+  applied_at DATETIME(3) PATH '$[3]',
+  payload LONGTEXT CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]',
+  reason VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[5]',
+  detail VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[6]',
+  source_topic VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]',
+  source_partition INT PATH '$[8]',
+  source_offset BIGINT PATH '$[9]',
+  source_timestamp BIGINT PATH '$[10]'
+)) AS batch
+ORDER BY batch.n
+ON DUPLICATE KEY UPDATE attempts = failed_event.attempts
+
+-- name: due_failed(page)
+-- Rows that another retry has locked at this moment are passed over, not waited for.
+SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, next_attempt_at, lease,
+  source_topic, source_partition, source_offset, source_timestamp, created_at, updated_at
+FROM failed_event FORCE INDEX (failed_event_due)
+WHERE status = 'waiting' AND next_attempt_at <= UTC_TIMESTAMP(3)
+ORDER BY next_attempt_at LIMIT :page
+FOR UPDATE SKIP LOCKED
+
+-- name: lease_failed(ids, lease, lease_ms)!
+UPDATE failed_event
+SET attempts = attempts + 1, lease = :lease, updated_at = UTC_TIMESTAMP(3),
+  next_attempt_at = UTC_TIMESTAMP(3) + INTERVAL :lease_ms * 1000 MICROSECOND
+WHERE id IN :ids
+
+-- name: bury_exhausted(ids)!
+UPDATE failed_event SET status = 'dead', lease = NULL, updated_at = UTC_TIMESTAMP(3) WHERE id IN :ids
+
+-- name: lock_leased(failed_id, lease)^
+SELECT id FROM failed_event WHERE id = :failed_id AND lease = :lease AND status = 'waiting' FOR UPDATE
+
+-- name: lock_open(failed_id)^
+SELECT id FROM failed_event WHERE id = :failed_id AND is_open = 1 FOR UPDATE
+
+-- name: close_failed(failed_id, status)!
+UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3) WHERE id = :failed_id
+
+-- name: move_failed(failed_id, ticket, applied_at)!
+UPDATE failed_event SET ticket = :ticket, applied_at = :applied_at, updated_at = UTC_TIMESTAMP(3)
+WHERE id = :failed_id
+
+-- name: postpone_failed(failed_id, wait_ms, reason, detail, given_back)!
+UPDATE failed_event
+SET next_attempt_at = UTC_TIMESTAMP(3) + INTERVAL :wait_ms * 1000 MICROSECOND, lease = NULL, reason = :reason,
+  detail = :detail, attempts = GREATEST(attempts - :given_back, 0), updated_at = UTC_TIMESTAMP(3)
+WHERE id = :failed_id
+
+-- name: bury_failed(failed_id, reason, detail)!
+UPDATE failed_event
+SET status = 'dead', lease = NULL, reason = :reason, detail = :detail, updated_at = UTC_TIMESTAMP(3)
+WHERE id = :failed_id
+
+-- name: redrive(failed_id, event_id)!
+-- A NULL stands for any. A retry that works on such a row loses its lease, and changes nothing any more.
+UPDATE failed_event
+SET status = 'waiting', attempts = 0, lease = NULL, next_attempt_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
+WHERE status IN ('waiting', 'dead')
+  AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
+
+-- name: list_failed(event_id, status, page)
+SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, next_attempt_at, lease,
+  source_topic, source_partition, source_offset, source_timestamp, created_at, updated_at
+FROM failed_event
+WHERE (:event_id IS NULL OR event_id = :event_id) AND (:status IS NULL OR status = :status)
+ORDER BY id LIMIT :page
+
+-- name: open_failed(event_id)
+SELECT ticket, user_id, COALESCE(applied_at, created_at) FROM failed_event
+WHERE event_id = :event_id AND status IN ('waiting', 'dead') AND user_id IS NOT NULL AND ticket IS NOT NULL
+ORDER BY id
+
+-- name: count_failed()
+SELECT status, COUNT(*) FROM failed_event GROUP BY status
+
+-- == coupon_event ====================================================================================================
+
+-- name: create_event(event_id, name, capacity, opens_at, closes_at)!
+INSERT INTO coupon_event (event_id, name, capacity, opens_at, closes_at, state, created_at, updated_at)
+VALUES (:event_id, :name, :capacity, :opens_at, :closes_at, 'draft', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
+ON DUPLICATE KEY UPDATE version = coupon_event.version
+
+-- name: event(event_id)^
+SELECT event_id, name, capacity, opens_at, closes_at, state, generation, version, created_at, updated_at, ended_at
+FROM coupon_event WHERE event_id = :event_id
+
+-- name: event_locked(event_id)^
+SELECT event_id, name, capacity, opens_at, closes_at, state, generation, version, created_at, updated_at, ended_at
+FROM coupon_event WHERE event_id = :event_id FOR UPDATE
+
+-- name: gated_events(retention_days)
+-- Few rows in all, so a scan: the events that have, or should have, a gate.
+SELECT event_id, name, capacity, opens_at, closes_at, state, generation, version, created_at, updated_at, ended_at
+FROM coupon_event
+WHERE state <> 'ended' OR ended_at > UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY
+ORDER BY event_id
+
+-- name: change_event(event_id, state, capacity, generation)!
+UPDATE coupon_event
+SET state = :state, capacity = :capacity, generation = :generation, version = version + 1,
+  updated_at = UTC_TIMESTAMP(3), ended_at = IF(:state = 'ended', COALESCE(ended_at, UTC_TIMESTAMP(3)), NULL)
+WHERE event_id = :event_id
+
+-- name: wipe_coupons(event_id)!
+DELETE FROM coupon WHERE event_id = :event_id
+
+-- name: wipe_refusals(event_id)!
+DELETE FROM refusal WHERE event_id = :event_id
+
+-- name: wipe_failed(event_id)!
+DELETE FROM failed_event WHERE event_id = :event_id
+
+-- name: wipe_event(event_id)!
+DELETE FROM coupon_event WHERE event_id = :event_id

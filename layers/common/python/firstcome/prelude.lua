@@ -1,0 +1,67 @@
+-- Read before every script: names for the keys of one event, and the reads that several scripts share.
+--
+--   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, rev,
+--                                                generation, version, name, replid, reissued
+--   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"
+--   KEYS[3] coupon:{E}:pending       sorted set  user_id, by applied_at_ms
+--   KEYS[4] coupon:{E}:released      sorted set  "<ticket>:<free_from_ms>", by ticket
+--
+-- No shebang: with one, Redis would refuse a whole script when it is out of memory, settle's removals too.
+local EVENT, APPLIED, PENDING, RELEASED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
+-- Redis's own clock: no client's clock decides anything.
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Something was lost: there is no event, or tickets were handed out and nobody holds one.
+local function fenced()
+  local count = redis.call('HGET', EVENT, 'coupon_count')
+  return not count or (tonumber(count) > 0 and redis.call('EXISTS', APPLIED) == 0)
+end
+
+local function read(held)
+  if not held then return nil end
+  local ticket, applied_at, call = string.match(held, '^(%d+) (%d+) (%S+)$')
+  return tonumber(ticket), tonumber(applied_at), call
+end
+
+-- The lowest free ticket that has rested until `by`, else the next number: ticket, its member in `released`, and
+-- whether any free ticket is left resting. Looks at a bounded number: a script must be short for everybody else.
+local function take(by, count, capacity)
+  local free = redis.call('ZRANGE', RELEASED, 0, 31)
+  for _, member in ipairs(free) do
+    local ticket, free_from = string.match(member, '^(%d+):(%d+)$')
+    if tonumber(free_from) <= by then return tonumber(ticket), member, true end
+  end
+  if count < capacity then return count + 1, nil, #free > 0 end
+  return nil, nil, #free > 0
+end
+
+local function hand_out(user, ticket, member, now, call)
+  -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
+  redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
+  redis.call('ZADD', PENDING, now, user)
+  if member then
+    redis.call('ZREM', RELEASED, member)
+    redis.call('HINCRBY', EVENT, 'reissued', 1)
+  else
+    redis.call('HSET', EVENT, 'coupon_count', ticket)
+  end
+  redis.call('HINCRBY', EVENT, 'rev', 1)
+end
+
+local function learn(user, ticket, applied_at)
+  redis.call('HSET', APPLIED, user, string.format('%d %d -', ticket, applied_at))
+  redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
+  if ticket > tonumber(redis.call('HGET', EVENT, 'coupon_count')) then
+    redis.call('HSET', EVENT, 'coupon_count', ticket)
+  end
+end
+
+local function free(ticket, free_from)
+  if redis.call('ZCOUNT', RELEASED, ticket, ticket) == 0 then
+    redis.call('ZADD', RELEASED, ticket, string.format('%d:%d', ticket, free_from))
+  end
+end

@@ -1,0 +1,25 @@
+-- reassign: give a person another ticket, because the ledger gave theirs to somebody else.
+--
+--   ARGV[1] user_id
+--   ARGV[2] old ticket
+--   answers {word, ticket, applied_at_ms}
+--     UNKNOWN     the gate is lost (nothing is changed)
+--     REFUSED     the person is refused in the gate
+--     HELD        they hold this other ticket already: an earlier attempt, or a new application
+--     REASSIGNED  this ticket is theirs now, and pending
+--     SOLD_OUT    none is left
+--
+-- It takes resting tickets too: nobody else is told anything by it. The old ticket is not freed: it has a row.
+if fenced() then return {'UNKNOWN', 0, 0} end
+local user, old = ARGV[1], tonumber(ARGV[2])
+local held = redis.call('HGET', APPLIED, user)
+if held == 'refused' then return {'REFUSED', 0, 0} end
+local ticket, applied_at = read(held)
+if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end
+
+local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity')
+local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
+if not new then return {'SOLD_OUT', 0, 0} end
+local now = now_ms()
+hand_out(user, new, member, now, '-')
+return {'REASSIGNED', new, now}

@@ -1,0 +1,33 @@
+-- reconcile: repair a live gate by what was found in the ledger, if nothing has changed since it was read.
+--
+--   ARGV[1] rev at which the gate was read
+--   ARGV[2] replid of the Redis that was read
+--   ARGV    word, a, b, c, and so on for each repair
+--     learn  user_id, ticket, applied_at_ms   a row that the gate did not know
+--     pend   user_id, applied_at_ms, -        a winner without a row: the sweep writes it
+--     refuse user_id, -, -                    the ledger refuses them
+--     free   ticket, free_from_ms, -          a number that nobody owns
+--     taken  ticket, -, -                     a free number that has a row or an owner
+--   answers RECONCILED, MOVED (rev has changed: nothing is done), or UNKNOWN where the gate is lost
+if fenced() then return 'UNKNOWN' end
+if redis.call('HGET', EVENT, 'rev') ~= ARGV[1] then return 'MOVED' end
+redis.call('HSET', EVENT, 'replid', ARGV[2])
+for i = 3, #ARGV, 4 do
+  local word, a, b, c = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  if word == 'learn' then
+    learn(a, tonumber(b), tonumber(c))
+    redis.call('ZREM', PENDING, a)
+  elseif word == 'pend' then
+    redis.call('ZADD', PENDING, b, a)
+  elseif word == 'refuse' then
+    redis.call('HSET', APPLIED, a, 'refused')
+  elseif word == 'free' then
+    free(tonumber(a), tonumber(b))
+  elseif word == 'taken' then
+    redis.call('ZREMRANGEBYSCORE', RELEASED, a, a)
+  else
+    return redis.error_reply('ERR unknown repair ' .. word)
+  end
+end
+redis.call('HINCRBY', EVENT, 'rev', 1)
+return 'RECONCILED'

@@ -1,0 +1,139 @@
+"""Redrive: work one failed row off. The row owns its ticket, and alone decides what becomes of it."""
+
+from __future__ import annotations
+
+import random
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from firstcome.gate import Reassigned
+from firstcome.issue import tell
+from firstcome.ledger import Claim, Outcome, Verdict
+from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
+from firstcome.stream import BadRecord, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.failed import FailedRow
+    from firstcome.gate import Gate
+    from firstcome.ledger import Ledger
+    from firstcome.settings import Settings
+
+
+class Redriven(StrEnum):
+    """What one attempt came to."""
+
+    RESOLVED = "resolved"
+    REFUSED = "refused"
+    WAITING = "waiting"
+    DEAD = "dead"
+
+
+class _Failed(Exception):  # noqa: N818  an answer, not a fault
+    """The attempt failed for certain."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> dict[str, int]:
+    """Work off the rows that are due, until there are none or it is time to stop; count what they came to.
+
+    Raises `Unavailable` where ledger or gate cannot answer; the row at hand gets its attempt back.
+    """
+    counts = dict.fromkeys((str(word) for word in Redriven), 0)
+    while not stop():
+        claimed = ledger.claim_failed(settings.failed_batch, settings.failed_lease_ms)
+        counts[Redriven.DEAD] += claimed.buried
+        if not claimed.rows:
+            break
+        for row in claimed.rows:
+            if stop():
+                ledger.postpone_failed(row, 0, row.reason, row.detail, counted=False)
+                continue
+            counts[attempt(ledger, gate, settings, row)] += 1
+    return counts
+
+
+def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> Redriven:
+    """Try one claimed row again; answer what it came to."""
+    try:
+        return _attempt(ledger, gate, row)
+    except Unavailable as trouble:
+        # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
+        wait = backoff_ms(1, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311
+        ledger.postpone_failed(row, wait, row.reason, str(trouble), counted=False)
+        raise
+    except _Failed as failed:
+        if row.attempts >= settings.failed_attempts:
+            ledger.bury_failed(row, failed.reason, failed.detail)
+            return Redriven.DEAD
+        wait = backoff_ms(row.attempts, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311
+        ledger.postpone_failed(row, wait, failed.reason, failed.detail, counted=True)
+        return Redriven.WAITING
+
+
+def _attempt(ledger: Ledger, gate: Gate, row: FailedRow) -> Redriven:
+    ticket = row.claim or _decode(row.payload)
+    verdict = _write(ledger, ticket)
+    if verdict.outcome is Outcome.UNKNOWN_EVENT:
+        raise _Failed(Reason.UNKNOWN_EVENT, f"there is no event {ticket.event_id}")
+    if verdict.outcome is Outcome.TAKEN:
+        return _reassign(ledger, gate, row, ticket)
+    if verdict.outcome is Outcome.OUT_OF_RANGE:
+        # The insert has read the capacity again. Only a ticket that the gate itself gave instead may be tried.
+        standing = gate.standing(ticket.event_id, ticket.user_id)
+        if standing.ticket is None or standing.applied_at_ms is None or standing.ticket == ticket.ticket:
+            raise _Failed(Reason.TICKET_OUT_OF_RANGE, f"ticket {ticket.ticket} is outside 1..capacity")
+        return _rewrite(ledger, gate, row, Ticket(ticket.event_id, ticket.user_id, standing.ticket, standing.applied_at_ms))
+    return _finish(ledger, gate, row, verdict)
+
+
+def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
+    word, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.ticket)
+    if instead is not None:
+        return _rewrite(ledger, gate, row, instead)
+    if word is Reassigned.UNKNOWN:
+        raise Unavailable("gate", f"the gate of {ticket.event_id} is lost")
+    if word is Reassigned.REFUSED:
+        ledger.resolve_failed(row, FailedStatus.REFUSED)
+        return Redriven.REFUSED
+    # None is left. The ledger decides first: in the gate alone it would not hold.
+    refused = ledger.refuse(ticket.event_id, ticket.user_id, "no ticket left", failed_id=row.id, lease=row.lease)
+    if refused.done:
+        gate.release(ticket, None, has_row=True)
+        return Redriven.REFUSED
+    return Redriven.WAITING  # the person has a row by now, or somebody else works on this one
+
+
+def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
+    verdict = _write(ledger, ticket)
+    if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
+        ledger.move_failed(row, ticket)
+        gate.own(ticket.event_id, [ticket])
+        return Redriven.WAITING
+    return _finish(ledger, gate, row, verdict)
+
+
+def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriven:
+    tell(gate, [verdict])
+    refused = verdict.outcome is Outcome.REFUSED
+    ledger.resolve_failed(row, FailedStatus.REFUSED if refused else FailedStatus.RESOLVED)
+    return Redriven.REFUSED if refused else Redriven.RESOLVED
+
+
+def _write(ledger: Ledger, ticket: Ticket) -> Verdict:
+    verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
+    if verdict.outcome is Outcome.REJECTED:
+        raise _Failed(Reason.LEDGER_REJECTED, verdict.detail)
+    return verdict
+
+
+def _decode(payload: bytes) -> Ticket:
+    try:
+        return decode(payload)[0]
+    except BadRecord as bad:
+        raise _Failed(bad.reason, bad.detail) from bad

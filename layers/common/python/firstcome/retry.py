@@ -1,0 +1,133 @@
+"""The scheduled retry: everything that finishes what died elsewhere, within the time that is left.
+
+Each unit of work may run twice, and two retries at the same time. A server that is away stops what needs it, and
+nothing else; the next run goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from firstcome.reconcile import Reconciled, failed_over, reconcile
+from firstcome.redrive import redrive
+from firstcome.restore import Restored, restore
+from firstcome.rules import EventState, Unavailable
+from firstcome.sweep import backlog, sweep
+from firstcome.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from firstcome.events import Event
+    from firstcome.gate import Gate
+    from firstcome.ledger import Ledger
+    from firstcome.settings import Settings
+    from firstcome.tail import Tail
+
+# How often to look whether a lost gate may be restored, while there is nothing else to do.
+WAIT_STEP_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The three stores and the settings: what every unit of work needs."""
+
+    ledger: Ledger
+    gate: Gate
+    tail: Tail
+    settings: Settings
+
+
+def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
+    """Do one run, and answer counts of each kind of work.
+
+    `remaining_ms` tells how long the function may still run; no unit of work is started when less is left than
+    `retry_reserve_ms`, and `stopped` says so.
+    """
+    settings = stores.settings
+    counts: Counter[str] = Counter()
+    unavailable: list[str] = []
+
+    def stop() -> bool:
+        return remaining_ms() < settings.retry_reserve_ms
+
+    def trying(what: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Unavailable as trouble:
+            logger.warning("unit of work put off", extra={"work": what, "cause": str(trouble)})
+            unavailable.append(f"{what}: {trouble.what}")
+
+    events: list[Event] = []
+    trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
+    lost: list[Event] = []
+    for event in _until(stop, events):
+        trying("gate", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
+    redriven: dict[str, int] = {}
+    trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
+    bounds = backlog(stores.tail, settings)
+    for event in _until(stop, events):
+        trying("sweep", lambda event=event: _sweep(stores, event, bounds, counts, stop))  # type: ignore[misc]
+        trying("expire", lambda event=event: _expire(stores, event, counts))  # type: ignore[misc]
+    while lost and not stop():
+        time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
+        for event in list(lost):
+            lost.remove(event)
+            trying("restore", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
+    return {
+        "redriven": redriven,
+        "swept": counts["swept"],
+        "configured": counts["configured"],
+        "restored": counts["restored"],
+        "fenced": len(lost) + counts["incomplete"],
+        "reconciled": counts["reconciled"],
+        "reconcile_later": counts["reconcile_later"],
+        "expiring": counts["expiring"],
+        "unavailable": unavailable,
+        "stopped": stop(),
+    }
+
+
+def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
+    for event in events:
+        if stop():
+            return
+        yield event
+
+
+def _mend(stores: Stores, event: Event, lost: list[Event], counts: Counter[str]) -> None:
+    """Bring one gate back to what the ledger says: restored, told of the newest version, reconciled."""
+    ledger, gate, tail, settings = stores.ledger, stores.gate, stores.tail, stores.settings
+    restored = restore(ledger, gate, tail, settings, event)
+    if restored is Restored.WAITING:
+        lost.append(event)
+        return
+    if restored is not Restored.ALIVE:
+        counts[restored] += 1
+        return
+    view = gate.show(event.event_id)
+    if view is None:
+        lost.append(event)
+        return
+    if view.version < event.version:
+        counts["configured"] += gate.configure(event.event_id, event.version, event.gate_fields) == "UPDATED"
+    if failed_over(gate, view, event.event_id):
+        word, repairs = reconcile(ledger, gate, tail, settings, event.event_id)
+        counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
+        logger.info("reconciled", extra={"event_id": event.event_id, "outcome": word, "repairs": len(repairs)})
+
+
+def _sweep(
+    stores: Stores, event: Event, bounds: tuple[int, int], counts: Counter[str], stop: Callable[[], bool]
+) -> None:
+    for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, bounds, stop):
+        counts["swept"] += swept
+
+
+def _expire(stores: Stores, event: Event, counts: Counter[str]) -> None:
+    if event.state is EventState.ENDED and event.ended_at_ms is not None:
+        at_ms = event.ended_at_ms + stores.settings.retention_days * 24 * 60 * 60 * 1000
+        counts["expiring"] += stores.gate.expire(event.event_id, at_ms) == "EXPIRING"

@@ -1,0 +1,138 @@
+"""Pure decisions: what is a valid name, which states exist, how long to wait before the next attempt.
+
+Standard library only, and nothing else of this package: every other module may import this one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+# Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.
+USER_ID_PATTERN = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]{1,255}"
+USER_ID_MAX_LENGTH = 255
+
+_EVENT_ID = re.compile(EVENT_ID_PATTERN)
+_USER_ID = re.compile(USER_ID_PATTERN)
+
+
+class EventState(StrEnum):
+    """What the operator has decided about an event; the opening window comes on top of it."""
+
+    DRAFT = "draft"  # created, not opened yet
+    OPEN = "open"  # gives coupons inside its window
+    PAUSED = "paused"  # gives none for now
+    CLOSED = "closed"  # gives none any more, may be opened again
+    ENDED = "ended"  # over for good: its gate may expire
+
+
+class FailedStatus(StrEnum):
+    """What has become of a row of `failed_event`."""
+
+    WAITING = "waiting"  # the scheduled retry works on it
+    DEAD = "dead"  # the attempts are used up: an operator decides
+    RESOLVED = "resolved"  # it has become a coupon row
+    REFUSED = "refused"  # it will never become one
+
+
+class Reason(StrEnum):
+    """Why a record did not become a coupon row."""
+
+    NO_VALUE = "no_value"
+    NOT_BASE64 = "not_base64"
+    NOT_JSON = "not_json"
+    UNKNOWN_VERSION = "unknown_version"
+    BAD_FIELD = "bad_field"
+    WRONG_TOPIC = "wrong_topic"
+    UNKNOWN_EVENT = "unknown_event"
+    TICKET_OUT_OF_RANGE = "ticket_out_of_range"
+    TICKET_TAKEN = "ticket_taken"
+    LEDGER_REJECTED = "ledger_rejected"
+
+
+class BadInput(Exception):  # noqa: N818  it is an answer to the caller, not a fault of ours
+    """The caller sent something that can never succeed. `code` is stable, `detail` says what to do."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Unavailable(Exception):  # noqa: N818  an indefinite answer: nobody knows yet
+    """The state is not known (a server is away, the gate is lost): ask again later. Nothing was decided."""
+
+    def __init__(self, what: str, detail: str = "") -> None:
+        super().__init__(f"{what}: {detail}" if detail else what)
+        self.what = what
+
+
+def check_event_id(value: object) -> str:
+    """Answer `value` if it is a valid event id; raise `BadInput` otherwise."""
+    if not isinstance(value, str) or not _EVENT_ID.fullmatch(value):
+        raise BadInput("bad_event_id", "event_id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+    return value
+
+
+def check_user_id(value: object) -> str:
+    """Answer `value` if it is a valid user id; raise `BadInput` otherwise."""
+    if not isinstance(value, str):
+        raise BadInput("bad_user_id", "user_id must be a string")
+    if not _USER_ID.fullmatch(value):
+        raise BadInput(
+            "bad_user_id",
+            f"user_id must be 1 to {USER_ID_MAX_LENGTH} printable ASCII characters "
+            "without space, quotes, backslash and / ? # %",
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One person's claim to one coupon: what the gate hands out, the stream carries and the ledger keeps."""
+
+    event_id: str
+    user_id: str
+    ticket: int
+    applied_at_ms: int  # Redis's clock, milliseconds since the epoch
+
+
+def from_ms(ms: int) -> datetime:
+    """Answer the UTC time of `ms` milliseconds since the epoch, exactly."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def to_ms(when: datetime) -> int:
+    """Answer the milliseconds since the epoch; a naive time is UTC, as the ledger keeps it."""
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def rfc3339(ms: int) -> str:
+    """Answer RFC 3339 UTC with milliseconds, as every body and the operator's answers carry it."""
+    return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def parse_time(field: str, value: object) -> int:
+    """Answer the milliseconds of an RFC 3339 time with an offset; raise `BadInput` naming `field` otherwise."""
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise BadInput("bad_time", f"{field} must be an RFC 3339 time with an offset, such as 2030-01-01T00:00:00Z")
+    return to_ms(when)
+
+
+def backoff_ms(attempts: int, base_ms: int, cap_ms: int, chance: float) -> int:
+    """Answer the wait before the next attempt: exponential, capped, with full jitter above half of it.
+
+    `attempts` counts the failed ones, from 1; `chance` is uniform in 0..1. Half of the wait is certain, so that a
+    row never comes back at once; the other half is spread, so that rows that failed together do not return together.
+    """
+    full = min(cap_ms, base_ms * 2 ** min(attempts - 1, 30))
+    return int(full / 2 + chance * full / 2)

@@ -1,0 +1,51 @@
+"""Sweep: issue again, straight into the ledger, the tickets that have been pending for too long.
+
+It finishes what died between the gate and the stream, and what consume committed but could not settle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firstcome.issue import issue
+from firstcome.ledger import Claim
+from firstcome.rules import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from firstcome.gate import Gate
+    from firstcome.ledger import Ledger
+    from firstcome.settings import Settings
+    from firstcome.tail import Tail
+
+# Later than any ticket: nothing is unread, so nothing explains a pending ticket.
+EVERYTHING_READ = 2**53
+
+
+def backlog(tail: Tail, settings: Settings) -> tuple[int, int]:
+    """Answer how old a pending ticket must be (ms), and the time before which it must have been accepted (ms).
+
+    A ticket no older than the oldest unread record waits in the stream: consume will write it. Where the stream
+    cannot be read, only age is left to go by, and more of it is asked for.
+    """
+    try:
+        oldest = tail.oldest_unread_ms()
+    except Unavailable:
+        return settings.sweep_overdue_blind_ms, EVERYTHING_READ
+    return settings.sweep_overdue_ms, EVERYTHING_READ if oldest is None else oldest
+
+
+def sweep(  # noqa: PLR0913  the two stores, the settings, and the three bounds
+    ledger: Ledger, gate: Gate, settings: Settings, event_id: str, bounds: tuple[int, int], stop: Callable[[], bool]
+) -> Iterator[int]:
+    """Issue the event's overdue tickets batch by batch; yield how many tickets each batch swept.
+
+    `bounds` are backlog's. Raises `Unavailable` where gate or ledger cannot answer. What was swept until then stays.
+    """
+    overdue_ms, not_after_ms = bounds
+    while not stop():
+        overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)
+        if not overdue or not issue(ledger, gate, [Claim(ticket) for ticket in overdue]).told:
+            return  # not told: they are still pending there, and the next run sees the same ones
+        yield len(overdue)

@@ -1,0 +1,66 @@
+"""Tell the errors of MySQL and MariaDB apart: the server's trouble, or the row's own fault."""
+
+from __future__ import annotations
+
+import pymysql
+
+# The transaction lost against another one and would win now: repeat it at once.
+DEADLOCKS = frozenset({
+    1020,  # MariaDB with innodb_snapshot_isolation: the row has changed since it was read
+    1205,  # lock wait timeout
+    1213,  # deadlock
+})
+
+# The connection is of no more use: it is gone, or its server may no longer write and another one has taken over.
+_LOST = frozenset({
+    1053,  # server shutdown in progress
+    1152, 1158, 1159, 1160, 1161, 1184,  # aborted connection, network packets that did not arrive
+    1153,  # a packet above max_allowed_packet: the server hangs up after it
+    1290, 1792, 1836,  # read-only, as a primary is after its failover
+    1927,  # MariaDB: connection was killed
+    3032,  # offline mode
+    4031,  # MySQL: closed for inactivity
+})  # fmt: skip
+
+# Any statement would fail for now.
+_SERVER = frozenset({
+    1015, 1016, 1021, 1026, 1030, 1037, 1038, 1041, 1135,  # its disk, memory, files and threads
+    1040, 1129, 1203, 1226,  # too many connections, or too many errors of them
+    1180, 1181,  # a commit or rollback that failed inside
+    1206,  # the lock table is full
+    1317, 1969, 3024,  # the statement was interrupted, or ran into the server's own time limit
+    1412,  # the table's definition has changed: a migration ran meanwhile
+    3100, 3101,  # group replication gave the transaction up
+})  # fmt: skip
+
+# Wrong with the deployment and not with the row: access, schema, grammar. It waits until somebody has mended it.
+_DEPLOYMENT = frozenset({
+    1044, 1045, 1130, 1142, 1143, 1227, 1370, 1449, 1698, 3118, 4151,  # access and privileges, expired accounts
+    1046, 1049, 1051, 1054, 1146, 1305, 1356,  # no such database, table, column or function
+    1064, 1149, 1235,  # grammar that this server does not know
+})  # fmt: skip
+
+# 1114, "the table is full", is in none of these: it may be one row's (a trigger says so) or everybody's (the disk).
+# The failed row settles it: where that cannot be stored either, nothing is committed.
+
+
+def code_of(error: pymysql.Error) -> int:
+    """Answer the error's number; 0 where pymysql gives none, as when the protocol is out of step."""
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else 0
+
+
+def is_lost(error: pymysql.Error) -> bool:
+    """Say whether the connection is of no more use. 2000 to 2999 are the client's own: it could not talk at all."""
+    code = code_of(error)
+    return code == 0 or 2000 <= code < 3000 or code in _LOST  # noqa: PLR2004
+
+
+def is_deadlock(error: pymysql.Error) -> bool:
+    """Say whether the transaction only lost against another one."""
+    return code_of(error) in DEADLOCKS
+
+
+def is_transient(error: pymysql.Error) -> bool:
+    """Say whether the trouble is the server's or the deployment's. Otherwise it is the row's own fault."""
+    return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT
