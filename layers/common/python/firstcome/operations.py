@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Input = dict[str, Any]
 
 CAPACITY_MAX = 10_000_000  # a gate of about 2.5 GB, and a restore of minutes: more wants an event per region
+PARTITIONS_MAX = 1_000  # more than any event needs: a typing error
+REPLICATION_MAX = 5
 NAME_MAX_LENGTH = 255  # the column's
 LIST_LIMIT = 100  # rows that an answer shows: a synchronous invocation answers 6 MB at most
 LIST_LIMIT_MAX = 1_000
@@ -46,12 +48,16 @@ def act(stores: Stores, payload: object) -> dict[str, Any]:
 def migrate(stores: Stores, payload: Input) -> dict[str, Any]:
     """Bring the ledger's schema up to date, and make the topic if it is missing."""
     from firstcome.migrate import migrate as migrate_ledger  # noqa: PLC0415  for this action only
-    from firstcome.tail import ensure_topic  # noqa: PLC0415  loads the admin client
+    from firstcome.tail import ensure_topic  # noqa: PLC0415
 
-    migrations = migrate_ledger(stores.settings)
     settings = stores.settings
-    partitions = _whole("partitions", payload.get("partitions", settings.kafka_partitions), 1, 1_000)
-    return {"migrations": migrations, "topic": settings.kafka_topic, "topic_created": ensure_topic(settings, partitions)}
+    partitions = _whole("partitions", payload.get("partitions", settings.kafka_partitions), 1, PARTITIONS_MAX)
+    replication = _whole("replication", payload.get("replication", settings.kafka_replication), 1, REPLICATION_MAX)
+    return {
+        "migrations": migrate_ledger(stores.ledger.connect),
+        "topic": settings.kafka_topic,
+        "topic_created": ensure_topic(settings, partitions, replication),
+    }
 
 
 def create(stores: Stores, payload: Input) -> dict[str, Any]:

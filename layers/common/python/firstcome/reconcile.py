@@ -101,21 +101,26 @@ def find_repairs(
             repairs.append(("learn", row.user_id, row.ticket, row.applied_at_ms))
     never = set(refused)
     repairs += [("refuse", user_id) for user_id in sorted(never) if seen.applied.get(user_id) != REFUSED]
-    waits = {ticket.user_id: ticket.ticket for ticket in dead}
-    owners.update(waits.values())
+    waits = {(one.user_id, one.ticket): one for one in dead if 1 <= one.ticket <= seen.view.capacity}
     for user_id, held in seen.applied.items():
         ticket, applied_at_ms = parse_held(held)
         if ticket is None or applied_at_ms is None or user_id in holds or user_id in never:
             continue
         owners.add(ticket)
-        if waits.get(user_id) != ticket:  # else a dead row has it, and an operator decides
+        if (user_id, ticket) not in waits:  # else an operator decides, by the dead row
             repairs.append(("pend", user_id, applied_at_ms))
+    known = {*holds, *never, *seen.applied}
+    for one in waits.values():
+        if one.user_id not in known and one.ticket not in owners:
+            known.add(one.user_id)
+            owners.add(one.ticket)
+            repairs.append(("learn", one.user_id, one.ticket, one.applied_at_ms))
     repairs += _free_numbers(seen, owners, free_from_ms)
     return repairs
 
 
 def _free_numbers(seen: Snapshot, owners: set[int], free_from_ms: int) -> list[Repair]:
-    count = max(seen.view.coupon_count, max((owner for owner in owners if owner <= seen.view.capacity), default=0))
+    count = max(seen.view.coupon_count, max(owners, default=0))
     freed: list[Repair] = [("taken", ticket) for ticket in sorted(seen.released) if ticket in owners]
     freed += [
         ("free", number, free_from_ms)

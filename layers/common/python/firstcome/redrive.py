@@ -13,7 +13,7 @@ from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_m
 from firstcome.stream import BadRecord, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from firstcome.failed import FailedRow
     from firstcome.gate import Gate
@@ -39,23 +39,22 @@ class _Failed(Exception):  # noqa: N818  an answer, not a fault
         self.detail = detail
 
 
-def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> dict[str, int]:
-    """Work off the rows that are due, until there are none or it is time to stop; count what they came to.
+def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> Iterator[Redriven]:
+    """Work off the rows that are due, until there are none or it is time to stop; yield what each came to.
 
-    Raises `Unavailable` where ledger or gate cannot answer; the row at hand gets its attempt back.
+    Raises `Unavailable` where a server cannot answer; the row at hand gets its attempt back, and the rows that were
+    claimed with it become due when their lease ends.
     """
-    counts = dict.fromkeys((str(word) for word in Redriven), 0)
     while not stop():
         claimed = ledger.claim_failed(settings.failed_batch, settings.failed_lease_ms)
-        counts[Redriven.DEAD] += claimed.buried
+        yield from [Redriven.DEAD] * claimed.buried
         if not claimed.rows:
-            break
+            return
         for row in claimed.rows:
             if stop():
                 ledger.postpone_failed(row, 0, row.reason, row.detail, counted=False)
-                continue
-            counts[attempt(ledger, gate, settings, row)] += 1
-    return counts
+            else:
+                yield attempt(ledger, gate, settings, row)
 
 
 def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> Redriven:
@@ -66,7 +65,9 @@ def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> R
         # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
         wait = backoff_ms(1, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311
         ledger.postpone_failed(row, wait, row.reason, str(trouble), counted=False)
-        raise
+        if trouble.what != "gate":
+            raise
+        return Redriven.WAITING  # one event's gate is lost: the others' rows go on
     except _Failed as failed:
         if row.attempts >= settings.failed_attempts:
             ledger.bury_failed(row, failed.reason, failed.detail)

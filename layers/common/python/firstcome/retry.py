@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firstcome.reconcile import Reconciled, failed_over, reconcile
-from firstcome.redrive import redrive
+from firstcome.redrive import Redriven, redrive
 from firstcome.restore import Restored, restore
 from firstcome.rules import EventState, Unavailable
 from firstcome.sweep import backlog, sweep
@@ -66,7 +66,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     lost: list[Event] = []
     for event in _until(stop, events):
         trying("gate", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
-    redriven: dict[str, int] = {}
+    redriven: Counter[Redriven] = Counter()
     trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
     bounds = backlog(stores.tail, settings)
     for event in _until(stop, events):
@@ -78,7 +78,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
             lost.remove(event)
             trying("restore", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
     return {
-        "redriven": redriven,
+        "redriven": {outcome: redriven[outcome] for outcome in Redriven},
         "swept": counts["swept"],
         "configured": counts["configured"],
         "restored": counts["restored"],
@@ -129,5 +129,5 @@ def _sweep(
 
 def _expire(stores: Stores, event: Event, counts: Counter[str]) -> None:
     if event.state is EventState.ENDED and event.ended_at_ms is not None:
-        at_ms = event.ended_at_ms + stores.settings.retention_days * 24 * 60 * 60 * 1000
+        at_ms = event.ended_at_ms + stores.settings.retention_ms
         counts["expiring"] += stores.gate.expire(event.event_id, at_ms) == "EXPIRING"

@@ -45,6 +45,8 @@ class Settings:
     kafka_delivery_timeout_ms: int = 2_000  # from send() to the verdict, repetitions included
     kafka_idle_ms: int = 60_000  # a frozen environment's connection dies unseen: renew it rather than wait for it
     kafka_breaker_ms: int = 5_000  # after a failed send: answer `reserved` at once for this long
+    kafka_partitions: int = 12  # of a topic that `migrate` makes: as many consumers may share the drain
+    kafka_replication: int = 3  # of a topic that `migrate` makes: one broker may be away; 1 on a cluster of one
     kafka_read_timeout_ms: int = 10_000  # reading offsets and the unread tail, for restore and sweep
 
     # --- MySQL ---------------------------------------------------------------------------------------------------
@@ -80,6 +82,11 @@ class Settings:
     # --- local use only: template.yaml cannot set these ----------------------------------------------------------
     local_identity: str = ""  # `backend` or `jwt:<sub>`: who calls, in place of API Gateway's authorizer
     local_cloud: bool = False  # allows `wipe`
+
+    @property
+    def retention_ms(self) -> int:
+        """How long the gate of an ended event is kept, in milliseconds."""
+        return self.retention_days * 24 * 60 * 60 * 1000
 
     @classmethod
     def from_env(cls, environ: dict[str, str] | None = None) -> Settings:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import pymysql
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pymysql
 
 # The transaction lost against another one and would win now: repeat it at once.
 DEADLOCKS = frozenset({
     1020,  # MariaDB with innodb_snapshot_isolation: the row has changed since it was read
     1205,  # lock wait timeout
     1213,  # deadlock
-})
+})  # fmt: skip
 
 # The connection is of no more use: it is gone, or its server may no longer write and another one has taken over.
 _LOST = frozenset({
@@ -53,7 +56,7 @@ def code_of(error: pymysql.Error) -> int:
 def is_lost(error: pymysql.Error) -> bool:
     """Say whether the connection is of no more use. 2000 to 2999 are the client's own: it could not talk at all."""
     code = code_of(error)
-    return code == 0 or 2000 <= code < 3000 or code in _LOST  # noqa: PLR2004
+    return code == 0 or 2000 <= code < 3000 or code in _LOST
 
 
 def is_deadlock(error: pymysql.Error) -> bool:

@@ -1,0 +1,87 @@
+# Every habit of this project is a target. Python below 3.11 is too old; PYTHON=python3.12 names another.
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+# SAM CLI neither reports nor looks for the credentials of an EC2 machine, which takes seconds everywhere else.
+export SAM_CLI_TELEMETRY := 0
+export AWS_EC2_METADATA_DISABLED := true
+PYTEST := $(PY) -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e lint types openapi lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The local cloud
+
+demo: setup ## an event of 100 coupons against 1,000 people, with the proof; sets everything up, and stops it again
+	@$(PY) -m dev demo
+
+up: setup ## start the cloud in the background; .local/cloud.env says where it listens
+	@$(PY) -m dev up
+
+down: setup ## stop it
+	@$(PY) -m dev down
+
+status: setup ## what of it runs, and where
+	@$(PY) -m dev status
+
+reset: setup ## stop it and empty its data folder
+	@$(PY) -m dev reset
+
+##@ Checks
+
+test: setup ## all tests on real servers, with coverage
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+test-unit: setup ## only those that need no server
+	$(PYTEST) tests/unit
+
+test-integration: setup ## only those of one part on real servers
+	$(PYTEST) tests/integration
+
+test-e2e: setup ## only those over HTTP through the local cloud
+	$(PYTEST) tests/e2e
+
+lint: setup ## ruff, import rules, template
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	PYTHONPATH=layers/common/python:. .venv/bin/lint-imports --no-cache --no-logo
+	.venv/bin/sam validate --lint --region us-east-1
+
+types: setup ## mypy, strict
+	.venv/bin/mypy
+
+##@ What is generated
+
+openapi: setup ## docs/openapi.json, from the resolver of functions/apply
+	$(PY) -m dev.openapi
+
+lock: setup ## requirements*.txt from requirements*.in
+	$(LOCK) layers/common/python/requirements.in -o layers/common/python/requirements.txt
+	$(LOCK) -c layers/common/python/requirements.txt requirements-dev.in -o requirements-dev.txt
+
+##@ The workplace
+
+setup: $(READY) ## .venv with everything, from the lock file; instant the second time
+
+clean: ## delete what can be made again, but for the cloud's data (make reset)
+	rm -rf .venv .aws-sam .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.local/*' -prune -exec rm -rf {} +
+
+# --universal: one lock for every Python from 3.11 on and for both architectures.
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+# uv, of the version and with the hashes that the lock names, installs the rest in seconds. pip knows settings of a
+# machine that uv does not read (pip.conf), so it has a second try.
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "firstcome needs Python 3.11 or newer: make PYTHON=…")'
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > .venv/uv.txt
+	@echo "installing the locked packages into .venv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@.venv/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt || \
+		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

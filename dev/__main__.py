@@ -1,0 +1,167 @@
+"""The commands of the local cloud; the Makefile calls them.
+
+    python -m dev up | down | status | reset | serve | demo
+    python -m dev operate ACTION [NAME=VALUE …]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dev.cloud import ROOT, Cloud
+from dev.invoke import InvocationError, Lambda
+from dev.process import Process, ProcessError
+from dev.servers import Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DATA = ROOT / ".local"
+API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
+LAMBDA_PORT = 8081
+UP_WITHIN_S = 600  # the first time, packages and jars are fetched
+
+# Values of `operate` that stay text, whatever they look like; the others are JSON where they can be read as JSON.
+_TEXT = {"event_id", "user_id", "name", "reason"}
+
+
+def up(*, dies_with_us: bool = False) -> None:
+    """Have the cloud running in the background, and say where it listens; a second one changes nothing."""
+    starter = Process("cloud", DATA)
+    if not starter.running:
+        _env_file().unlink(missing_ok=True)  # of one that was killed
+        # What it named may still run: the starter ends that, and nothing else, before it starts its own.
+        starter.log.unlink(missing_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        starter.start([sys.executable, "-m", "dev", "run"], env=environment, dies_with_us=dies_with_us)
+        try:
+            starter.wait_ready(_reporting(starter.log), timeout_s=UP_WITHIN_S)
+        except BaseException:  # Ctrl-C too
+            down()
+            raise
+    print(f"running; the addresses and process ids are in {os.path.relpath(_env_file())}, the logs in .local/logs")
+    for name, value in addresses().items():
+        if name.endswith(("_URL", "_BOOTSTRAP")):
+            print(f"  {name}={value}")
+
+
+def down() -> None:
+    """End the cloud and its servers, those of a starter that was killed too; the data stay (Redis keeps none)."""
+    Process("cloud", DATA).stop(timeout_s=60)
+    Servers(DATA).stop()
+    _env_file().unlink(missing_ok=True)
+
+
+def status() -> None:
+    """Print the addresses and process ids of a running cloud; exit with 1 where none runs."""
+    if not Process("cloud", DATA).running or not _env_file().exists():
+        sys.exit("not running: make up")
+    print(_env_file().read_text(), end="")
+
+
+def reset() -> None:
+    """End the cloud and delete everything that it has kept."""
+    down()
+    Servers(DATA).reset()
+    shutil.rmtree(DATA, ignore_errors=True)
+
+
+def serve() -> None:
+    """Run the cloud until Ctrl-C, which ends everything."""
+    up(dies_with_us=True)
+    print("Ctrl-C ends it")
+    try:
+        while Process("cloud", DATA).running:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        print()
+    finally:
+        down()
+
+
+def run() -> None:
+    """Be the starter: own servers and cloud until SIGTERM. `up` puts it into the background."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with Servers(DATA) as servers, Cloud(DATA, servers=servers, api_port=API_PORT, lambda_port=LAMBDA_PORT):
+        ended.wait()
+
+
+def demo() -> None:
+    """Run the demonstration, which starts and stops what it needs."""
+    from dev import demo as demonstration  # noqa: PLC0415  only this command draws progress bars
+
+    demonstration.main()
+
+
+def operate(action: str, *arguments: str) -> None:
+    """Invoke the operate function and print its answer; exit with 1 and its error where it fails."""
+    payload: dict[str, Any] = {"action": action}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        payload[name] = value if name in _TEXT else _read(value)
+    if not _env_file().exists():
+        sys.exit("not running: make up")
+    try:
+        answer = Lambda(addresses()["FIRSTCOME_LAMBDA_URL"]).invoke("operate", json.dumps(payload).encode())
+    except InvocationError as error:
+        sys.exit(str(error))
+    print(json.dumps(answer, indent=2))
+
+
+def addresses() -> dict[str, str]:
+    """Answer what `cloud.env` says."""
+    lines = _env_file().read_text().splitlines()
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _env_file() -> Path:
+    return DATA / "cloud.env"
+
+
+def _read(value: str) -> Any:  # noqa: ANN401  any JSON
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _reporting(log: Path) -> Callable[[], None]:
+    """Answer a probe for `cloud.env` that passes on, line by line, what the starter says meanwhile."""
+    shown = 0
+
+    def probe() -> None:
+        nonlocal shown
+        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+        print("".join(lines[shown:]), end="", flush=True)
+        shown = len(lines)
+        _env_file().read_text()  # it is there once the cloud is ready
+
+    return probe
+
+
+def main() -> None:
+    """Run the command that is named; explain the commands otherwise."""
+    commands: dict[str, Callable[..., None]] = {
+        command.__name__: command for command in (up, down, status, reset, serve, demo, operate, run)
+    }
+    name, *arguments = sys.argv[1:] or ["help"]
+    if name not in commands or (name != "operate" and arguments) or (name == "operate" and not arguments):
+        sys.exit(__doc__)
+    try:
+        commands[name](*arguments)
+    except (ProcessError, InvocationError) as error:
+        sys.exit(f"{name}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""The local cloud: environments of the template's functions behind the front, a poller, a clock. The servers are given.
+
+    with Servers(folder) as servers, Cloud(folder, servers=servers) as cloud:
+        cloud.invoke("operate", {"action": "show", "event_id": "E"})
+
+Every process of it ends with the process that made the `Cloud`, however that one ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from dev import front
+from dev.child import Child
+from dev.install import programs
+from dev.invoke import Lambda
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from dev.servers import Servers
+    from dev.template import Function
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Two cores are busy with fewer, but some wait for Redis, Kafka or MySQL: more than this only costs memory and start.
+APPLY_ENVIRONMENTS = 8
+# Of the others: one for each worker of the poller, two retries that run at the same time, and an operator who need not
+# wait for an audit.
+OTHER_ENVIRONMENTS = 2
+
+# In place of what exists on AWS only.
+_LOCAL = {
+    "FIRSTCOME_REDIS_CLUSTER": "0",
+    "FIRSTCOME_REDIS_SECRET_ARN": "",
+    "FIRSTCOME_KAFKA_SECURITY": "PLAINTEXT",
+    "FIRSTCOME_KAFKA_REPLICATION": "1",
+    "FIRSTCOME_MYSQL_SECRET_ARN": "",
+    "FIRSTCOME_MYSQL_CA_FILE": "",
+    "FIRSTCOME_LOCAL_IDENTITY": "backend",
+    "FIRSTCOME_LOCAL_CLOUD": "1",
+}
+
+
+class Cloud:
+    """The functions of one template, running. `poller` and `clock` can be stopped and started by themselves."""
+
+    def __init__(  # noqa: PLR0913  each is a thing that some test turns
+        self,
+        folder: Path,
+        *,
+        servers: Servers | None,
+        template: Path = ROOT / "template.yaml",
+        environment: Mapping[str, str] | None = None,
+        apply_environments: int = APPLY_ENVIRONMENTS,
+        poller: bool = True,
+        clock: bool = True,
+        api_port: int = 0,
+        lambda_port: int = 0,
+    ) -> None:
+        """Describe the cloud; nothing runs before `start`.
+
+        `environment` overrides variables of every function. A preferred port that is taken gives way to a free one.
+        `poller` and `clock` say whether these run from the start. Without `servers` there is no poller, and the
+        functions see the addresses that the template names.
+        """
+        self.servers = servers
+        self.folder = folder.absolute()
+        self._template = template
+        self._overrides = dict(environment or {})
+        self._counts = {"apply": apply_environments}
+        self._wanted = [name for name, wanted in (("poller", poller), ("clock", clock)) if wanted]
+        self._ports = (api_port, lambda_port)
+        self._children: dict[str, Child] = {}
+        self._sockets: list[socket.socket] = []
+        self._environments: dict[str, list[Child]] = {}
+        self._writing = threading.Lock()
+        self._ready = False
+        self.functions: dict[str, Function] = {}
+        self.api_url = ""
+        self.lambda_url = ""
+
+    @property
+    def poller(self) -> Child:
+        """The event source mapping: `stop()` ends it after its batch, `start()` goes on from the committed offsets."""
+        return self._children["poller"]
+
+    @property
+    def clock(self) -> Child:
+        """The schedule: `stop()` and `start()`."""
+        return self._children["clock"]
+
+    @property
+    def front(self) -> Child:
+        """The HTTP front; its ports stay open while it starts again."""
+        return self._children["front"]
+
+    def environments(self, function: str) -> list[int]:
+        """Answer the process ids of the living environments of `function`."""
+        return [child.pid for child in self._environments[function] if child.pid is not None]
+
+    def invoke(self, function: str, payload: Any) -> Any:  # noqa: ANN401  an event is any JSON, and so is an answer
+        """Answer what `function` made of `payload`; raise `InvocationError` with what it said when it failed."""
+        client = Lambda(self.lambda_url)
+        try:
+            return client.invoke(function, json.dumps(payload).encode())
+        finally:
+            client.close()
+
+    def start(self, say: Callable[[str], None] = print) -> None:
+        """Start everything, and have the ledger migrated and the topic there; ends all of it again if that fails."""
+        try:
+            self._start()
+            if "operate" in self.functions and self.servers is not None:
+                self.invoke("operate", {"action": "migrate"})
+            for name in self._wanted:
+                if name in self._children:
+                    self._children[name].start()
+            self._ready = True
+            self._write_env()
+        except BaseException:  # Ctrl-C too
+            self.stop()
+            raise
+        say(f"API: {self.api_url}")
+        say(f"Lambda: {self.lambda_url}")
+
+    def stop(self) -> None:
+        """End every process: first who asks, then who answers. Does nothing where nothing runs."""
+        with self._writing:
+            self._ready = False
+            self.env_file.unlink(missing_ok=True)
+        for name in ("clock", "poller", "front"):
+            if name in self._children:
+                self._children.pop(name).stop()
+        for child in self._children.values():
+            child.stop()
+        for listener in self._sockets:
+            listener.close()
+        self._children, self._sockets, self._environments = {}, [], {}
+
+    @property
+    def env_file(self) -> Path:
+        """`cloud.env`: the addresses and the process ids, as NAME=value lines.
+
+        It is there while the cloud is ready, and written anew whenever a process has been replaced.
+        """
+        return self.folder / "cloud.env"
+
+    def _start(self) -> None:
+        from dev.template import read  # noqa: PLC0415  SAM CLI: more than a second, and only a start needs it
+
+        haproxy = programs(["haproxy"])["haproxy"]
+        run, logs = self.folder / "run", self.folder / "logs"
+        for folder in (run, logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.functions = {function.name: function for function in read(self._template)}
+        described = run / "functions.json"
+        described.write_text(json.dumps([dataclasses.asdict(function) for function in self.functions.values()]))
+        api, lambdas = (front.listen_loopback(port) for port in self._ports)
+        self._sockets += [api, lambdas]
+        self.api_url, self.lambda_url = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (api, lambdas))
+
+        token = secrets.token_hex(4)  # two clouds on one machine share the abstract names
+        backends = []
+        for function in self.functions.values():
+            count = self._counts.get(function.name, OTHER_ENVIRONMENTS)
+            names = [f"{function.name}-{number}-{token}" for number in range(count)]
+            backends.append(front.Environments(function, names))
+            self._environments[function.name] = [self._environment(function, name, described) for name in names]
+        config = front.write(run, backends, api=api, lambdas=lambdas, openapi=ROOT / "docs" / "openapi.json")
+        command = [haproxy, "-db", "-f", str(config)]
+        self._add("front", command, pass_fds=[api.fileno(), lambdas.fileno()], env=os.environ).start()
+        python = [sys.executable, "-m"]
+        if self.servers is not None and any(function.streams for function in self.functions.values()):
+            command = [*python, "dev.poller", str(described), self.servers.kafka_bootstrap, self.lambda_url]
+            self._add("poller", command, env=os.environ, patience_s=10)
+        if any(function.schedules for function in self.functions.values()):
+            self._add("clock", [*python, "dev.clock", str(described), self.lambda_url], env=os.environ)
+        for children in self._environments.values():
+            for child in children:
+                child.start()
+
+    def _environment(self, function: Function, name: str, described: Path) -> Child:
+        listener = front.listen_abstract(name)
+        self._sockets.append(listener)
+        command = [sys.executable, "-m", "dev.environment", str(described), function.name, str(listener.fileno())]
+        return self._add(
+            name.rpartition("-")[0],
+            command,
+            env=self._variables(function),
+            pass_fds=[listener.fileno()],
+            log=function.name,
+            patience_s=1,  # SIGTERM ends one at once, unless it is paused
+        )
+
+    def _add(self, name: str, command: list[str], *, log: str = "", **more: Any) -> Child:  # noqa: ANN401
+        path = self.folder / "logs" / f"{log or name}.log"
+        child = Child(name, command, log=path, cwd=ROOT, changed=self._write_env, **more)
+        self._children[name] = child
+        return child
+
+    def _variables(self, function: Function) -> dict[str, str]:
+        """Answer what `function` sees: Lambda's own variables, the template's, then what is different here.
+
+        Nothing of the developer's environment gets through but what a process needs: no credentials, no settings.
+        """
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **inherited,
+            "TZ": ":UTC",
+            "PYTHONPATH": os.pathsep.join(function.layers),
+            "AWS_REGION": "us-east-1",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "LAMBDA_TASK_ROOT": function.code,
+            "_HANDLER": function.handler,
+            **function.environment,
+            **_LOCAL,
+            **(self.servers.environ if self.servers is not None else {}),
+            **self._overrides,
+        }
+
+    def _write_env(self) -> None:
+        """Write `cloud.env` anew, in one step, so that a reader never sees half of it."""
+        values: dict[str, object] = {"FIRSTCOME_API_URL": self.api_url}
+        if self.servers is not None:
+            values |= self.servers.environ
+        values["FIRSTCOME_LAMBDA_URL"] = self.lambda_url
+        values["CLOUD_PID"] = os.getpid()
+        if self.servers is not None:
+            values |= {f"{name.upper()}_PID": pid for name, pid in self.servers.pids.items()}
+        with self._writing:
+            if not self._ready:
+                return
+            pids = {name: child.pid for name, child in list(self._children.items())}
+            values |= {f"{name.upper().replace('-', '_')}_PID": pid for name, pid in pids.items() if pid is not None}
+            unfinished = self.env_file.with_suffix(".unfinished")
+            unfinished.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+            unfinished.replace(self.env_file)
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()

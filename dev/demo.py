@@ -1,0 +1,149 @@
+"""The demonstration: 100 coupons, 1,000 people and one greedy one, and the proof read from MySQL."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from dev.crowd import Answer, Crowd, by_word, percentile
+from firstcome.connect import mysql_connection
+from firstcome.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dev.cloud import Cloud
+
+COUPONS = 100
+PEOPLE = 1_000
+GREEDY_REQUESTS = 1_000
+THREADS = 32
+# The sweep takes over after half a minute, so even a lost record is a row by then.
+SETTLED_WITHIN_S = 120
+
+PROOF = """
+SELECT COUNT(*), COUNT(DISTINCT ticket), COUNT(DISTINCT user_id), MIN(ticket), MAX(ticket), SUM(user_id = %s)
+FROM coupon WHERE event_id = %s
+"""
+
+
+def demo(cloud: Cloud, console: Console) -> bool:
+    """Run one event against `cloud` and print the proof; answer whether the whole promise held."""
+    event_id = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    now = datetime.now(UTC)
+    window = {"opens_at": (now - timedelta(minutes=1)).isoformat(), "closes_at": (now + timedelta(days=1)).isoformat()}
+    cloud.invoke("operate", {"action": "create", "event_id": event_id, "name": "Demo", "capacity": COUPONS, **window})
+    cloud.invoke("operate", {"action": "open", "event_id": event_id})
+
+    greedy = "greedy"
+    people = [f"person-{number:04}" for number in range(PEOPLE)] + [greedy] * GREEDY_REQUESTS
+    random.shuffle(people)
+    start = time.perf_counter()
+    answers = _rush(console, Crowd(cloud.api_url, event_id, THREADS), people)
+    seconds = time.perf_counter() - start
+    _settled(cloud, event_id)
+
+    audit = cloud.invoke("operate", {"action": "audit", "event_id": event_id})
+    with mysql_connection(_settings(cloud), SETTLED_WITHIN_S * 1000) as connection, connection.cursor() as cursor:
+        cursor.execute(PROOF, (greedy, event_id))
+        rows, tickets, distinct, low, high, greedy_rows = cursor.fetchone() or ()
+    held = _checks(answers, greedy, (rows, tickets, distinct, low, high, int(greedy_rows or 0)), audit)
+    _print(console, answers, seconds, held)
+    return all(ok for _, _, ok in held)
+
+
+def naive(cloud: Cloud, console: Console) -> None:
+    """The same crowd against the first attempt of every tutorial: count the rows, then insert."""
+    settings = _settings(cloud)
+    with mysql_connection(settings, 10_000) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS naive_coupon")
+        cursor.execute("CREATE TABLE naive_coupon (id BIGINT AUTO_INCREMENT PRIMARY KEY, user_id VARCHAR(255))")
+
+    def apply(chunk: list[str]) -> None:
+        with mysql_connection(settings, 10_000) as connection, connection.cursor() as cursor:
+            for user_id in chunk:
+                cursor.execute("SELECT COUNT(*) FROM naive_coupon")
+                if (cursor.fetchone() or (0,))[0] < COUPONS:
+                    cursor.execute("INSERT INTO naive_coupon (user_id) VALUES (%s)", (user_id,))
+                connection.commit()
+
+    people = [f"person-{number:04}" for number in range(PEOPLE)] + ["greedy"] * GREEDY_REQUESTS
+    random.shuffle(people)
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(apply, (people[start::THREADS] for start in range(THREADS))))
+    with mysql_connection(settings, 10_000) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM naive_coupon")
+        rows, distinct = cursor.fetchone() or (0, 0)
+        cursor.execute("DROP TABLE naive_coupon")
+    console.print(
+        f"\n[bold]For contrast, count-then-insert[/] with the same crowd: {rows} rows for {COUPONS} coupons, "
+        f"[red]{max(0, rows - COUPONS)} over-issued[/], {rows - distinct} of them second coupons of one person."
+    )
+
+
+def _rush(console: Console, crowd: Crowd, people: list[str]) -> list[Answer]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("applicants", total=len(people))
+        return crowd.rush(people, lambda _: progress.advance(task))
+
+
+def _settled(cloud: Cloud, event_id: str) -> None:
+    """Wait until no ticket is pending: every one has its row, or its failed row."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while True:
+        gate = cloud.invoke("operate", {"action": "show", "event_id": event_id})["gate"]
+        if isinstance(gate, dict) and gate["pending"] == 0:
+            return
+        if time.monotonic() > deadline:
+            return  # the proof will say what is missing
+
+
+def _checks(
+    answers: list[Answer], greedy: str, proof: tuple[int, ...], audit: dict[str, Any]
+) -> list[tuple[str, str, bool]]:
+    rows, tickets, distinct, low, high, greedy_rows = proof
+    winners = {answer.user_id for answer in answers if answer.status in (200, 202)}
+    greedy_tickets = {answer.body["ticket"] for answer in answers if answer.user_id == greedy and "ticket" in answer.body}
+    promises: list[tuple[str, str, Callable[[], bool]]] = [
+        ("coupon rows", f"{rows}", lambda: rows == COUPONS),
+        ("tickets 1..N, each once", f"{low}..{high}, {tickets} distinct", lambda: (low, high, tickets) == (1, COUPONS, COUPONS)),
+        ("people with a coupon", f"{distinct}", lambda: distinct == COUPONS),
+        ("people who were told they have one", f"{len(winners)}", lambda: len(winners) == COUPONS),
+        ("coupons of the greedy one", f"{greedy_rows} for {GREEDY_REQUESTS} requests", lambda: greedy_rows == len(greedy_tickets) <= 1),
+        ("unexpected answers", f"{_unexpected(answers)}", lambda: _unexpected(answers) == 0),
+        *((f"{law} {found['law']}", _figures(found["figures"]), lambda ok=found["ok"]: ok) for law, found in audit["invariants"].items()),  # type: ignore[misc]
+    ]
+    return [(what, figure, holds()) for what, figure, holds in promises]
+
+
+def _unexpected(answers: list[Answer]) -> int:
+    return sum(answer.status not in (200, 202) and answer.word != "sold_out" for answer in answers)
+
+
+def _figures(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
+
+
+def _print(console: Console, answers: list[Answer], seconds: float, held: list[tuple[str, str, bool]]) -> None:
+    load = Table(title="What was asked", show_header=False)
+    load.add_row("requests", f"{len(answers)} from {THREADS} threads in {seconds:.1f} s, {len(answers) / seconds:.0f} a second")
+    load.add_row("latency", f"p50 {percentile(answers, 0.5):.1f} ms, p99 {percentile(answers, 0.99):.1f} ms")
+    for word, number in by_word(answers).most_common():
+        load.add_row(word, f"{number}")
+    console.print(load)
+    proof = Table("promise", "figure", "", title="The proof, read from MySQL and the audit")
+    for what, figure, ok in held:
+        proof.add_row(what, figure, "[green]holds[/]" if ok else "[red]BROKEN[/]")
+    console.print(proof)
+
+
+def _settings(cloud: Cloud) -> Settings:
+    return Settings(mysql_url=cloud.servers.mysql_url)

@@ -1,0 +1,173 @@
+"""The front: haproxy, in place of API Gateway and of Lambda's scheduling.
+
+Every environment is a server with `maxconn 1`, so that a request never waits behind a busy environment but in the
+front, and goes to whichever is free first. The rest is API Gateway's limits and its words for what goes wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dev.environment import BODY_LIMIT, INVOKE_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from dev.template import Function
+
+_GATEWAY_TIMEOUT_S = 30  # an HTTP API waits no longer for its integration
+_INVOKE_LIMIT = 6 * 1024 * 1024  # the payload of a synchronous invocation
+
+# On a connection that has carried requests before, haproxy answers a killed environment by closing it, and leaves it
+# to the client to try again; only the first request of a connection gets the 500.
+_CONFIG = """\
+global
+  maxconn 2000
+  nbthread 1  # one is faster here: two take turns at the idle connections, and the functions need the other core
+  tune.bufsize {bufsize}
+
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout http-request 10s
+  timeout http-keep-alive 60s
+  timeout queue {gateway_timeout}s
+  http-reuse always
+  option http-buffer-request  # a slow client keeps the front busy, not an environment
+  retry-on conn-failure
+
+frontend api
+  bind fd@{api}
+  option forwardfor
+  errorfile 502 "{folder}/500.http"
+  errorfile 503 "{folder}/503.http"
+  errorfile 504 "{folder}/503.http"
+  http-request del-header expect
+  http-request return status 413 content-type application/json string '{{"message":"Request Entity Too Large"}}' \
+if {{ req.body_size gt {body_limit} }}
+  http-request return status 404 content-type application/json string '{{"message":"Not Found"}}' \
+if {{ path_beg {invoke} }}
+{openapi}  default_backend {gateway}
+
+frontend lambda
+  bind fd@{lambdas}
+  timeout client 1h  # the poller keeps its connection while a batch takes its time, or there is none
+  timeout http-keep-alive 1h
+  errorfile 502 "{folder}/died.http"
+  errorfile 504 "{folder}/died.http"
+  http-request del-header expect
+  http-request return status 413 content-type application/json hdr x-amzn-errortype RequestTooLargeException \
+string '{{"Type":"User","message":"Request must be smaller than {invoke_limit} bytes"}}' \
+if {{ req.body_size gt {invoke_limit} }}
+  http-request return status 404 content-type application/json hdr x-amzn-errortype ResourceNotFoundException \
+string '{{"Type":"User","message":"Function not found"}}' unless {{ path {paths} }}
+{uses}
+{backends}"""
+
+_ERRORS = {
+    "500": ("500 Internal Server Error", "", {"message": "Internal Server Error"}),
+    "503": ("503 Service Unavailable", "", {"message": "Service Unavailable"}),
+    "died": (
+        "200 OK",
+        "x-amz-function-error: Unhandled\r\n",
+        {"errorType": "Runtime.ExitError", "errorMessage": "Error: Runtime exited without providing a reason"},
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """One function and the abstract socket names of its environments."""
+
+    function: Function
+    names: Sequence[str]
+
+
+def listen_abstract(name: str) -> socket.socket:
+    """Listen on a Unix socket without a file: nothing to clean up, and no limit on the length of a path.
+
+    haproxy pads such a name with zero bytes to the full length, so this does the same.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(b"\0" + name.encode().ljust(107, b"\0"))
+    listener.listen(16)
+    return listener
+
+
+def listen_loopback(preferred: int) -> socket.socket:
+    """Listen on 127.0.0.1, on `preferred` if it is free, else on a port that is."""
+    for port in (preferred, 0):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.close()
+            continue
+        listener.listen(1024)
+        return listener
+    raise OSError("no free port on 127.0.0.1")
+
+
+def write(
+    folder: Path, functions: Sequence[Environments], *, api: socket.socket, lambdas: socket.socket, openapi: Path
+) -> Path:
+    """Write haproxy's configuration for these environments to `folder`; answer its path.
+
+    `api` and `lambdas` are listening sockets that haproxy inherits: its ports cannot be lost to somebody else.
+    """
+    for name, (status, headers, body) in _ERRORS.items():
+        text = json.dumps(body)
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {len(text)}\r\n\r\n"
+        (folder / f"{name}.http").write_bytes((head + text).encode())
+    served = openapi.is_file()
+    (behind_gateway,) = [each.function.name for each in functions if each.function.routes]
+    config = folder / "haproxy.cfg"
+    config.write_text(
+        _CONFIG.format(
+            # What haproxy returns by itself, openapi.json, has to fit into one buffer.
+            bufsize=max(65_536, 2 * openapi.stat().st_size if served else 0),
+            gateway_timeout=_GATEWAY_TIMEOUT_S,
+            folder=folder,
+            api=api.fileno(),
+            lambdas=lambdas.fileno(),
+            body_limit=BODY_LIMIT,
+            invoke=INVOKE_PATH,
+            invoke_limit=_INVOKE_LIMIT,
+            openapi=_OPENAPI.format(file=openapi) if served else "",
+            gateway=behind_gateway,
+            paths=" ".join(path for each in functions for path in _paths(each.function)),
+            uses="".join(_use(each.function) for each in functions),
+            backends="\n".join(_backend(each) for each in functions),
+        )
+    )
+    return config
+
+
+_OPENAPI = '  http-request return status 200 content-type application/json file "{file}" if {{ path /openapi.json }}\n'
+
+
+def _paths(function: Function) -> list[str]:
+    return [f"{INVOKE_PATH}{name}/invocations" for name in (function.name, function.logical_id)]
+
+
+def _use(function: Function) -> str:
+    return f"  use_backend {function.name} if {{ path {' '.join(_paths(function))} }}\n"
+
+
+def _backend(environments: Environments) -> str:
+    function = environments.function
+    patience_s = int(function.timeout_s) + 5  # the environment ends itself at its timeout: this is for a hung one
+    lines = [
+        f"backend {function.name}",
+        "  balance leastconn",
+        f"  timeout server {patience_s}s",
+        f"  http-request set-timeout server {_GATEWAY_TIMEOUT_S}s if {{ fe_name api }}",
+        *(f"  server {name} abns@{name} maxconn 1" for name in environments.names),
+    ]
+    return "\n".join(lines) + "\n"

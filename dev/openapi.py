@@ -1,0 +1,246 @@
+"""`python -m dev.openapi` writes docs/openapi.json: paths from apply's resolver, problems from the code's own table.
+
+What the handler does not need at run time, it does not carry: the schemas and examples of the answers stand here. A
+test holds every real answer to them, and the file to what this module makes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "docs" / "openapi.json"
+sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
+
+from firstcome import problem, rules  # noqa: E402  found on the path above
+from firstcome.problem import CODES, MEDIA_TYPE, TYPE_PREFIX, Problem  # noqa: E402
+
+Json = dict[str, Any]
+
+VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
+DESCRIPTION = f"""\
+Gives the coupons of an event to the first people who ask, one each.
+
+Errors of this API are `{MEDIA_TYPE}` (RFC 9457) with a stable `code`. API Gateway answers some requests by itself, with
+`{{"message": …}}` as `application/json`: 401 and 403 (authorizer), 413 (over 10 MB), 429 (throttled), 500 and 503 (the
+function failed or did not answer in time); retry the last three. Another method of a path is answered 405
+`method_not_allowed` with `Allow`, another path 404 `unknown_path`. Every answer carries `X-Correlation-Id`: the one
+that was sent, or API Gateway's request id."""
+
+EVENT_ID: Json = {"type": "string", "pattern": f"^{rules.EVENT_ID_PATTERN}$"}
+USER_ID: Json = {"type": "string", "pattern": f"^{rules.USER_ID_PATTERN}$"}
+TIME: Json = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}
+TICKET: Json = {"type": "integer", "minimum": 1, "description": "The number of the ticket, from 1"}
+
+STATUSES = {
+    "accepted": "the ticket is theirs, and the coupon is on its way",
+    "reserved": "the ticket is theirs; the coupon follows, perhaps a little later",
+    "issued": "the coupon exists",
+    "pending": "the ticket is theirs; the coupon does not exist yet",
+    "failed": "issuing the coupon failed, and is tried again",
+    "refused": "this person gets no coupon of this event",
+}
+
+EVENT: Json = {
+    "event_id": "spring-sale",
+    "name": "Spring sale",
+    "state": "open",
+    "capacity": 100,
+    "remaining": 42,
+    "opens_at": "2030-01-01T00:00:00.000Z",
+    "closes_at": "2030-01-02T00:00:00.000Z",
+    "now": "2030-01-01T12:00:00.000Z",
+}
+APPLICATION: Json = {
+    "event_id": "spring-sale",
+    "user_id": "alice",
+    "status": "accepted",
+    "ticket": 58,
+    "applied_at": "2030-01-01T12:00:00.000Z",
+}
+ISSUED: Json = {**APPLICATION, "status": "issued", "issued_at": "2030-01-01T12:00:00.250Z"}
+REFUSED: Json = {"event_id": "spring-sale", "user_id": "alice", "status": "refused"}
+
+
+def _object(properties: Json, *optional: str, description: str) -> Json:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "description": description, "properties": properties, "required": required}
+
+
+SCHEMAS: Json = {
+    "Application": _object(
+        {
+            "event_id": EVENT_ID,
+            "user_id": USER_ID,
+            "status": {
+                "type": "string",
+                "enum": list(STATUSES),
+                "description": "; ".join(f"`{word}`: {meaning}" for word, meaning in STATUSES.items()),
+            },
+            "ticket": TICKET,
+            "applied_at": TIME,
+            "issued_at": TIME,
+        },
+        "ticket",
+        "applied_at",
+        "issued_at",
+        description="One person's application; `issued_at` is there once the coupon is issued, no ticket once refused.",
+    ),
+    "Event": _object(
+        {
+            "event_id": EVENT_ID,
+            "name": {"type": "string"},
+            "state": {"type": "string", "enum": list(rules.EventState)},
+            "capacity": {"type": "integer", "minimum": 1},
+            "remaining": {"type": "integer", "minimum": 0, "description": "0 once the event has ended"},
+            "opens_at": TIME,
+            "closes_at": TIME,
+            "now": {**TIME, "description": "The server's time: what counts"},
+        },
+        description="An event: it gives coupons while `state` is `open` and `now` is inside the window.",
+    ),
+    "NewApplication": _object(
+        {"user_id": {**USER_ID, "description": "Who applies. With a token it is the token's sub, and may be left out"}},
+        "user_id",
+        description="Fields that are not known are ignored.",
+    ),
+    "Problem": _object(
+        {
+            "type": {"type": "string", "format": "uri", "enum": [TYPE_PREFIX + code for code in CODES]},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "instance": {"type": "string", "format": "uri-reference"},
+            "code": {"type": "string", "enum": list(CODES)},
+        },
+        description="RFC 9457, with a stable `code`.",
+    ),
+}
+
+CORRELATION_ID: Json = {"schema": {"type": "string"}, "description": "Name it when you report a fault"}
+RETRY_AFTER: Json = {"schema": {"type": "integer"}, "description": "Seconds to wait before asking again"}
+
+SECURITY: list[Json] = [{"jwt": []}, {"iam": []}]
+SECURITY_SCHEMES: Json = {
+    "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An applicant: the token's sub"},
+    "iam": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "description": "A trusted back end: Signature Version 4, on an API of its own",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+}
+
+# By operation: what it answers when it goes well, and the codes of its problems.
+ANSWERS: dict[str, dict[int, tuple[str, str, Json]]] = {
+    "apply": {
+        200: ("The coupon was given before, and is issued", "Application", {"again": APPLICATION}),
+        202: (
+            "The ticket is theirs; the coupon follows",
+            "Application",
+            {"accepted": APPLICATION, "reserved": {**APPLICATION, "status": "reserved"}},
+        ),
+    },
+    "status": {
+        200: (
+            "How far the application has come",
+            "Application",
+            {
+                "issued": ISSUED,
+                "pending": {**APPLICATION, "status": "pending"},
+                "failed": {**APPLICATION, "status": "failed"},
+                "refused": REFUSED,
+            },
+        )
+    },
+    "event": {200: ("The event", "Event", {"open": EVENT})},
+}
+PROBLEMS: dict[str, tuple[str, ...]] = {
+    "apply": tuple(code for code in CODES if code not in ("no_application", "unknown_path", "method_not_allowed")),
+    "status": (
+        *("bad_event_id", "bad_user_id", "unauthenticated", "unknown_event", "no_application"),
+        *("internal", "gate_lost", "try_again"),
+    ),
+    "event": ("bad_event_id", "unknown_event", "internal", "gate_lost", "try_again"),
+}
+
+
+def document() -> Json:
+    """Answer the OpenAPI 3.1 document."""
+    made: Json = json.loads(
+        _handler().app.get_openapi_json_schema(
+            title="firstcome", version=VERSION, description=DESCRIPTION, openapi_version="3.1.0"
+        )
+    )
+    for path, methods in made["paths"].items():
+        for operation in methods.values():
+            name = operation["operationId"]
+            for parameter in operation["parameters"]:
+                parameter["schema"] = {"event_id": EVENT_ID, "user_id": USER_ID}[parameter["name"]]
+            if name == "apply":
+                operation["requestBody"] = {"content": _content("NewApplication", {"alice": {"user_id": "alice"}})}
+            if name != "event":
+                operation["security"] = SECURITY
+            operation["responses"] = _successes(name) | _problems(name, path)
+    made["components"] = {"schemas": SCHEMAS, "securitySchemes": SECURITY_SCHEMES}
+    return made
+
+
+def text() -> str:
+    """Answer the file's text."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _handler() -> Any:
+    spec = importlib.util.spec_from_file_location("apply_handler", ROOT / "functions" / "apply" / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _successes(name: str) -> Json:
+    cached = {"Cache-Control": {"schema": {"type": "string"}, "description": "Cacheable for a second"}}
+    headers = {"X-Correlation-Id": CORRELATION_ID} | (cached if name == "event" else {})
+    return {
+        str(status): {"description": description, "headers": headers, "content": _content(schema, examples)}
+        for status, (description, schema, examples) in ANSWERS[name].items()
+    }
+
+
+def _problems(name: str, path: str) -> Json:
+    statuses = sorted({CODES[code].status for code in PROBLEMS[name]})
+    return {str(status): _problem(status, name, path) for status in statuses}
+
+
+def _problem(status: int, name: str, path: str) -> Json:
+    codes = [code for code in PROBLEMS[name] if CODES[code].status == status]
+    at = path.format(event_id=EVENT["event_id"], user_id=APPLICATION["user_id"])
+    schema = {"allOf": [_ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
+    examples = {code: {"value": Problem(code).answer(at).body} for code in codes}
+    headers = {"X-Correlation-Id": CORRELATION_ID} | ({"Retry-After": RETRY_AFTER} if status == 503 else {})
+    return {
+        "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in codes),
+        "headers": headers,
+        "content": {problem.MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+
+
+def _content(schema: str, examples: Json) -> Json:
+    values = {name: {"value": value} for name, value in examples.items()}
+    return {"application/json": {"schema": _ref(schema), "examples": values}}
+
+
+def _ref(schema: str) -> Json:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
+    print(f"wrote {FILE.relative_to(ROOT)}")

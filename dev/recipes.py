@@ -1,0 +1,193 @@
+"""How each of the local cloud's servers is prepared, run and asked whether it works."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import socket
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pymysql
+import redis
+from kafka.admin import KafkaAdminClient
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from dev.install import kafka_jars
+from dev.process import ProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+HOST = "127.0.0.1"
+DATABASE = "firstcome"
+
+KAFKA_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=data
+# A misspelt topic is an error, here as on MSK.
+auto.create.topics.enable=false
+# Records stay until `make reset`: nothing depends on when a test was run.
+log.retention.ms=-1
+# One broker keeps one copy.
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# 50 partitions each by default, made while the first consumer waits.
+offsets.topic.num.partitions=1
+transaction.state.log.num.partitions=1
+# A group of one has nobody to wait for, and a killed member's partitions are free within seconds.
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+# A broker that was killed is taken back only after its former session ended: 9 s by default.
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+# 128 MiB by default, of a heap of 512.
+log.cleaner.dedupe.buffer.size=16777216
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One kind of server. The functions get the paths of `programs`; a command runs in the server's folder."""
+
+    name: str
+    url: str
+    programs: tuple[str, ...]
+    prepare: Callable[[Path, Mapping[str, str]], None]  # makes <folder>/data, the first time
+    command: Callable[[Path, int, Mapping[str, str]], list[str]]
+    probe: Callable[[int], None]  # raises until the server on this port does its work
+
+
+def free_port() -> int:
+    """Answer a port on loopback that nobody uses.
+
+    Below the range from which the kernel takes the ports of outgoing connections: one of those could take the port
+    of a server while it is down, and a client that dials it over and over could even reach itself.
+    """
+    lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(10_000, max(lowest_outgoing, 11_000)), 1_000):
+        if is_free(port):
+            return port
+    raise ProcessError("no free port on 127.0.0.1")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: old connections do not count
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _prepare_redis(folder: Path, _: Mapping[str, str]) -> None:
+    (folder / "data").mkdir()
+
+
+def _redis_command(_: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+    # Persistence is not assumed: a Redis that is started again has forgotten everything.
+    options = {"bind": HOST, "port": port, "dir": "data", "save": "", "appendonly": "no"}
+    options |= {"maxmemory-policy": "noeviction", "maxclients": 10_000}
+    return [programs["redis-server"], *(str(part) for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def _probe_redis(port: int) -> None:
+    with redis.Redis(HOST, port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
+        client.ping()
+
+
+def _prepare_mariadb(folder: Path, programs: Mapping[str, str]) -> None:
+    _run([
+        *[programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}", *_mariadb_user()],
+        *["--auth-root-authentication-method=normal", "--skip-test-db"],
+    ])  # fmt: skip
+
+
+def _mariadb_command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+    return [
+        programs["mariadbd"],
+        *["--no-defaults", *_mariadb_user(), f"--datadir={folder / 'data'}"],
+        "--socket=mariadb.sock",  # in the data folder: a full path may be longer than a socket's may be
+        *[f"--bind-address={HOST}", f"--port={port}", "--skip-name-resolve"],
+        "--character-set-server=utf8mb4",
+        "--max-connections=500",  # every execution environment keeps one
+        "--innodb-flush-log-at-trx-commit=1",  # a committed row survives a crash: the promise rests on it
+    ]
+
+
+def _mariadb_user() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []  # without it, it refuses to run as root
+
+
+def _probe_mariadb(port: int) -> None:
+    with (
+        pymysql.connect(host=HOST, port=port, user="root", connect_timeout=2, read_timeout=10) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+
+
+def _prepare_kafka(folder: Path, programs: Mapping[str, str]) -> None:
+    # The ports do not matter yet, and are written again at every start.
+    (folder / "server.properties").write_text(KAFKA_PROPERTIES.format(host=HOST, port=1, controller_port=2))
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties"]
+    _run([*_java(programs, heap="128m"), *tool], folder)
+
+
+def _kafka_command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+    properties = KAFKA_PROPERTIES.format(host=HOST, port=port, controller_port=free_port())
+    (folder / "server.properties").write_text(properties)
+    return [*_java(programs, heap="512m"), "kafka.Kafka", "server.properties"]
+
+
+def _java(programs: Mapping[str, str], heap: str) -> list[str]:
+    logs = ["-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"]
+    return [programs["java"], f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError", *logs, "-cp", f"{kafka_jars()}/*"]
+
+
+def _probe_kafka(port: int) -> None:
+    # The client starts a thread before it connects, and a failed one leaves it behind: knock first.
+    socket.create_connection((HOST, port), timeout=2).close()
+    admin = KafkaAdminClient(bootstrap_servers=f"{HOST}:{port}", bootstrap_timeout_ms=10_000)
+    try:
+        if not any(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"]):
+            raise ConnectionError("the broker is not registered yet")
+    finally:
+        admin.close()
+
+
+def _run(command: list[str], folder: Path | None = None) -> None:
+    ran = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
+    if ran.returncode:
+        raise ProcessError(f"{' '.join(command)} failed with {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
+
+
+REDIS = Recipe("redis", "redis://{host}:{port}/0", ("redis-server",), _prepare_redis, _redis_command, _probe_redis)
+MARIADB = Recipe(
+    "mariadb",
+    f"mysql://root@{{host}}:{{port}}/{DATABASE}",
+    ("mariadbd", "mariadb-install-db"),
+    _prepare_mariadb,
+    _mariadb_command,
+    _probe_mariadb,
+)
+KAFKA = Recipe("kafka", "{host}:{port}", ("java",), _prepare_kafka, _kafka_command, _probe_kafka)

@@ -1,0 +1,137 @@
+"""What template.yaml says, with its references resolved by SAM CLI, so that nothing of it is written here again.
+
+Importing SAM CLI takes more than a second: the starter does it once and hands the children what it read.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.yamlhelper import yaml_parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Lambda's own defaults, for what a template leaves out.
+_TIMEOUT_S = 3
+_MEMORY_MB = 128
+_STREAM_BATCH = 100
+_STREAM_WINDOW_S = 0.5
+_SCHEDULE_ATTEMPTS = 185
+
+_UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class TemplateError(Exception):
+    """The template says something that the local cloud cannot do; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An MSK event source."""
+
+    arn: str
+    topic: str
+    group: str
+    batch_size: int
+    window_s: float
+    starting_position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An EventBridge schedule."""
+
+    every_s: float
+    input: str
+    attempts: int  # after the first one
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function; `name` is its folder's, `logical_id` the template's."""
+
+    name: str
+    logical_id: str
+    code: str
+    layers: tuple[str, ...]
+    handler: str
+    timeout_s: float
+    memory_mb: int
+    environment: dict[str, str]
+    routes: tuple[tuple[str, str], ...]  # (method or ANY, path or $default)
+    streams: tuple[Stream, ...]
+    schedules: tuple[Schedule, ...]
+
+
+def read(template: Path) -> list[Function]:
+    """Answer the functions of `template`; raise `TemplateError` for a schedule that is not a rate.
+
+    A parameter without a default gets a placeholder: what it names (a cluster, a secret) is not on this machine.
+    """
+    parameters = (yaml_parse(template.read_text()) or {}).get("Parameters", {})
+    placeholders = {name: f"local-{name}" for name, declared in parameters.items() if "Default" not in declared}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # SAM CLI calls a function that samtranslator deprecated
+        stacks, _ = SamLocalStackProvider.get_stacks(str(template), parameter_overrides=placeholders)
+        found = SamFunctionProvider(stacks, use_raw_codeuri=True, ignore_code_extraction_warnings=True)
+    return [_function(template.parent, function) for function in found.get_all()]
+
+
+def _function(root: Path, said: Any) -> Function:  # noqa: ANN401  SAM CLI's Function is an untyped named tuple
+    code = (root / said.codeuri).resolve()
+    events = [(event["Type"], event.get("Properties", {})) for event in (said.events or {}).values()]
+    return Function(
+        name=code.name,
+        logical_id=said.name,
+        code=str(code),
+        layers=tuple(str((root / layer.codeuri).resolve()) for layer in said.layers),
+        handler=said.handler,
+        timeout_s=float(said.timeout or _TIMEOUT_S),
+        memory_mb=int(said.memory or _MEMORY_MB),
+        environment=_variables(said.environment),
+        routes=tuple(dict.fromkeys(_route(properties) for kind, properties in events if kind == "HttpApi")),
+        streams=tuple(_stream(properties) for kind, properties in events if kind == "MSK"),
+        schedules=tuple(_schedule(properties) for kind, properties in events if kind in ("ScheduleV2", "Schedule")),
+    )
+
+
+def _variables(environment: dict[str, Any] | None) -> dict[str, str]:
+    """Answer the variables as strings; one that names a resource, which only AWS can resolve, is left out."""
+    variables = (environment or {}).get("Variables", {})
+    return {name: str(value) for name, value in variables.items() if not isinstance(value, dict | list)}
+
+
+def _route(properties: dict[str, Any]) -> tuple[str, str]:
+    method = properties.get("Method", "ANY").upper()
+    return ("ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, properties.get("Path", "$default"))
+
+
+def _stream(properties: dict[str, Any]) -> Stream:
+    (topic,) = properties["Topics"]
+    return Stream(
+        arn=str(properties["Stream"]),
+        topic=topic,
+        group=str(properties["ConsumerGroupId"]),
+        batch_size=int(properties.get("BatchSize", _STREAM_BATCH)),
+        window_s=float(properties.get("MaximumBatchingWindowInSeconds", _STREAM_WINDOW_S)),
+        starting_position=properties["StartingPosition"],
+    )
+
+
+def _schedule(properties: dict[str, Any]) -> Schedule:
+    expression = properties.get("ScheduleExpression") or properties["Schedule"]
+    rate = re.fullmatch(r"rate\((\d+) (second|minute|hour|day)s?\)", expression)
+    if not rate:
+        message = f"the local clock only knows rate(…), not {expression!r}"
+        raise TemplateError(message)
+    return Schedule(
+        every_s=int(rate[1]) * _UNITS_S[rate[2]],
+        input=properties.get("Input", "{}"),
+        attempts=int(properties.get("RetryPolicy", {}).get("MaximumRetryAttempts", _SCHEDULE_ATTEMPTS)),
+    )

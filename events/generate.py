@@ -1,0 +1,266 @@
+"""The sample events, in the shapes that AWS sends: `python events/generate.py` writes them beside this file.
+
+`sam local invoke ApplyFunction -e events/apply-first.json`. In order: operate-migrate, operate-create, operate-open,
+apply-first, apply-status … A test compares the files with what this module makes, and the shapes with AWS's.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from http import HTTPMethod
+from pathlib import Path
+from typing import Any, Final
+
+Event = dict[str, Any]
+
+EVENT_ID: Final = "spring-sale"
+USER_ID: Final = "user-0001"
+TOPIC: Final = "coupon_create"
+APPLIED_AT_MS: Final = 1_893_456_000_000
+APPLIED_AT: Final = "2030-01-01T00:00:00.000Z"  # the same
+ACCOUNT: Final = "123456789012"
+
+APPLICATIONS: Final = "/events/{event_id}/applications"
+STATUS: Final = "/events/{event_id}/applications/{user_id}"
+SHOW: Final = "/events/{event_id}"
+DEFAULT: Final = "$default"
+
+# What API Gateway adds for a caller that it has let in. Claims arrive as strings, whatever they were in the token.
+BACK_END: Final = {
+    "iam": {
+        "accessKey": "ASIAIOSFODNN7EXAMPLE",
+        "accountId": ACCOUNT,
+        "callerId": "AROADBQP57FF2AEXAMPLE:shop",
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/shop/shop",
+        "userId": "AROADBQP57FF2AEXAMPLE:shop",
+    }
+}
+APPLICANT: Final = {
+    "jwt": {
+        "claims": {
+            "aud": "firstcome",
+            "exp": "1893459600",
+            "iat": "1893456000",
+            "iss": "https://idp.example.com/",
+            "sub": USER_ID,
+        },
+        "scopes": None,
+    }
+}
+NOBODY: Final = None
+
+
+# --- API Gateway, HTTP API, payload 2.0 ------------------------------------------------------------------------------
+
+
+def http(
+    route: str,
+    method: HTTPMethod,
+    authorizer: Event | None = BACK_END,
+    *,
+    body: str | None = None,
+    path: str | None = None,
+    **parameters: str,
+) -> Event:
+    """Answer a request. Absent, as in a real one, is what does not apply: body, path parameters, authorizer."""
+    key = route if route == DEFAULT else f"{method} {route}"
+    path = path or route.format(**parameters)
+    domain = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
+    headers = {
+        "accept": "application/json",
+        "host": domain,
+        "user-agent": "curl/8.14.1",
+        "x-amzn-trace-id": "Root=1-70db8a00-0123456789abcdef01234567",
+        "x-forwarded-for": "192.0.2.7",
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    }
+    context: Event = {
+        "accountId": ACCOUNT,
+        "apiId": "a1b2c3d4e5",
+        "domainName": domain,
+        "domainPrefix": "a1b2c3d4e5",
+        "http": {
+            "method": str(method),
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "192.0.2.7",
+            "userAgent": "curl/8.14.1",
+        },
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": key,
+        "stage": DEFAULT,
+        "time": "01/Jan/2030:00:00:00 +0000",
+        "timeEpoch": APPLIED_AT_MS,
+    }
+    event: Event = {"version": "2.0", "routeKey": key, "rawPath": path, "rawQueryString": "", "headers": headers}
+    event["requestContext"] = context
+    if authorizer is not None:
+        context["authorizer"] = authorizer
+    if parameters:
+        event["pathParameters"] = parameters
+    if body is not None:
+        event["body"] = body
+        headers |= {"content-type": "application/json", "content-length": str(len(body.encode()))}
+    event["isBase64Encoded"] = False
+    return event
+
+
+def application(body: object, authorizer: Event | None = BACK_END, event_id: str = EVENT_ID) -> Event:
+    """Answer a POST whose body is `body` as JSON, or as it is if it is a string."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return http(APPLICATIONS, HTTPMethod.POST, authorizer, body=text, event_id=event_id)
+
+
+def binary(event: Event, body: str) -> Event:
+    """Answer `event` with `body` as what API Gateway made of bytes that it took for no text."""
+    event["headers"]["content-type"] = "application/octet-stream"
+    return event | {"body": body, "isBase64Encoded": True}
+
+
+def apply_events() -> dict[str, Event]:
+    """Answer one event for each answer that a request alone decides, and for those that depend on the event."""
+    mine = {"user_id": USER_ID}
+    again = application(mine)
+    again["requestContext"]["requestId"] = "JKJbYnQMvHcESHB="
+    return {
+        "apply-first": application(mine),
+        "apply-again": again,
+        "apply-second-person": application({"user_id": "user-0002"}),
+        "apply-jwt": application("{}", APPLICANT),
+        "apply-jwt-somebody-else": application({"user_id": "user-0002"}, APPLICANT),
+        "apply-no-identity": application(mine, NOBODY),
+        "apply-base64": binary(application(mine), base64.b64encode(json.dumps(mine).encode()).decode()),
+        "apply-bad-base64": binary(application(mine), "eyJ1c2VyX2lk*"),
+        "apply-bad-json": application('{"user_id": '),
+        "apply-bad-body": application({"user_id": 1}),
+        "apply-no-user": application({}),
+        "apply-empty-user": application({"user_id": ""}),
+        "apply-long-user": application({"user_id": "u" * 256}),
+        "apply-bad-user": application({"user_id": "user 0001"}),
+        "apply-bad-event": application(mine, event_id="spring.sale"),
+        "apply-unknown-event": application(mine, event_id="winter-sale"),
+        "apply-status": http(STATUS, HTTPMethod.GET, event_id=EVENT_ID, user_id=USER_ID),
+        "apply-status-jwt": http(STATUS, HTTPMethod.GET, APPLICANT, event_id=EVENT_ID, user_id=USER_ID),
+        "apply-status-somebody-else": http(STATUS, HTTPMethod.GET, APPLICANT, event_id=EVENT_ID, user_id="user-0002"),
+        "apply-status-none": http(STATUS, HTTPMethod.GET, event_id=EVENT_ID, user_id="user-9999"),
+        "apply-show": http(SHOW, HTTPMethod.GET, NOBODY, event_id=EVENT_ID),
+        "apply-show-unknown": http(SHOW, HTTPMethod.GET, NOBODY, event_id="winter-sale"),
+        "apply-wrong-method": http(DEFAULT, HTTPMethod.DELETE, path=f"/events/{EVENT_ID}/applications"),
+        "apply-wrong-path": http(DEFAULT, HTTPMethod.GET, path="/coupons"),
+    }
+
+
+# --- MSK -------------------------------------------------------------------------------------------------------------
+
+
+def value(number: int, /, **changes: object) -> bytes:
+    """Answer the value of the record of one winner; a change to `None` leaves the field out."""
+    fields: Event = {"v": 1, "event_id": EVENT_ID, "user_id": f"user-{number:04}", "ticket": number}
+    fields |= {"applied_at": APPLIED_AT, "generation": 1} | changes
+    return json.dumps({k: v for k, v in fields.items() if v is not None}, separators=(",", ":")).encode()
+
+
+def batch(*values: bytes | str | None, topic: str = TOPIC) -> Event:
+    """Answer the records of one partition; `None` has no value, a `str` stands in it as it is."""
+    records: list[Event] = []
+    for offset, payload in enumerate(values):
+        record: Event = {"topic": topic, "partition": 0, "offset": 1000 + offset, "timestamp": APPLIED_AT_MS + offset}
+        record |= {"timestampType": "LOG_APPEND_TIME", "key": _base64(f"user-{offset + 1:04}".encode())}
+        if payload is not None:
+            record["value"] = payload if isinstance(payload, str) else _base64(payload)
+        # Bytes as numbers, and one object for each header: Kafka allows a name twice.
+        record["headers"] = [{"correlation_id": list(f"correlation-{offset + 1}".encode())}]
+        records.append(record)
+    return {f"{topic}-0": records}
+
+
+def kafka(records: Event) -> Event:
+    """Answer what the event source of an MSK cluster sends."""
+    cluster = "firstcome/0a1b2c3d-4e5f-6789-abcd-ef0123456789-2"
+    brokers = [f"b-{n}.firstcome.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098" for n in (1, 2, 3)]
+    return {
+        "eventSource": "aws:kafka",
+        "eventSourceArn": f"arn:aws:kafka:eu-central-1:{ACCOUNT}:cluster/{cluster}",
+        "bootstrapServers": ",".join(brokers),
+        "records": records,
+    }
+
+
+# Each record that consume must survive, in the order of consume-poisoned.json.
+POISON: Final = (
+    None,
+    "not base64!",
+    b"not json",
+    value(4, v=2),
+    value(5, ticket=None),
+    value(6, user_id="u" * 256),
+    value(7, event_id="winter-sale"),
+    value(8, ticket=2_000_000_000),
+)
+
+
+def consume_events() -> dict[str, Event]:
+    """Answer batches of good records, of bad ones, and of both."""
+    good = [value(number) for number in (1, 2, 3)]
+    return {
+        "consume-good": kafka(batch(*good)),
+        "consume-again": kafka(batch(*good, good[0])),  # delivered before, and one of them twice in the batch
+        "consume-mixed": kafka(batch(good[0], b"not json", good[1], good[1], None, good[2])),
+        "consume-poisoned": kafka(batch(*POISON) | batch(value(9), topic="coupon_delete")),
+    }
+
+
+def _base64(payload: bytes) -> str:
+    return base64.b64encode(payload).decode()
+
+
+# --- EventBridge Scheduler and the operator --------------------------------------------------------------------------
+
+
+def retry_events() -> dict[str, Event]:
+    """Answer what the schedule sends: its plain Input, without an envelope."""
+    return {"retry-schedule": {}}
+
+
+def operate_events() -> dict[str, Event]:
+    """Answer one order for each action."""
+    window = {"opens_at": "2020-01-01T00:00:00Z", "closes_at": "2099-12-31T23:59:59Z"}
+    orders: list[Event] = [
+        {"action": "migrate"},
+        {"action": "create", "event_id": EVENT_ID, "name": "Spring sale", "capacity": 100} | window,
+        *({"action": action, "event_id": EVENT_ID} for action in ("open", "pause", "close", "end", "show")),
+        {"action": "raise_capacity", "event_id": EVENT_ID, "capacity": 150},
+        {"action": "list_failed", "event_id": EVENT_ID, "status": "dead", "limit": 20},
+        {"action": "redrive", "all": True, "event_id": EVENT_ID},
+        {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
+        *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
+    ]
+    named = {f"operate-{order['action'].replace('_', '-')}": order for order in orders}
+    return named | {"operate-redrive-one": {"action": "redrive", "id": 1}, "operate-bad-action": {"action": "delete"}}
+
+
+# --- all -------------------------------------------------------------------------------------------------------------
+
+
+def samples() -> dict[str, str]:
+    """Answer the text of every sample by its file's name; the name begins with the function's."""
+    events = apply_events() | consume_events() | retry_events() | operate_events()
+    return {f"{name}.json": json.dumps(event, indent=2) + "\n" for name, event in events.items()}
+
+
+def main() -> None:
+    """Write the samples, and remove those that are no more."""
+    folder, made = Path(__file__).parent, samples()
+    for old in folder.glob("*.json"):
+        if old.name not in made:
+            old.unlink()
+    for name, text in made.items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

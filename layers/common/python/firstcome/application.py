@@ -1,0 +1,220 @@
+"""The way of one application: gate → stream → answer; and what is told about it and its event afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firstcome.gate import Word
+from firstcome.problem import Answer, Problem, later
+from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
+from firstcome.stream import Sent
+
+if TYPE_CHECKING:
+    from firstcome.coupon import LedgerStanding
+    from firstcome.events import Event
+    from firstcome.gate import Decision, EventView, Gate, Standing
+    from firstcome.ledger import Ledger
+    from firstcome.settings import Settings
+    from firstcome.stream import Stream
+
+PRIVATE = {"Cache-Control": "no-store"}
+PUBLIC = {"Cache-Control": "public, max-age=1"}
+
+# Every event there ever was: ended within a century. An event leaves the short list days after it has ended, so that
+# a long list of this age knows it.
+ALL_EVENTS_DAYS = 36_500
+ALL_EVENTS_MS = 60_000
+
+
+class Applications:
+    """Applications, their status and their events, as one execution environment answers for them.
+
+    Each method answers, raises `Problem` for a no, or `Unavailable` where nobody can know at this moment.
+    """
+
+    def __init__(self, gate: Gate, stream: Stream, ledger: Ledger, settings: Settings) -> None:
+        self.gate = gate
+        self.stream = stream
+        self.ledger = ledger
+        self.events = KnownEvents(ledger, settings)
+
+    def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
+        """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
+        # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
+        decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
+        match decision.word:
+            case Word.ACCEPTED:
+                return self._accepted(_ticket(event_id, user_id, decision), decision.generation, correlation_id)
+            case Word.ALREADY:
+                ticket = _ticket(event_id, user_id, decision)
+                if decision.pending:
+                    return _application(202, "reserved", ticket, counted="already")
+                return _application(200, "accepted", ticket, counted="already")
+            case Word.UNKNOWN:
+                return self._without_gate(event_id, user_id)
+            case _:
+                raise Problem(decision.word.lower())
+
+    def _accepted(self, ticket: Ticket, generation: int, correlation_id: str) -> Answer:
+        # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
+        sent = self.stream.send(ticket, generation, correlation_id)
+        word = "accepted" if sent is Sent.DELIVERED else "reserved"
+        return _application(202, word, ticket, counted=word)
+
+    def _without_gate(self, event_id: str, user_id: str) -> Answer:
+        """Answer from the ledger, where it is the only one left that knows: the event is past its retention."""
+        if self.events.gated(event_id):
+            raise later("gate_lost")
+        known = self.ledger.standing(event_id, user_id) if self.events.past(event_id) else None
+        if known is None or known.state is None:
+            raise Problem("unknown_event")
+        if known.row:
+            return _application(200, "accepted", known.row, counted="already")
+        raise Problem("refused" if known.refused else "closed")
+
+    def status(self, event_id: str, user_id: str) -> Answer:
+        """Answer how far the application has come. Forward only: the ledger's word is later than the gate's."""
+        # The gate first: a ticket moves from the gate to the ledger, and must not be missed in between.
+        gate: Standing | Unavailable
+        try:
+            gate = self.gate.standing(event_id, user_id)
+        except Unavailable as trouble:
+            gate = trouble
+        ledger = self.ledger.standing(event_id, user_id)
+        if answer := _ledger_status(event_id, user_id, ledger):
+            return answer
+        if isinstance(gate, Unavailable):
+            raise gate
+        if gate.refused:
+            return _status(event_id, user_id, "refused")
+        if gate.ticket is not None:
+            return _status(event_id, user_id, "pending", gate.ticket, gate.applied_at_ms)
+        if ledger.state is None:
+            raise Problem("unknown_event")
+        if not gate.known and self.events.gated(event_id):
+            raise later("gate_lost")
+        raise Problem("no_application")
+
+    def event(self, event_id: str) -> Answer:
+        """Answer the event as the gate knows it; once it has ended, the ledger's word does as well."""
+        view = self.gate.show(event_id)
+        if view is not None:
+            return _event(event_id, view, view.remaining, view.now_ms)
+        event = self.events.gated(event_id) or self.events.past(event_id)
+        if event is None:
+            raise Problem("unknown_event")
+        if event.state is not EventState.ENDED:
+            raise later("gate_lost")
+        return _event(event_id, event, 0, time.time_ns() // 1_000_000)
+
+
+class KnownEvents:
+    """The events that the ledger knows, so that a flood of invented names costs it next to nothing.
+
+    Asked only about events that the gate does not know. Each method raises `Unavailable` where the ledger could not
+    be asked; it is then asked again after `known_events_ms`.
+    """
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger = ledger
+        self._retry_ms = settings.known_events_ms
+        self._retention_days = settings.retention_days
+        self._lists: dict[int, _List] = {}
+
+    def gated(self, event_id: str) -> Event | None:
+        """Answer the event if it should have a gate: where it has none, the gate is lost, and will be restored."""
+        return self._list(self._retention_days, self._retry_ms).get(event_id)
+
+    def past(self, event_id: str) -> Event | None:
+        """Answer the event if it has ended, however long ago."""
+        event = self._list(ALL_EVENTS_DAYS, ALL_EVENTS_MS).get(event_id)
+        return event if event and event.state is EventState.ENDED else None
+
+    def _list(self, retention_days: int, keep_ms: int) -> dict[str, Event]:
+        known = self._lists.get(retention_days)
+        if known is None or time.monotonic() >= known.until:
+            known = self._lists[retention_days] = self._read(retention_days, keep_ms)
+        if known.trouble:
+            raise Unavailable("events", known.trouble)
+        return known.events
+
+    def _read(self, retention_days: int, keep_ms: int) -> _List:
+        try:
+            events = {event.event_id: event for event in self._ledger.gated_events(retention_days)}
+        except Unavailable as trouble:
+            return _List({}, str(trouble), time.monotonic() + self._retry_ms / 1000)
+        return _List(events, "", time.monotonic() + keep_ms / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    events: dict[str, Event]
+    trouble: str  # why it could not be read
+    until: float  # monotonic
+
+
+# --- bodies ------------------------------------------------------------------------------------------------------
+
+
+def _ticket(event_id: str, user_id: str, decision: Decision) -> Ticket:
+    assert decision.ticket is not None, decision
+    assert decision.applied_at_ms is not None, decision
+    return Ticket(event_id, user_id, decision.ticket, decision.applied_at_ms)
+
+
+def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer:
+    body = {
+        "event_id": ticket.event_id,
+        "user_id": ticket.user_id,
+        "status": word,
+        "ticket": ticket.ticket,
+        "applied_at": rfc3339(ticket.applied_at_ms),
+    }
+    return Answer(status, body, PRIVATE, counted=counted)
+
+
+def _ledger_status(event_id: str, user_id: str, known: LedgerStanding) -> Answer | None:
+    """Answer what the ledger has decided; None where it has decided nothing."""
+    if known.row:
+        return _status(event_id, user_id, "issued", known.row.ticket, known.row.applied_at_ms, known.issued_at_ms)
+    if known.refused:
+        return _status(event_id, user_id, "refused")
+    if known.failed:
+        return _status(event_id, user_id, "failed", known.failed_ticket, known.failed_applied_at_ms)
+    return None
+
+
+def _status(  # noqa: PLR0917  the fields of the body, in its order
+    event_id: str,
+    user_id: str,
+    word: str,
+    ticket: int | None = None,
+    applied_at_ms: int | None = None,
+    issued_at_ms: int | None = None,
+) -> Answer:
+    body: dict[str, object] = {"event_id": event_id, "user_id": user_id, "status": word}
+    if ticket is not None:
+        body["ticket"] = ticket
+    if applied_at_ms is not None:
+        body["applied_at"] = rfc3339(applied_at_ms)
+    if issued_at_ms is not None:
+        body["issued_at"] = rfc3339(issued_at_ms)
+    return Answer(200, body, PRIVATE)
+
+
+def _event(event_id: str, event: Event | EventView, remaining: int, now_ms: int) -> Answer:
+    body = {
+        "event_id": event_id,
+        "name": event.name,
+        "state": event.state,
+        "capacity": event.capacity,
+        # Nobody gets what is left of an event that has ended.
+        "remaining": 0 if event.state is EventState.ENDED else remaining,
+        "opens_at": rfc3339(event.opens_at_ms),
+        "closes_at": rfc3339(event.closes_at_ms),
+        "now": rfc3339(now_ms),
+    }
+    return Answer(200, body, PUBLIC)

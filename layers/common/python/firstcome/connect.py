@@ -1,0 +1,221 @@
+"""Clients for Redis, Kafka and MySQL: where they are, how long they may take, how they prove who they are.
+
+Nothing here talks to a server before it is used, so that init neither waits for a server nor fails because one is
+away: the error belongs to the request that needs the server. Every library's waits are bounded by the settings.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError, RedisClusterException
+from redis.retry import Retry
+
+from firstcome.rules import BadInput, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.settings import Settings
+
+# The oldest version that Amazon MSK runs, and newer brokers speak it too. Pinned, because otherwise the constructor of
+# every client asks the broker, for up to 30 s, and raises when it is away.
+KAFKA_API_VERSION = (2, 8)
+# Small enough to try several times within one send; the default grows to 30 s.
+KAFKA_RECONNECT_MAX_MS = 200
+
+ACCESS_DENIED = 1045  # ER_ACCESS_DENIED_ERROR
+
+# What every session of the ledger needs, in one round trip at connecting. Statements outside a transaction commit by
+# themselves; a value that does not fit is an error; the one insert reads under locks, which is what REPEATABLE READ
+# means for INSERT ... SELECT. The comments tell the servers apart, which name it differently.
+SESSION_SQL = (
+    "SET autocommit = 1, time_zone = '+00:00', innodb_lock_wait_timeout = {lock_wait_s},"
+    " sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
+    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    "/*!80000 , transaction_isolation = 'REPEATABLE-READ' */ /*M!100000 , tx_isolation = 'REPEATABLE-READ' */"
+)
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def credentials(secret_arn: str) -> tuple[str, str]:
+    """Answer user name and password from Secrets Manager, asked once per environment.
+
+    `credentials.cache_clear()` makes the next call ask again. Raise `Unavailable` when the secret cannot be read.
+    """
+    # boto3 costs hundreds of ms: only those deployments pay it that keep their passwords there.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    limits = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
+    try:
+        answer = boto3.client("secretsmanager", config=limits).get_secret_value(SecretId=secret_arn)
+        secret = json.loads(answer["SecretString"])
+        return secret["username"], secret["password"]
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable("secret", f"{secret_arn}: {error}") from error
+    except (KeyError, TypeError, ValueError):
+        # Without the cause: it would carry the secret into the log.
+        raise Unavailable("secret", f'{secret_arn}: expected {{"username", "password"}}') from None
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """Answer the client of this environment, which connects at its first command.
+
+    A command takes at most (retries + 1)² x the timeout, since each try may have to connect and tries that as often;
+    then it raises one of redis-py's errors.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": settings.redis_timeout_ms / 1000,
+        "socket_connect_timeout": settings.redis_timeout_ms / 1000,
+        # Explicit: the default is several retries with pauses, seconds in all. No pause: the usual reason is a
+        # connection that died while the environment was frozen, and a new one serves at once.
+        "retry": Retry(NoBackoff(), settings.redis_retries),
+        "health_check_interval": settings.redis_health_check_s,
+        "client_name": "firstcome",
+        "decode_responses": True,
+        # RESP3 and the library's name cost round trips at every connect, and nothing here uses them.
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if settings.redis_secret_arn:
+        options["credential_provider"] = _SecretProvider(settings.redis_secret_arn)
+    if settings.redis_cluster:
+        # RedisCluster asks for the topology in its constructor.
+        return cast("redis.Redis", _AtFirstUse(lambda: _Cluster.from_url(settings.redis_url, **options)))
+    if settings.redis_secret_arn:
+        options["redis_connect_func"] = lambda connection: _authenticate(connection.on_connect)
+    return redis.Redis.from_url(settings.redis_url, **options)
+
+
+class _SecretProvider(CredentialProvider):
+    """Asked by redis-py at every new connection."""
+
+    def __init__(self, secret_arn: str) -> None:
+        self._secret_arn = secret_arn
+
+    def get_credentials(self) -> tuple[str, str]:
+        return credentials(self._secret_arn)
+
+
+class _Cluster(RedisCluster):
+    def on_connect(self, connection: Any) -> None:
+        _authenticate(lambda: super(_Cluster, self).on_connect(connection))  # type: ignore[no-untyped-call]
+
+
+def _authenticate(on_connect: Callable[[], None]) -> None:
+    """Run redis-py's handshake; when the password is refused, once more with the secret read again (rotation)."""
+    try:
+        on_connect()
+    except AuthenticationError:
+        credentials.cache_clear()
+        on_connect()
+
+
+class _AtFirstUse:
+    """Stands for a cluster's client, whose constructor connects, and makes it when an attribute is first asked for."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> object:
+        if "_client" not in self.__dict__:
+            try:
+                self.__dict__["_client"] = self._make()
+            except RedisClusterException as error:  # not one of redis-py's family, but it means no more than this
+                raise redis.ConnectionError(str(error)) from error
+        return getattr(self.__dict__["_client"], name)
+
+
+# --- Kafka -----------------------------------------------------------------------------------------------------------
+
+
+def kafka_config(settings: Settings) -> dict[str, Any]:
+    """Answer what kafka-python's producer, consumer and admin client have in common; raise `BadInput` if unknown."""
+    security: dict[str, dict[str, str]] = {
+        "PLAINTEXT": {"security_protocol": "PLAINTEXT"},
+        "SSL": {"security_protocol": "SSL"},
+        "AWS_MSK_IAM": {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"},
+    }
+    if settings.kafka_security not in security:
+        raise BadInput("bad_setting", f"kafka_security={settings.kafka_security!r}: expected one of {list(security)}")
+
+    def net_client(**configs: Any) -> Any:
+        """Make the library's network client, with two settings that its other classes do not pass on."""
+        from kafka.net.compat import KafkaNetClient  # noqa: PLC0415  only functions that use Kafka pay for it
+
+        # TCP, TLS and authentication with one broker; the default of 10 s would spend a whole send on a dead one.
+        setup_ms = settings.kafka_max_block_ms // 3
+        client = KafkaNetClient(
+            socket_connection_setup_timeout_ms=setup_ms, socket_connection_setup_timeout_max_ms=setup_ms, **configs
+        )
+        # Only `ensure_topic` makes topics: a broker that makes one by itself gives it one partition and no replica.
+        client.cluster.config["allow_auto_create_topics"] = False
+        return client
+
+    return {
+        "bootstrap_servers": [server.strip() for server in settings.kafka_bootstrap.split(",")],
+        "api_version": KAFKA_API_VERSION,
+        "client_id": "firstcome",
+        "request_timeout_ms": settings.kafka_request_timeout_ms,
+        "connections_max_idle_ms": settings.kafka_idle_ms,
+        "reconnect_backoff_max_ms": KAFKA_RECONNECT_MAX_MS,
+        "kafka_client": net_client,
+        **security[settings.kafka_security],
+    }
+
+
+# --- MySQL -----------------------------------------------------------------------------------------------------------
+
+
+def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connection[Any]:
+    """Connect, with the session set up by `SESSION_SQL`.
+
+    Raise pymysql's own errors when the server is away or refuses, `Unavailable` when the secret cannot be read.
+    `CLIENT.FOUND_ROWS` stays off: the insert tells new rows from known ones by the count of affected rows.
+    """
+    url = urlsplit(settings.mysql_url)
+    if url.scheme != "mysql" or not url.hostname:
+        raise BadInput("bad_setting", "mysql_url: expected mysql://user[:password]@host[:port]/database")
+    options: dict[str, Any] = {
+        "host": url.hostname,
+        "port": url.port or 3306,
+        "database": unquote(url.path.removeprefix("/")) or None,
+        "charset": "utf8mb4",
+        "connect_timeout": settings.mysql_connect_timeout_ms / 1000,
+        "read_timeout": read_timeout_ms / 1000,
+        "write_timeout": read_timeout_ms / 1000,
+        "init_command": SESSION_SQL.format(lock_wait_s=settings.mysql_lock_wait_s),
+        "autocommit": None,  # SESSION_SQL says it: one round trip less
+        "program_name": "firstcome",
+    }
+    if settings.mysql_ca_file:
+        options |= {"ssl_ca": settings.mysql_ca_file, "ssl_verify_cert": True, "ssl_verify_identity": True}
+    else:
+        options["ssl_disabled"] = True  # otherwise pymysql tries TLS that verifies nobody
+    if not settings.mysql_secret_arn:
+        return pymysql.connect(user=unquote(url.username or ""), password=unquote(url.password or ""), **options)
+    try:
+        user, password = credentials(settings.mysql_secret_arn)
+        return pymysql.connect(user=user, password=password, **options)
+    except pymysql.OperationalError as error:
+        if error.args[0] != ACCESS_DENIED:
+            raise
+        credentials.cache_clear()  # the password was rotated
+        user, password = credentials(settings.mysql_secret_arn)
+        return pymysql.connect(user=user, password=password, **options)

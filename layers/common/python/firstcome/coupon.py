@@ -1,0 +1,257 @@
+"""Coupon rows: the one insert, what it did not take and why, and what everybody else reads of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+
+from firstcome.failed import Failure, Source, store_failed, valid
+from firstcome.queries import queries, sql_time
+from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
+from firstcome.transient import is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from firstcome.ledger import Connection, Ledger
+
+PAGE = 10_000  # rows in memory at a time, while a million of them pass
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ticket to be issued, with the record that carried it, in case it must become a failed row."""
+
+    ticket: Ticket
+    payload: bytes = b""
+    source: Source | None = None
+
+
+class Outcome(StrEnum):
+    """What the ledger says of one claim. The first that holds, in this order."""
+
+    UNKNOWN_EVENT = "unknown_event"
+    REFUSED = "refused"  # the person gets no coupon of this event
+    ISSUED = "issued"  # the row stands: new, or the same again
+    OTHER = "other"  # the person has a row with another ticket
+    OUT_OF_RANGE = "out_of_range"
+    TAKEN = "taken"  # the ticket has a row of somebody else
+    REJECTED = "rejected"  # the server takes the other rows, and not this one
+
+
+# The outcomes that leave a failed row, and why.
+_FAILED = {
+    Outcome.UNKNOWN_EVENT: Reason.UNKNOWN_EVENT,
+    Outcome.OUT_OF_RANGE: Reason.TICKET_OUT_OF_RANGE,
+    Outcome.TAKEN: Reason.TICKET_TAKEN,
+    Outcome.REJECTED: Reason.LEDGER_REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What has become of one claim."""
+
+    ticket: Ticket
+    outcome: Outcome
+    row: Ticket | None = None  # the person's own coupon row
+    ticket_has_row: bool = False  # whoever it belongs to
+    detail: str = ""  # of REJECTED: what the server said
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one batch came to."""
+
+    issued: int  # rows that are new
+    verdicts: list[Verdict]  # one for each claim, in their order
+    stored: int  # failed rows that are new
+    owned: list[Ticket]  # the tickets that failed rows have now
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStanding:
+    """What the ledger knows of one person."""
+
+    state: EventState | None  # of the event; None: there is no such event, and nothing else is known
+    row: Ticket | None = None
+    issued_at_ms: int | None = None
+    refused: bool = False
+    failed: FailedStatus | None = None  # of the person's newest open failed row
+    failed_ticket: int | None = None
+    failed_applied_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The figures of one event's rows. `rows`, `people` and `tickets` are equal while the keys are there."""
+
+    rows: int
+    people: int
+    tickets: int
+    low: int  # 0 where there are no rows
+    high: int
+
+
+def write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure] = (), *, record: bool = True) -> Written:
+    """Issue the claims in one transaction, and say what has become of each.
+
+    With `record`, what did not become a row for a lasting reason is stored as a failed row, and so are `failures`;
+    without it, nothing but coupon rows is written. The number of statements does not grow with the batch, unless the
+    server rejects a row: then the guilty ones are found by halving, and the others are committed all the same.
+
+    Raises `Unavailable` when nothing is known to be committed: also when a failed row cannot be stored.
+    """
+
+    def work(connection: Connection) -> Written:
+        faults = {n: fault for n, claim in enumerate(claims) if (fault := _fault(claim.ticket))}
+        batch = [n for n in range(len(claims)) if n not in faults]
+        batch.sort(key=lambda n: (claims[n].ticket.event_id, claims[n].ticket.ticket))
+        issued = _insert(connection, claims, batch, faults)
+        if issued == len(claims):
+            verdicts = [Verdict(claim.ticket, Outcome.ISSUED, claim.ticket, ticket_has_row=True) for claim in claims]
+        else:
+            verdicts = _read_back(connection, claims, batch, faults)
+        lost = [*failures, *_failures(claims, verdicts)] if record else []
+        stored = store_failed(connection, lost)
+        return Written(issued, verdicts, stored, owned=[owned for one in lost if (owned := one.claim)])
+
+    return ledger.transact(work)
+
+
+def _fault(ticket: Ticket) -> str:
+    """Answer what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
+    known = valid(ticket.event_id, ticket.user_id, ticket.ticket, ticket.applied_at_ms)
+    return "" if None not in known else "not a ticket that the gate hands out"
+
+
+def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]) -> int:
+    """Insert the claims numbered in `batch`; note what the server rejects in `faults`, and answer the count of new rows.
+
+    A statement that fails leaves nothing behind, so the halves of it may follow in the same transaction.
+    """
+    if not batch:
+        return 0
+    try:
+        return int(queries.insert_coupons(connection, batch=_json(claims, batch)))
+    except pymysql.Error as error:
+        if is_transient(error):
+            raise
+        if len(batch) == 1:
+            faults[batch[0]] = str(error)
+            return 0
+        half = len(batch) // 2
+        return _insert(connection, claims, batch[:half], faults) + _insert(connection, claims, batch[half:], faults)
+
+
+def _read_back(
+    connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]
+) -> list[Verdict]:
+    verdicts = {n: Verdict(claims[n].ticket, Outcome.REJECTED, detail=fault) for n, fault in faults.items()}
+    rows = queries.read_back(connection, batch=_json(claims, batch)) if batch else ()
+    for n, row in zip(batch, rows, strict=True):
+        verdicts[n] = _judge(claims[n].ticket, row, faults.get(n, ""))
+    return [verdicts[n] for n in range(len(claims))]
+
+
+def _judge(ticket: Ticket, columns: tuple[Any, ...], fault: str) -> Verdict:
+    capacity, refused, mine, applied_at, holder = columns
+    has_row = holder is not None
+    row = None if mine is None else Ticket(ticket.event_id, ticket.user_id, mine, to_ms(applied_at))
+    if capacity is None:
+        outcome = Outcome.UNKNOWN_EVENT
+    elif refused:
+        outcome = Outcome.REFUSED
+    elif row is not None:
+        outcome = Outcome.ISSUED if row.ticket == ticket.ticket else Outcome.OTHER
+    elif not 1 <= ticket.ticket <= capacity:
+        outcome = Outcome.OUT_OF_RANGE
+    elif has_row:
+        outcome = Outcome.TAKEN
+    elif fault:
+        return Verdict(ticket, Outcome.REJECTED, detail=fault)
+    else:
+        raise Unavailable("mysql", "a row that was inserted is not there: an error undid more than its statement")
+    return Verdict(ticket, outcome, row, has_row)
+
+
+def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[Failure]:
+    for claim, verdict in zip(claims, verdicts, strict=True):
+        reason = _FAILED.get(verdict.outcome)
+        if reason is not None:
+            one = claim.ticket
+            detail = verdict.detail or f"ticket {one.ticket}"
+            yield Failure(
+                reason, detail, claim.payload, one.event_id, one.user_id, one.ticket, one.applied_at_ms, claim.source
+            )
+
+
+def _json(claims: Sequence[Claim], batch: Sequence[int]) -> str:
+    tickets = (claims[n].ticket for n in batch)
+    return json.dumps([[one.event_id, one.ticket, one.user_id, sql_time(one.applied_at_ms)] for one in tickets])
+
+
+def coupons(ledger: Ledger, event_id: str) -> Iterator[Ticket]:
+    """Answer the event's rows by ticket, page by page: a row that is committed meanwhile may be among them or not."""
+    after = 0
+    while True:
+        page = ledger.read(
+            lambda connection, after=after: list(  # type: ignore[misc]
+                queries.coupons_after(connection, event_id=event_id, after=after, page=PAGE)
+            )
+        )
+        for ticket, user_id, applied_at in page:
+            yield Ticket(event_id, user_id, ticket, to_ms(applied_at))
+        if len(page) < PAGE:
+            return
+        after = page[-1][0]
+
+
+def coupon_of(ledger: Ledger, event_id: str, user_id: str) -> Ticket | None:
+    """Answer the person's coupon row; None where there is none."""
+    row = ledger.read(lambda connection: queries.coupon_of(connection, event_id=event_id, user_id=user_id))
+    return None if row is None else Ticket(event_id, user_id, row[0], to_ms(row[1]))
+
+
+def owned(ledger: Ledger, event_id: str, tickets: Iterable[int]) -> set[int]:
+    """Answer which of the tickets have a coupon row."""
+    asked = sorted(set(tickets))
+    if not asked:
+        return set()
+    return ledger.read(
+        lambda connection: {row[0] for row in queries.owned(connection, event_id=event_id, tickets=asked)}
+    )
+
+
+def has_row(ledger: Ledger, event_id: str, ticket: int) -> bool:
+    """Say whether the ticket has a coupon row."""
+    return bool(owned(ledger, event_id, [ticket]))
+
+
+def standing(ledger: Ledger, event_id: str, user_id: str) -> LedgerStanding:
+    """Answer what the ledger knows of one person, in one statement."""
+    found = ledger.read(lambda connection: queries.standing(connection, event_id=event_id, user_id=user_id))
+    if found is None:
+        return LedgerStanding(None)
+    state, ticket, applied_at, issued_at, refused, status, failed_ticket, failed_applied_at = found
+    return LedgerStanding(
+        state=EventState(state),
+        row=None if ticket is None else Ticket(event_id, user_id, ticket, to_ms(applied_at)),
+        issued_at_ms=None if issued_at is None else to_ms(issued_at),
+        refused=bool(refused),
+        failed=None if status is None else FailedStatus(status),
+        failed_ticket=failed_ticket,
+        failed_applied_at_ms=None if failed_applied_at is None else to_ms(failed_applied_at),
+    )
+
+
+def audit_counts(ledger: Ledger, event_id: str) -> Counts:
+    """Answer how many rows, people and tickets the event has, counted one by one."""
+    rows, people, tickets, low, high = ledger.read(
+        lambda connection: queries.audit_counts(connection, event_id=event_id)
+    )
+    return Counts(rows, people, tickets, low or 0, high or 0)

@@ -1,0 +1,170 @@
+"""The ledger: coupon rows, refusals, failed rows and events in MySQL, whose keys hold the promise.
+
+One object, one connection; its methods live beside the table that they work on: `coupon`, `refusal`, `failed` with
+`leases`, and `events`. Each is one statement or one transaction, and may be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from firstcome import coupon, events, failed, leases, refusal
+from firstcome.coupon import Claim, Outcome, Verdict, Written
+from firstcome.failed import Failure, Source
+from firstcome.queries import queries
+from firstcome.rules import BadInput, Unavailable
+from firstcome.transient import is_deadlock, is_lost, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.settings import Settings
+
+    Connection = pymysql.Connection[pymysql.cursors.Cursor]
+
+__all__ = ["Claim", "Failure", "Ledger", "Outcome", "Source", "Verdict", "Written"]
+
+_T = TypeVar("_T")
+
+# A connection that was idle for longer may have died unseen while the environment was frozen, and a dead peer costs a
+# read timeout to find out; a new connection costs milliseconds.
+IDLE_S = 60
+
+
+class Ledger:
+    """The ledger through one connection, opened by the first call and replaced when it is gone.
+
+    Every method raises `Unavailable` where the server cannot answer, or where it may have committed and could not say
+    so: nobody knows then, and the call may simply be repeated. Not for use by two threads at a time.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], settings: Settings) -> None:
+        self.connect = connect
+        self.settings = settings
+        self._connection: Connection | None = None
+        self._used_at_s = 0.0
+
+    write = coupon.write
+    coupons = coupon.coupons
+    coupon_of = coupon.coupon_of
+    has_row = coupon.has_row
+    owned = coupon.owned
+    standing = coupon.standing
+    audit_counts = coupon.audit_counts
+
+    refuse = refusal.refuse
+    refusals = refusal.refusals
+
+    claim_failed = leases.claim_failed
+    resolve_failed = leases.resolve_failed
+    move_failed = leases.move_failed
+    postpone_failed = leases.postpone_failed
+    bury_failed = leases.bury_failed
+    redrive = leases.redrive
+
+    failed_row = failed.failed_row
+    list_failed = failed.list_failed
+    open_failed = failed.open_failed
+    count_failed = failed.count_failed
+
+    create_event = events.create_event
+    event = events.event
+    live_events = events.live_events
+    gated_events = events.gated_events
+    set_state = events.set_state
+    raise_capacity = events.raise_capacity
+    next_generation = events.next_generation
+    wipe = events.wipe
+
+    def read(self, query: Callable[[Connection], _T]) -> _T:
+        """Run one statement outside any transaction, and answer what `query` made of it."""
+        return self._run(query, transaction=False)
+
+    def transact(self, work: Callable[[Connection], _T], *, read_committed: bool = False) -> _T:
+        """Run `work` in one transaction, commit, and answer what it answered.
+
+        `work` may run more than once: after a deadlock (`mysql_deadlock_retries` times), and when the connection
+        turns out to have died before. Whatever it raises rolls everything back; an error that is the data's own
+        fault stays the `pymysql.Error` that it is.
+        """
+        return self._run(work, transaction=True, read_committed=read_committed)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.open:
+            connection.close()
+
+    def _run(self, work: Callable[[Connection], _T], *, transaction: bool, read_committed: bool = False) -> _T:
+        deadlocks = 0
+        while True:
+            connection, fresh = self._connected()
+            try:
+                if read_committed:
+                    queries.next_read_committed(connection)
+                if transaction:
+                    connection.begin()
+                answer = work(connection)
+            except pymysql.Error as error:
+                self._abandon(connection, error)
+                if is_lost(error) and not fresh and not _timed_out(error):
+                    continue  # nothing was committed; the next connection is a fresh one, so this happens once
+                if is_deadlock(error) and deadlocks < self.settings.mysql_deadlock_retries:
+                    deadlocks += 1
+                    continue
+                if is_transient(error):
+                    raise Unavailable("mysql", str(error)) from error
+                raise
+            except (BadInput, Unavailable):
+                self._abandon(connection)
+                raise
+            except BaseException:
+                self.close()  # perhaps in the middle of an answer: the rest of it must not meet the next question
+                raise
+            if transaction:
+                self._commit(connection)
+            self._used_at_s = time.time()
+            return answer
+
+    def _connected(self) -> tuple[Connection, bool]:
+        """Answer the connection, and whether it was made just now."""
+        if self._connection is not None and self._connection.open and time.time() - self._used_at_s < IDLE_S:
+            return self._connection, False
+        self.close()
+        try:
+            connection = self.connect()
+        except pymysql.Error as error:
+            raise Unavailable("mysql", str(error)) from error
+        if connection.client_flag & CLIENT.FOUND_ROWS:
+            raise RuntimeError("CLIENT.FOUND_ROWS would count rows that were not inserted: keep it off")
+        self._connection = connection
+        return connection, True
+
+    def _abandon(self, connection: Connection, error: pymysql.Error | None = None) -> None:
+        """Leave the transaction, with the connection if it is of no more use."""
+        if error is not None and is_lost(error):
+            self.close()
+            return
+        try:
+            connection.rollback()
+        except pymysql.Error:
+            self.close()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except pymysql.Error as error:
+            self.close()
+            raise Unavailable("mysql", f"whether it has committed is not known: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+
+def _timed_out(error: pymysql.Error) -> bool:
+    """Say whether the server was silent for too long: to ask again would double the wait."""
+    return isinstance(error.__context__, TimeoutError)

@@ -1,0 +1,165 @@
+"""What every test may use: real servers, started once per session and stopped at its end.
+
+FIRSTCOME_TEST_REDIS_URL, FIRSTCOME_TEST_KAFKA_BOOTSTRAP and FIRSTCOME_TEST_MYSQL_URL each name a server to use
+instead; the database of the last, and one beside it, are dropped and made again. A server that is missing is an
+error, never a skip.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import signal
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import hypothesis
+import pymysql
+import pytest
+
+import dev.process
+from dev.servers import Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+ROOT = Path(__file__).parent.parent
+LOCAL = ROOT / ".local" / "test"
+SESSION = "FIRSTCOME_TEST_SESSION"  # in the environment of every process that the tests start
+
+# On a busy machine a property takes as long as it takes; in CI, the same examples every time.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the name of its folder: `pytest -m integration`."""
+    for item in items:
+        folder, *below = item.path.relative_to(ROOT / "tests").parts
+        if below:
+            item.add_marker(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Fail when a process that the tests started outlives them, and end it."""
+    os.environ[SESSION] = session = uuid.uuid4().hex
+    yield
+    try:
+        dev.process.wait_until(lambda: not _processes_of(session), "the tests' processes have ended", timeout_s=5)
+    except TimeoutError:
+        left = _processes_of(session)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        pytest.fail(f"left running by the tests: {left}")
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """Redis, MariaDB and Kafka with nothing in them, for the whole session."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    with (LOCAL / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.exit(f"other tests are running with the servers in {LOCAL}", returncode=pytest.ExitCode.USAGE_ERROR)
+        servers = Servers(LOCAL, prefix="FIRSTCOME_TEST_")
+        servers.reset()
+        with capture.global_and_fixture_disabled():
+            print()
+            servers.start()
+        recreate(servers.mysql_url)
+        yield servers
+        servers.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    """redis://host:port/0; tests keep apart by their event ids."""
+    return servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(servers: Servers) -> str:
+    """host:port of the broker; tests keep apart by the names of their topics and groups."""
+    return servers.kafka_bootstrap
+
+
+@pytest.fixture(scope="session")
+def mysql_url(servers: Servers) -> str:
+    """mysql://user@host:port/database, of an empty database that no local cloud uses."""
+    return recreate(servers.mysql_url, "_parts")
+
+
+@pytest.fixture(scope="session")
+def child_environment(_no_process_is_left: None) -> dict[str, str]:
+    """What a process with an environment of its own needs for its lines to be counted and its end to be watched."""
+    return {name: value for name, value in os.environ.items() if name == SESSION or name.startswith("COVERAGE_")}
+
+
+@pytest.fixture
+def event_id() -> str:
+    """An event that no other test knows."""
+    return f"test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """`wait_until(predicate, description, timeout_s=10)`: the only way in which a test waits."""
+    return dev.process.wait_until
+
+
+@pytest.fixture
+def load_handler() -> Iterator[Callable[[str], ModuleType]]:
+    """`load_handler("apply")` imports functions/apply/handler.py anew: a cold start, with clients of its own.
+
+    Set the environment first: a handler reads it while it is imported, as on Lambda.
+    """
+    loaded: list[str] = []
+
+    def load(name: str) -> ModuleType:
+        module_name = f"handler_{name}_{uuid.uuid4().hex}"
+        spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / "handler.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        loaded.append(module_name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for module_name in loaded:
+        del sys.modules[module_name]
+
+
+def recreate(mysql_url: str, suffix: str = "") -> str:
+    """Make the database of the URL anew, or one beside it whose name ends in `suffix`; answer its URL."""
+    url = urlsplit(mysql_url + suffix)
+    database = url.path.lstrip("/")
+    connection = pymysql.connect(
+        user=url.username, password=url.password or "", host=url.hostname, port=url.port or 3306
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+        cursor.execute(f"CREATE DATABASE `{database}`")
+    return url.geturl()
+
+
+def _processes_of(session: str) -> dict[int, str]:
+    """Answer the living processes other than this one that have the session in their environment, and what they are."""
+    mark = f"{SESSION}={session}".encode()
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes() and int(folder.name) != os.getpid():
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # ended meanwhile, or another user's
+            continue
+    return found

@@ -1,0 +1,291 @@
+"""Clients on real servers: nothing before the first use, bounded waits, and passwords that change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import moto
+import pymysql
+import pytest
+import redis
+from pymysql.constants import CLIENT
+
+from firstcome.connect import credentials, kafka_config, mysql_connection, redis_client
+from firstcome.rules import BadInput, Unavailable
+from firstcome.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SLACK_S = 0.5  # of a busy machine
+
+
+@pytest.fixture
+def deaf() -> Iterator[socket.socket]:
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield listener
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Secrets Manager; nothing is remembered from the test before."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    credentials.cache_clear()
+    with moto.mock_aws():
+        yield boto3.client("secretsmanager")
+    credentials.cache_clear()
+
+
+def keep(secret: Any, **content: object) -> str:
+    arn: str = secret.create_secret(Name=uuid.uuid4().hex, SecretString=json.dumps(content))["ARN"]
+    return arn
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_redis_client_connects_at_its_first_command(deaf: socket.socket, *, cluster: bool) -> None:
+    """Init waits for no server: making the client connects to nobody."""
+    deaf.setblocking(False)
+    redis_client(Settings(redis_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0", redis_cluster=cluster))
+    with pytest.raises(BlockingIOError):
+        deaf.accept()
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_silent_redis_is_given_up_in_time(deaf: socket.socket, *, cluster: bool) -> None:
+    """Two tries, each of which may connect twice: four timeouts at most, then an error of redis-py's."""
+    client = redis_client(
+        Settings(
+            redis_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0",
+            redis_cluster=cluster,
+            redis_timeout_ms=100,
+            redis_retries=1,
+        )
+    )
+    started = time.monotonic()
+    with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+        client.ping()
+    assert time.monotonic() - started < 0.4 + SLACK_S
+
+
+def test_a_connection_that_died_is_replaced_unseen(redis_url: str) -> None:
+    """The repetition makes a new connection: who asks next does not notice."""
+    client = redis_client(Settings(redis_url=redis_url))
+    own_id = client.client_id()
+    with redis.Redis.from_url(redis_url) as other:
+        other.client_kill_filter(_id=own_id)
+    assert client.echo("still here") == "still here"
+    client.close()
+
+
+def test_a_refused_redis_password_is_read_again_once(redis_url: str, secret: Any) -> None:
+    """After a rotation the next connection succeeds with the new password, and Secrets Manager is asked once more."""
+    user = f"test-{uuid.uuid4().hex}"
+    arn = keep(secret, username=user, password="first")
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.acl_setuser(user, enabled=True, passwords=["+first"], commands=["+@all"], keys=["*"])
+        try:
+            client = redis_client(Settings(redis_url=redis_url, redis_secret_arn=arn))
+            assert client.acl_whoami() == user
+            admin.acl_setuser(user, passwords=["-first", "+second"])
+            secret.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": user, "password": "second"}))
+            client.connection_pool.disconnect()
+            assert client.acl_whoami() == user
+            admin.acl_setuser(user, passwords=["-second", "+third"])
+            client.connection_pool.disconnect()
+            with pytest.raises(redis.AuthenticationError):
+                client.ping()
+            client.close()
+        finally:
+            admin.acl_deluser(user)
+
+
+@pytest.fixture
+def cluster_url(tmp_path: Path, wait_until: Callable[..., None]) -> Iterator[str]:
+    """A Redis Cluster of one node."""
+    server = shutil.which("redis-server")
+    assert server is not None, "redis-server is missing"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = f"--port {port} --bind 127.0.0.1 --dir {tmp_path} --logfile redis.log --requirepass first"
+    cluster = "--cluster-enabled yes --cluster-announce-ip 127.0.0.1"
+    process = subprocess.Popen([server, *options.split(), *cluster.split()])
+    with redis.Redis(port=port, password="first") as node:
+        wait_until(lambda: answers(node), "the node answers")
+        node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER INFO"), "the cluster has all slots")
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    process.wait(10)
+
+
+def answers(node: redis.Redis) -> bool:
+    try:
+        return bool(node.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_a_cluster_is_used_like_a_single_server(cluster_url: str, secret: Any) -> None:
+    """Cluster mode is a setting: the same calls, and the same rotation of the password."""
+    arn = keep(secret, username="default", password="first")
+    client = redis_client(Settings(redis_url=cluster_url, redis_cluster=True, redis_secret_arn=arn))
+    assert client.set("coupon:{E}:test", "1")
+    assert client.eval("return redis.call('GET', KEYS[1])", 1, "coupon:{E}:test") == "1"
+    with redis.Redis.from_url(cluster_url, password="first") as node:
+        node.config_set("requirepass", "second")
+    secret.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "default", "password": "second"}))
+    client.disconnect_connection_pools()  # type: ignore[attr-defined]  of RedisCluster
+    assert client.get("coupon:{E}:test") == "1"
+    client.close()
+
+
+# --- Kafka -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("security", "expected"),
+    [
+        ("PLAINTEXT", {"security_protocol": "PLAINTEXT"}),
+        ("SSL", {"security_protocol": "SSL"}),
+        ("AWS_MSK_IAM", {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}),
+    ],
+)
+def test_kafka_security_is_a_setting(security: str, expected: dict[str, str]) -> None:
+    """The three ways into a cluster, in the library's words; every bootstrap server is named."""
+    config = kafka_config(Settings(kafka_security=security, kafka_bootstrap="a:9092, b:9092"))
+    assert {name: config[name] for name in config if name.startswith(("security", "sasl"))} == expected
+    assert config["bootstrap_servers"] == ["a:9092", "b:9092"]
+
+
+def test_an_unknown_kafka_security_is_named() -> None:
+    """A typing error is not read as "no security"."""
+    with pytest.raises(BadInput, match="PLAIN"):
+        kafka_config(Settings(kafka_security="PLAIN"))
+
+
+# --- MySQL -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_set_up_in_one_statement(mysql_url: str) -> None:
+    """UTC, strict, a short lock wait, the isolation that the insert needs, and a count that tells new rows."""
+    with mysql_connection(Settings(mysql_url=mysql_url, mysql_lock_wait_s=3), 5_000) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            (version,) = cursor.fetchone() or ("",)
+            isolation = "tx_isolation" if "MariaDB" in version else "transaction_isolation"
+            cursor.execute(
+                "SELECT @@time_zone, @@innodb_lock_wait_timeout, @@sql_mode LIKE '%STRICT_ALL_TABLES%', @@autocommit,"
+                f" @@{isolation}, @@character_set_connection"
+            )
+            assert cursor.fetchone() == ("+00:00", 3, 1, 1, "REPEATABLE-READ", "utf8mb4")
+        assert not connection.client_flag & CLIENT.FOUND_ROWS
+
+
+def test_a_silent_mysql_is_given_up_in_time(deaf: socket.socket) -> None:
+    """The handshake takes at most the read timeout."""
+    settings = Settings(mysql_url=f"mysql://root@127.0.0.1:{deaf.getsockname()[1]}/firstcome")
+    started = time.monotonic()
+    with pytest.raises(pymysql.OperationalError):
+        mysql_connection(settings, 300)
+    assert time.monotonic() - started < 0.3 + SLACK_S
+
+
+@pytest.mark.parametrize("url", ["postgres://h/d", "127.0.0.1:3306/firstcome", "mysql:///firstcome"])
+def test_a_wrong_mysql_url_is_said_before_connecting(url: str) -> None:
+    with pytest.raises(BadInput, match="mysql_url"):
+        mysql_connection(Settings(mysql_url=url), 1_000)
+
+
+@pytest.fixture
+def mysql_user(mysql_url: str) -> Iterator[Callable[[str], str]]:
+    """Give a user of our own this password; answers the user's name."""
+    user = f"test_{uuid.uuid4().hex[:20]}"
+    with mysql_connection(Settings(mysql_url=mysql_url), 5_000) as root, root.cursor() as cursor:
+
+        def give(password: str) -> str:
+            cursor.execute(f"CREATE USER IF NOT EXISTS {user}@'%'")
+            cursor.execute(f"ALTER USER {user}@'%%' IDENTIFIED BY %s", (password,))
+            cursor.execute(f"GRANT ALL ON *.* TO {user}@'%'")
+            return user
+
+        yield give
+        cursor.execute(f"DROP USER IF EXISTS {user}@'%'")
+
+
+def current_user(settings: Settings) -> str:
+    with mysql_connection(settings, 5_000) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        (user,) = cursor.fetchone() or ("",)
+        return str(user)
+
+
+def test_a_refused_mysql_password_is_read_again_once(
+    mysql_url: str, mysql_user: Callable[[str], str], secret: Any
+) -> None:
+    """After a rotation the next connection succeeds with the new password; a wrong one is an error, not a loop."""
+    user = mysql_user("first")
+    arn = keep(secret, username=user, password="first")
+    settings = Settings(mysql_url=mysql_url, mysql_secret_arn=arn)
+    assert current_user(settings) == f"{user}@%"
+    mysql_user("second")
+    secret.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": user, "password": "second"}))
+    assert current_user(settings) == f"{user}@%"
+    mysql_user("third")
+    with pytest.raises(pymysql.OperationalError, match="1045"):
+        current_user(settings)
+
+
+def test_a_mysql_that_is_away_does_not_cost_a_secret(secret: Any) -> None:
+    """Only a refused password is a reason to ask for another one."""
+    arn = keep(secret, username="u", password="p")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(pymysql.OperationalError, match="2003"):
+        mysql_connection(Settings(mysql_url=f"mysql://h@127.0.0.1:{port}/d", mysql_secret_arn=arn), 1_000)
+    assert credentials.cache_info().misses == 1
+
+
+def test_a_password_in_the_url_may_hold_any_character(mysql_url: str, mysql_user: Callable[[str], str]) -> None:
+    """What a URL gives a meaning to is written in percent."""
+    user = mysql_user("a/b:c@d#%")
+    parts = urlsplit(mysql_url)
+    url = f"mysql://{user}:a%2Fb%3Ac%40d%23%25@{parts.hostname}:{parts.port}{parts.path}"
+    assert current_user(Settings(mysql_url=url)) == f"{user}@%"
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_read_once(secret: Any) -> None:
+    """Every connection of an environment uses the same answer: Secrets Manager costs a round trip and money."""
+    arn = keep(secret, username="u", password="p")
+    assert credentials(arn) == credentials(arn) == ("u", "p")
+    assert credentials.cache_info().misses == 1
+
+
+def test_a_secret_that_is_missing_is_unavailable(secret: Any) -> None:
+    """It is asked for again by the next request: nothing is remembered of a failure."""
+    with pytest.raises(Unavailable, match="ResourceNotFound"):
+        credentials("arn:aws:secretsmanager:eu-central-1:123456789012:secret:none")
+    assert credentials.cache_info().currsize == 0
+
+
+def test_a_secret_of_another_shape_is_unavailable_and_not_told(secret: Any) -> None:
+    """The error names the secret, and never what is in it."""
+    arn = keep(secret, user="u", password="hunter2")
+    with pytest.raises(Unavailable) as caught:
+        credentials(arn)
+    assert "hunter2" not in f"{caught.value}{caught.value.__cause__}"

@@ -1,0 +1,220 @@
+"""One connection, which may die at any moment: the next call works, and nobody is told more than is known."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+from pymysql.constants import CLIENT
+
+from firstcome import ledger as ledger_module
+from firstcome.ledger import Claim, Ledger
+from firstcome.queries import queries
+from firstcome.rules import BadInput, Ticket, Unavailable
+from firstcome.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.ledger import Connection
+
+CLAIM = Claim(Ticket("E", "a", 1, 1_700_000_000_123))
+
+
+@pytest.fixture(autouse=True)
+def _event(ledger: Ledger) -> None:
+    ledger.create_event("E", "An event", 3, 0, 1)
+
+
+@pytest.fixture
+def kill(ledger: Ledger, wait_until: Callable[..., None]) -> Callable[[Connection], None]:
+    """Let the server end a connection."""
+
+    def kill(victim: Connection) -> None:
+        number = victim.server_thread_id[0]
+        with ledger.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"KILL {number}")
+
+            def gone() -> bool:
+                cursor.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE id = %s", (number,))
+                return bool(cursor.fetchall()[0][0] == 0)
+
+            wait_until(gone, f"connection {number} has ended")
+
+    return kill
+
+
+def connection_of(ledger: Ledger) -> Connection:
+    return ledger.read(lambda connection: connection)
+
+
+def session(ledger: Ledger, what: str) -> Any:
+    def read(connection: Connection) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {what}")
+            return cursor.fetchall()[0][0]
+
+    return ledger.read(read)
+
+
+def test_nothing_connects_before_the_first_call(ledger: Ledger) -> None:
+    """A ledger whose server is away can be made, and says so when it is asked; closing it does nothing."""
+    asked = []
+
+    def connect() -> Connection:
+        asked.append(1)
+        raise pymysql.OperationalError(2003, "nobody there")
+
+    away = Ledger(connect, ledger.settings)
+    away.close()
+    assert asked == []
+    with pytest.raises(Unavailable, match="nobody there"):
+        away.write([CLAIM])
+
+
+def test_one_connection_serves_many_calls(ledger: Ledger) -> None:
+    """It stays, also after a deadlock's victim, bad input or an error of the data has been rolled back."""
+    first = connection_of(ledger)
+    ledger.write([CLAIM])
+    with pytest.raises(BadInput):
+        ledger.next_generation("nowhere")
+    with pytest.raises(pymysql.Error):
+        ledger.create_event("F", "capacity 0", 0, 0, 1)
+    assert connection_of(ledger) is first
+    assert not session(ledger, "@@in_transaction" if "MariaDB" in session(ledger, "VERSION()") else "0")
+
+
+def test_the_session_is_what_the_statements_need(ledger: Ledger) -> None:
+    """UTC, strict, committed at once outside a transaction, and counting what was inserted, not what was found."""
+    assert session(ledger, "@@autocommit") == 1
+    assert session(ledger, "@@time_zone") == "+00:00"
+    assert session(ledger, "@@innodb_lock_wait_timeout") == ledger.settings.mysql_lock_wait_s
+    assert "STRICT_ALL_TABLES" in session(ledger, "@@sql_mode")
+    isolation = "tx_isolation" if "MariaDB" in session(ledger, "VERSION()") else "transaction_isolation"
+    ledger.claim_failed(1, 1)
+    assert session(ledger, f"@@{isolation}") == "REPEATABLE-READ"
+    assert not connection_of(ledger).client_flag & CLIENT.FOUND_ROWS
+
+
+def test_a_connection_that_counts_found_rows_is_refused(ledger: Ledger) -> None:
+    """With FOUND_ROWS a duplicate counts as a new row, and what was not issued would look issued."""
+
+    def connect() -> Connection:
+        connection = ledger.connect()
+        connection.client_flag |= CLIENT.FOUND_ROWS
+        return connection
+
+    with pytest.raises(RuntimeError, match="FOUND_ROWS"):
+        Ledger(connect, ledger.settings).write([CLAIM])
+
+
+def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
+    ledger: Ledger, kill: Callable[[Connection], None]
+) -> None:
+    """The first statement finds out, and the call goes on with a new connection."""
+    first = connection_of(ledger)
+    kill(first)
+    assert ledger.write([CLAIM]).issued == 1
+    kill(connection_of(ledger))
+    assert ledger.has_row("E", 1)
+    assert connection_of(ledger) is not first
+
+
+def test_a_connection_that_was_idle_for_long_is_replaced_unasked(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer that is silently gone would cost a read timeout to find out."""
+    first = connection_of(ledger)
+    assert connection_of(ledger) is first
+    monkeypatch.setattr(ledger_module, "IDLE_S", 0)
+    assert connection_of(ledger) is not first
+    assert not first.open
+
+
+def test_a_connection_that_dies_in_a_transaction_leaves_nothing_behind(
+    ledger: Ledger, kill: Callable[[Connection], None]
+) -> None:
+    """What was not committed is rolled back: a kept connection is replaced once, a fresh one is `Unavailable`."""
+    runs = []
+
+    def work(connection: Connection) -> int:
+        inserted = queries.insert_coupons(connection, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]')
+        runs.append(inserted)
+        if len(runs) in deadly:
+            kill(connection)
+        queries.coupon_of(connection, event_id="E", user_id="a")
+        return int(inserted)
+
+    deadly = {1}
+    ledger.close()
+    with pytest.raises(Unavailable):
+        ledger.transact(work)
+    assert ledger.audit_counts("E").rows == 0
+    deadly = {2}
+    assert ledger.transact(work) == 1
+    assert runs == [1, 1, 1]
+    assert ledger.audit_counts("E").rows == 1
+
+
+def test_a_commit_without_an_answer_is_unavailable(ledger: Ledger, kill: Callable[[Connection], None]) -> None:
+    """Whether it has committed is not known: the caller asks again, and everything may be repeated."""
+    connection_of(ledger)
+    with pytest.raises(Unavailable, match="not known"):
+        ledger.transact(kill)
+    assert ledger.write([CLAIM]).issued == 1
+
+
+def test_a_silent_server_is_waited_for_once(ledger: Ledger) -> None:
+    """A read timeout is not repeated on another connection: a person is waiting."""
+    made = []
+
+    def connect() -> Connection:
+        connection = ledger.connect()
+        made.append(connection)
+        connection._sock.settimeout(0.2)  # type: ignore[attr-defined]
+        connection._read_timeout = 0.2  # type: ignore[attr-defined]
+        return connection
+
+    def silence(connection: Connection) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT SLEEP(5)")
+
+    impatient = Ledger(connect, ledger.settings)
+    impatient.has_row("E", 1)
+    with pytest.raises(Unavailable, match="timed out"):
+        impatient.read(silence)
+    assert len(made) == 1
+    assert not impatient.has_row("E", 1)
+    impatient.close()
+
+
+def test_nobody_listening_is_unavailable(ledger: Ledger) -> None:
+    """A refused connection says so at once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    away = Ledger(lambda: pymysql.connect(host="127.0.0.1", port=port), ledger.settings)
+    with pytest.raises(Unavailable, match="2003"):
+        away.live_events()
+
+
+@pytest.mark.parametrize(("losses", "wins"), [(3, True), (4, False)])
+def test_a_deadlocks_victim_tries_again(ledger: Ledger, losses: int, *, wins: bool) -> None:
+    """As often as the settings say; after that nobody knows yet."""
+    again = Ledger(ledger.connect, Settings(mysql_deadlock_retries=3))
+    runs = []
+
+    def work(connection: Connection) -> None:
+        runs.append(1)
+        if len(runs) <= losses:
+            raise pymysql.OperationalError(1213, "Deadlock found when trying to get lock")
+        queries.lock_event(connection, event_id="E")
+
+    if wins:
+        again.transact(work)
+    else:
+        with pytest.raises(Unavailable, match="1213"):
+            again.transact(work)
+    assert len(runs) == 4
+    again.close()

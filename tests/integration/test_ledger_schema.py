@@ -1,0 +1,191 @@
+"""The schema: keys that hold the promise, words equal to Python's, plans that use the keys, migrations applied once."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+
+from firstcome import migrate as migrate_module
+from firstcome.ledger import Claim, Ledger
+from firstcome.migrate import FOLDER, BadMigrationError, migrate, read_migrations
+from firstcome.queries import queries
+from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from enum import StrEnum
+    from pathlib import Path
+
+    from firstcome.ledger import Connection
+
+DUPLICATE = 1062
+CHECK_FAILED = {4025, 3819}  # MariaDB, MySQL
+NOW = "2030-01-01 00:00:00.000"
+
+
+def execute(ledger: Ledger, statement: str, *values: object) -> tuple[tuple[Any, ...], ...]:
+    with ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall()
+
+
+def insert_coupon(ledger: Ledger, event_id: str, ticket: int, user_id: str) -> None:
+    execute(ledger, "INSERT INTO coupon VALUES (%s, %s, %s, %s, %s)", event_id, ticket, user_id, NOW, NOW)
+
+
+@pytest.mark.parametrize(("ticket", "user_id"), [(1, "b"), (2, "a")])
+def test_the_keys_hold_the_promise_without_any_code(ledger: Ledger, ticket: int, user_id: str) -> None:
+    """No second row for a ticket, none for a person; another event, and a name in another case, are others."""
+    insert_coupon(ledger, "E", 1, "a")
+    insert_coupon(ledger, "E", 3, "A")
+    insert_coupon(ledger, "e", ticket, user_id)
+    with pytest.raises(pymysql.IntegrityError) as raised:
+        insert_coupon(ledger, "E", ticket, user_id)
+    assert raised.value.args[0] == DUPLICATE
+
+
+def test_impossible_rows_are_refused(ledger: Ledger) -> None:
+    """Ticket 0, an event of no coupons, a window that ends before it begins."""
+    for impossible in (
+        lambda: insert_coupon(ledger, "E", 0, "a"),
+        lambda: ledger.create_event("F", "", 0, 0, 1),
+        lambda: ledger.create_event("F", "", 1, 1, 1),
+    ):
+        with pytest.raises(pymysql.Error) as raised:
+            impossible()
+        assert raised.value.args[0] in CHECK_FAILED
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [("coupon_event.state", EventState), ("failed_event.status", FailedStatus), ("failed_event.reason", Reason)],
+)
+def test_the_schema_knows_the_words_of_the_code(ledger: Ledger, column: str, words: type[StrEnum]) -> None:
+    """A word that only one of the two knows could not be stored, or could not be read."""
+    ((found,),) = execute(
+        ledger,
+        "SELECT column_type FROM information_schema.columns"
+        " WHERE table_schema = DATABASE() AND CONCAT(table_name, '.', column_name) = %s",
+        column,
+    )
+    assert set(found.removeprefix("enum('").removesuffix("')").split("','")) == set(words)
+
+
+def test_no_id_is_folded_by_a_collation(ledger: Ledger) -> None:
+    """`a`, `A` and whatever else a collation would fold are different people, on both servers alike."""
+    found = execute(
+        ledger,
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns"
+        " WHERE table_schema = DATABASE() AND column_name IN ('event_id', 'user_id')",
+    )
+    assert len(found) == 7
+    assert {collation for _, _, collation in found} == {"ascii_bin"}
+
+
+BATCH = json.dumps([["E", n, f"u{n}", NOW] for n in range(1, 500)])
+PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
+    "insert_coupons": ({"batch": BATCH}, {"coupon_event": "PRIMARY", "refusal": "PRIMARY"}),
+    "read_back": (
+        {"batch": BATCH},
+        {"coupon_event": "PRIMARY", "refusal": "PRIMARY", "mine": "coupon_one_each", "holder": "PRIMARY"},
+    ),
+    "due_failed": ({"page": 100}, {"failed_event": "failed_event_due"}),
+    "standing": (
+        {"event_id": "E", "user_id": "u1"},
+        {"coupon": "coupon_one_each", "failed_event": "failed_event_open"},
+    ),
+    "lock_failed_of": ({"event_id": "E", "user_id": "u1"}, {"failed_event": "failed_event_open", "coupon": "PRIMARY"}),
+    "open_failed": ({"event_id": "E"}, {"failed_event": "failed_event_status"}),
+    "owned": ({"event_id": "E", "tickets": [1, 2, 3]}, {"coupon": "PRIMARY"}),
+    "coupons_after": ({"event_id": "E", "after": 5, "page": 10}, {"coupon": "PRIMARY"}),
+    "coupon_of": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
+    "lock_event": ({"event_id": "E"}, {"coupon_event": "PRIMARY"}),
+    "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_no_statement_scans_a_table(ledger: Ledger, name: str) -> None:
+    """Each uses the key that was made for it, with fifty rows in the tables as with a million."""
+    ledger.create_event("E", "An event", 50, 0, 1)
+    ledger.write([Claim(Ticket("E", f"u{n}", n, 0)) for n in range(1, 101)])
+    values, keys = PLANS[name]
+    with ledger.connect() as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event")
+        cursor.fetchall()
+        cursor.execute("EXPLAIN FORMAT=TRADITIONAL " + getattr(queries, name).sql, values)
+        plan = [step for step in cursor.fetchall() if step["rows"] is not None]
+    used = {step["table"]: step["key"] for step in plan if step["table"] not in {"batch", "parsed"}}
+    assert {table: used.get(table) for table in keys} == keys
+    assert not [step for step in plan if step["type"] == "ALL" and step["table"] in used], "a table is read whole"
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty(ledger: Ledger) -> Iterator[Callable[[], Connection]]:
+    """Connect to a database with nothing in it."""
+    ((name,),) = execute(ledger, "SELECT CONCAT(DATABASE(), '_migrate')")
+
+    def connect() -> Connection:
+        connection = ledger.connect()
+        connection.select_db(name)
+        return connection
+
+    execute(ledger, f"DROP DATABASE IF EXISTS `{name}`")
+    execute(ledger, f"CREATE DATABASE `{name}`")
+    yield connect
+    execute(ledger, f"DROP DATABASE `{name}`")
+
+
+ALL = [one.name for one in read_migrations()]
+
+
+def test_migrations_are_applied_in_order_and_once(empty: Callable[[], Connection]) -> None:
+    """The first run answers all names, the next one none."""
+    assert len(ALL) >= 4
+    assert migrate(empty) == ALL
+    assert migrate(empty) == []
+
+
+def test_migrations_started_together_are_applied_once(empty: Callable[[], Connection]) -> None:
+    """One waits for the other, and then has nothing to do."""
+    with ThreadPoolExecutor(4) as pool:
+        applied = [future.result() for future in [pool.submit(migrate, empty) for _ in range(4)]]
+    assert sorted(applied) == [[], [], [], ALL]
+
+
+def test_a_migration_that_died_before_its_record_is_run_again(empty: Callable[[], Connection]) -> None:
+    """DDL commits by itself: each file may run twice."""
+    migrate(empty)
+    with empty() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM schema_migration")
+    assert migrate(empty) == ALL
+
+
+def test_the_lock_goes_with_the_connection_that_held_it(
+    empty: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that is killed leaves nothing that somebody would have to clear by hand."""
+    monkeypatch.setattr(migrate_module, "LOCK_WAIT_S", 0)
+    with empty() as other:
+        with other.cursor() as cursor:
+            cursor.execute(migrate_module.LOCK, (0,))
+        with pytest.raises(Unavailable, match="another migration"):
+            migrate(empty)
+    monkeypatch.setattr(migrate_module, "LOCK_WAIT_S", 10)
+    assert migrate(empty) == ALL
+
+
+def test_an_applied_file_must_not_change(empty: Callable[[], Connection], tmp_path: Path) -> None:
+    """Otherwise two databases with the same record would differ."""
+    migrate(empty)
+    for path in FOLDER.glob("*.sql"):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8") + "-- changed", encoding="utf-8")
+    with pytest.raises(BadMigrationError, match="applied and then changed"):
+        migrate(empty, tmp_path)

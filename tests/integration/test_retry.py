@@ -1,0 +1,288 @@
+"""The scheduled retry: whatever died elsewhere is finished, within the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from firstcome.ledger import Claim, Failure
+from firstcome.rules import FailedStatus, Reason
+from firstcome.stream import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.world import World
+
+A_SECOND_MS = 1_000
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """Everything is overdue and due at once."""
+    return world.with_settings(
+        sweep_overdue_ms=0, released_rest_ms=0, restore_wait_ms=0, failed_backoff_base_ms=0, failed_backoff_cap_ms=0
+    )
+
+
+# --- sweep -------------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_whose_record_was_never_sent_is_issued(world: World) -> None:
+    """Apply died after the gate: the sweep makes the row."""
+    world.apply("alice")
+    assert world.run_retry()["swept"] == 1
+    world.assert_promise(rows=1)
+
+
+def test_a_ticket_whose_record_is_unread_is_left_to_consume(world: World) -> None:
+    """The backlog explains it, and everything accepted after it."""
+    alice = world.apply("alice")
+    world.send(alice)
+    world.apply("bob")
+    assert world.run_retry()["swept"] == 0
+    world.commit(1)
+    assert world.run_retry()["swept"] == 2
+
+
+def test_while_the_stream_cannot_be_read_only_old_tickets_are_swept(world: World) -> None:
+    """A backlog cannot be told from a loss, so more age is asked for."""
+    world.apply("alice")
+    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, sweep_overdue_blind_ms=60_000)
+    assert blind.run_retry()["swept"] == 0
+    assert blind.with_settings(sweep_overdue_blind_ms=0).run_retry()["swept"] == 1
+
+
+def test_a_sweep_takes_many_batches(world: World) -> None:
+    """More tickets than fit into one insert are swept in one run."""
+    world.operate("raise_capacity", capacity=25)
+    for number in range(25):
+        world.apply(f"user-{number}")
+    assert world.with_settings(sweep_batch=10).run_retry()["swept"] == 25
+    world.assert_promise(rows=25)
+
+
+def test_a_run_without_time_starts_nothing(world: World) -> None:
+    """It stops in time, says so, and the next one goes on."""
+    world.apply("alice")
+    done = world.run_retry(remaining_ms=world.stores.settings.retry_reserve_ms - 1)
+    assert (done["swept"], done["stopped"]) == (0, True)
+    assert world.run_retry()["swept"] == 1
+
+
+# --- failed rows -------------------------------------------------------------------------------------------------
+
+
+def conflict(world: World) -> None:
+    """A failover forgot alice; bob was given her ticket; hers is the row, his the failed one."""
+    replica = world.snapshot()
+    alice = world.apply("alice")
+    world.fail_over(replica)
+    bob = world.apply("bob")
+    world.consume(alice)
+    world.consume(bob)
+    assert world.rows() == {"alice": 1}
+
+
+def test_a_taken_ticket_is_reassigned(world: World) -> None:
+    """Both people have a coupon in the end, and the failed row is resolved."""
+    conflict(world)
+    assert world.run_retry()["redriven"]["resolved"] == 1
+    assert world.rows() == {"alice": 1, "bob": 2}
+    assert world.stores.ledger.count_failed()[FailedStatus.WAITING] == 0
+    world.run_retry()
+    world.assert_promise(rows=2)
+
+
+def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> None:
+    """In the ledger first, then in the gate; the row says so."""
+    conflict(world)
+    for name in ("carol", "dave"):
+        world.consume(world.apply(name))
+    assert world.run_retry()["redriven"]["refused"] == 1
+    assert world.stores.ledger.refusals(world.event_id) == ["bob"]
+    assert world.word("bob") == "REFUSED"
+    world.run_retry()
+    world.assert_promise(rows=3)
+
+
+def test_a_record_that_can_never_be_read_dies_after_its_attempts(world: World) -> None:
+    """Each attempt is counted; then an operator decides, and the audit shows it."""
+    world.stores.ledger.write([], [Failure(Reason.NOT_JSON, "not JSON", b"{", world.event_id)])
+    tired = world.with_settings(failed_attempts=3)
+    assert sum(tired.run_retry()["redriven"]["dead"] for _ in range(3)) == 1
+    [row] = tired.operate("list_failed", status="dead")["rows"]
+    assert (row["attempts"], row["reason"]) == (3, "not_json")
+    assert [finding["what"] for finding in tired.audit()["findings"]] == ["a dead failed row"]
+
+
+def test_trouble_with_a_server_does_not_use_up_attempts(world: World) -> None:
+    """The gate is lost, so nobody knows which ticket is free: the attempt is given back."""
+    conflict(world)
+    world.lose_gate()
+    slow = world.with_settings(restore_wait_ms=3_600_000, failed_attempts=1)
+    for _ in range(3):
+        assert slow.run_retry(remaining_ms=slow.stores.settings.retry_reserve_ms + A_SECOND_MS)["redriven"]["dead"] == 0
+    [row] = slow.operate("list_failed")["rows"]
+    assert (row["status"], row["attempts"]) == ("waiting", 0)
+
+
+def test_a_ticket_beyond_the_capacity_waits_until_the_capacity_has_grown(world: World) -> None:
+    """It is tried again against the capacity of that time, and never reassigned by an old one."""
+    world.stores.ledger.write([Claim(world.ticket("alice", 4))])
+    assert world.run_retry()["redriven"]["waiting"] > 0
+    world.operate("raise_capacity", capacity=5)
+    world.operate("redrive", all=True)
+    assert world.run_retry()["redriven"]["resolved"] == 1
+    assert world.rows() == {"alice": 4}
+
+
+def test_a_redriven_row_is_resolved_by_what_its_payload_says(world: World) -> None:
+    """A row that was dead for a reason that is gone becomes a coupon."""
+    alice = world.apply("alice")
+    world.stores.ledger.write([], [Failure(Reason.UNKNOWN_VERSION, "v2", encode(alice, 1), world.event_id)])
+    [row] = world.operate("list_failed")["rows"]
+    assert world.operate("redrive", id=row["id"])["due"] == 1
+    assert world.run_retry()["redriven"]["resolved"] == 1
+    assert world.rows() == {"alice": 1}
+
+
+# --- restore -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [(), ("event",), ("applied_user",)], ids=["all", "event", "applied_user"])
+def test_a_lost_gate_is_rebuilt_from_ledger_and_stream(world: World, lost: tuple[str, ...]) -> None:
+    """Rows, unread records, failed rows and refusals are all in it; a ticket that only Redis knew is free."""
+    world.operate("raise_capacity", capacity=6)
+    row, unread, reserved = world.apply("row"), world.apply("unread"), world.apply("reserved")
+    assert (row.ticket, unread.ticket, reserved.ticket) == (1, 2, 3)
+    world.consume(row)
+    world.send(unread)
+    last = world.apply("last")
+    world.consume(last)
+    world.operate("refuse", user_id="mallory")
+    world.lose_gate(*lost)
+    assert world.word("anybody") == "UNKNOWN"
+    assert world.run_retry()["restored"] == 1
+    assert [world.word(name) for name in ("row", "unread", "last", "mallory")] == ["ALREADY"] * 3 + ["REFUSED"]
+    assert world.apply("next").ticket == 3
+    assert world.apply("after").ticket == 5
+    assert world.pending() == {"unread", "next", "after"}
+
+
+def test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived(world: World) -> None:
+    """One apply may live that long; then, in the same run if there is time, it is restored."""
+    world.consume(world.apply("alice"))
+    world.lose_gate()
+    patient = world.with_settings(restore_wait_ms=3_600_000)
+    done = patient.run_retry(remaining_ms=patient.stores.settings.retry_reserve_ms - 1)
+    assert done["restored"] == 0
+    assert patient.operate("restore")["outcome"] == "waiting"
+    assert world.word("bob") == "UNKNOWN"
+    assert world.with_settings(restore_wait_ms=1).run_retry()["restored"] == 1
+
+
+def test_a_gate_stays_fenced_while_the_stream_cannot_be_read(world: World) -> None:
+    """A rebuilt gate that lacks a record would hand its ticket out again."""
+    world.send(world.apply("alice"))
+    world.lose_gate()
+    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300)
+    done = blind.run_retry()
+    assert done["restored"] == 0
+    assert done["unavailable"]
+    assert world.word("alice") == "UNKNOWN"
+
+
+def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that is consumed while restore reads is seen in the tail, or as a row: never in neither."""
+    alice = world.apply("alice")
+    world.send(alice)
+    world.lose_gate()
+    refusals = world.stores.ledger.refusals
+
+    def consumed_meanwhile(event_id: str) -> list[str]:
+        world.consume(alice)
+        world.commit(1)
+        return refusals(event_id)
+
+    monkeypatch.setattr(world.stores.ledger, "refusals", consumed_meanwhile)
+    monkeypatch.setattr(world.stores.tail, "unread", _reading_late(world, alice, world.stores.tail.unread))
+    assert world.run_retry()["restored"] == 1
+    assert world.word("alice") == "ALREADY"
+
+
+def _reading_late(world: World, ticket: Any, unread: Callable[..., Any]) -> Callable[..., Any]:
+    """The record leaves the tail before it is read: the rows must show it."""
+
+    def late(event_id: str) -> Any:
+        world.consume(ticket)
+        world.commit(1)
+        return unread(event_id)
+
+    return late
+
+
+def test_a_gate_that_was_made_but_never_told_is_made_by_the_retry(world: World) -> None:
+    """The operator's create died between ledger and gate."""
+    world.lose_gate()
+    assert world.run_retry()["restored"] == 1
+    assert world.apply("alice").ticket == 1
+
+
+def test_a_gate_that_missed_a_change_is_told(world: World) -> None:
+    """Pause reached the ledger, and not the gate."""
+    from firstcome.rules import EventState  # noqa: PLC0415
+
+    world.stores.ledger.set_state(world.event_id, EventState.PAUSED)
+    assert world.word("alice") == "ACCEPTED"
+    assert world.run_retry()["configured"] == 1
+    assert world.word("bob") == "PAUSED"
+
+
+# --- reconcile ---------------------------------------------------------------------------------------------------
+
+
+def test_after_a_failover_the_gate_learns_what_it_forgot(world: World) -> None:
+    """A row that it did not know, and a number that nobody owns."""
+    replica = world.snapshot()
+    world.consume(world.apply("alice"), world.apply("bob"))
+    world.fail_over(replica)
+    assert world.run_retry()["reconciled"] == 1
+    assert world.stores.gate.standing(world.event_id, "alice").ticket == 1
+    assert world.apply("carol").ticket == 3
+    world.run_retry()
+    world.assert_promise(rows=3)
+
+
+def test_a_failover_that_brought_back_a_released_ticket_wastes_none(world: World) -> None:
+    """A winner without row becomes pending again, and a number that nobody owns becomes free."""
+    world.apply("alice")
+    replica = world.snapshot()
+    world.run_retry()
+    world.fail_over(replica)
+    for _ in range(3):
+        world.run_retry()
+    world.assert_promise(rows=1)
+
+
+def test_a_busy_event_is_not_reconciled(world: World) -> None:
+    """What is on its way goes first: comparing would free a ticket that a record carries."""
+    replica = world.snapshot()
+    world.send(world.apply("alice"))
+    world.fail_over(replica)
+    assert world.run_retry()["reconcile_later"] == 1
+
+
+# --- the end of an event -----------------------------------------------------------------------------------------
+
+
+def test_an_ended_event_is_settled_and_then_expires_whole(world: World) -> None:
+    """The pending ticket is swept first; then all keys go at one time."""
+    world.apply("alice")
+    world.operate("end")
+    assert world.run_retry()["expiring"] == 1
+    redis = world.stores.gate.redis
+    lives = {redis.pexpiretime(key) for key in world.stores.gate.keys(world.event_id) if redis.exists(key)}
+    assert len(lives) == 1
+    assert min(lives) > 0

@@ -1,0 +1,248 @@
+"""What the consumer group has not read yet, on a real broker."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource
+from kafka.structs import OffsetAndMetadata
+
+from firstcome.rules import Ticket, Unavailable
+from firstcome.settings import Settings
+from firstcome.stream import encode
+from firstcome.tail import TOPIC_CONFIGS, Tail, ensure_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PARTITIONS = 3
+NOW_MS = 1_893_553_445_678
+
+
+class Log:
+    """A topic of our own and a consumer group of our own; records are written by hand, good and bad."""
+
+    def __init__(self, bootstrap: str) -> None:
+        name = f"test-{uuid.uuid4().hex}"
+        self.settings = Settings(kafka_bootstrap=bootstrap, kafka_topic=name, kafka_group=f"group-{name}")
+        ensure_topic(self.settings, PARTITIONS, 1)
+        self.tail = Tail(self.settings)
+        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self._producers: list[Any] = []
+
+    def producer(self, **config: Any) -> Any:
+        """A producer that ends with the test."""
+        self._producers.append(KafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap, **config))
+        return self._producers[-1]
+
+    def write(self, *values: bytes, partition: int = 0) -> None:
+        """Append these values."""
+        producer = self.producer()
+        for value in values:
+            producer.send(self.settings.kafka_topic, value=value, partition=partition)
+        producer.flush()
+
+    def commit(self, offset: int, partition: int = 0) -> None:
+        """Let the group have read up to this offset."""
+        at = TopicPartition(self.settings.kafka_topic, partition)
+        self.admin.alter_group_offsets(self.settings.kafka_group, {at: OffsetAndMetadata(offset, "", -1)})
+
+    def delete_before(self, offset: int, partition: int = 0) -> None:
+        """Do what retention does."""
+        self.admin.delete_records({TopicPartition(self.settings.kafka_topic, partition): offset})
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        for producer in self._producers:
+            producer.close()
+        self.admin.close()
+
+
+@pytest.fixture
+def log(kafka_bootstrap: str) -> Iterator[Log]:
+    log = Log(kafka_bootstrap)
+    yield log
+    log.close()
+
+
+def ticket(number: int, event_id: str = "E", applied_at_ms: int = NOW_MS) -> Ticket:
+    return Ticket(event_id, f"user-{number}", number, applied_at_ms)
+
+
+def record(number: int, event_id: str = "E", applied_at_ms: int = NOW_MS) -> bytes:
+    return encode(ticket(number, event_id, applied_at_ms), 0)
+
+
+def test_nothing_written_is_nothing_unread(log: Log) -> None:
+    """An empty topic of a group that was never seen is read to its end."""
+    assert log.tail.unread() == []
+    assert log.tail.oldest_unread_ms() is None
+    assert log.tail.lag() == 0
+    assert log.tail.caught_up()
+
+
+def test_a_group_that_has_committed_nothing_owes_everything(log: Log) -> None:
+    """No offset means from the beginning, not "nothing owed"."""
+    log.write(record(1), record(2))
+    log.write(record(3), partition=1)
+    assert sorted(log.tail.unread(), key=lambda one: one.ticket) == [ticket(1), ticket(2), ticket(3)]
+    assert log.tail.lag() == 3
+    assert not log.tail.caught_up()
+
+
+def test_what_is_committed_is_read(log: Log) -> None:
+    """Unread starts at each partition's committed offset; history tells all of it."""
+    log.write(record(1), record(2))
+    log.write(record(3), partition=1)
+    log.commit(1)
+    log.commit(1, partition=1)
+    assert log.tail.unread() == [ticket(2)]
+    assert log.tail.lag() == 1
+    log.commit(2)
+    assert log.tail.unread() == []
+    assert log.tail.caught_up()
+    assert sorted(one.ticket for one in log.tail.history()) == [1, 2, 3]
+
+
+def test_reading_does_not_join_the_group(log: Log) -> None:
+    """Reading the tail takes no partition from the consumers: the group has no member afterwards, nor meanwhile."""
+    log.write(record(1))
+    log.commit(0)
+    log.tail.unread()
+    described = log.admin.describe_groups([log.settings.kafka_group])[log.settings.kafka_group]
+    assert described["members"] == []
+
+
+def test_an_event_sees_its_own_records(log: Log) -> None:
+    """The stream carries all events; each asks for its own."""
+    log.write(record(1, "E"), record(2, "F"), record(3, "E"))
+    assert log.tail.unread("E") == [ticket(1, "E"), ticket(3, "E")]
+    assert log.tail.history("F") == [ticket(2, "F")]
+
+
+def test_a_bad_record_is_skipped_and_counted(log: Log) -> None:
+    """A record that cannot be decoded hides no other; it is unread like any other."""
+    log.write(record(1), b"no json", b"", record(2))
+    assert log.tail.unread() == [ticket(1), ticket(2)]
+    assert log.tail.lag() == 4
+
+
+def test_the_oldest_unread_is_the_earliest_first_one_of_all_partitions(log: Log) -> None:
+    """A backlog explains a pending ticket that is younger than the oldest unread record."""
+    log.write(record(1, applied_at_ms=NOW_MS + 30), record(2, applied_at_ms=NOW_MS + 40))
+    log.write(record(3, applied_at_ms=NOW_MS + 10), record(4, applied_at_ms=NOW_MS + 20), partition=1)
+    assert log.tail.oldest_unread_ms() == NOW_MS + 10
+    log.commit(1, partition=1)
+    assert log.tail.oldest_unread_ms() == NOW_MS + 20
+    log.commit(2, partition=1)
+    assert log.tail.oldest_unread_ms() == NOW_MS + 30
+
+
+def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> None:
+    """One bad record in front does not make a backlog look empty, nor as old as the world."""
+    log.write(record(1, applied_at_ms=0))
+    log.commit(1)
+    first = log.producer().send(log.settings.kafka_topic, value=b"no json", partition=0).get(timeout=10)
+    assert log.tail.oldest_unread_ms() == first.timestamp
+
+
+def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
+    """A log has gaps, here where transactions ended: reading finishes all the same, also with a gap at the end."""
+    producer = log.producer(transactional_id=log.settings.kafka_topic)
+    producer.init_transactions()
+    for number in (1, 2):
+        producer.begin_transaction()
+        producer.send(log.settings.kafka_topic, value=record(number), partition=0).get(timeout=10)
+        producer.commit_transaction()
+    started = time.monotonic()
+    assert log.tail.unread() == [ticket(1), ticket(2)]
+    log.commit(3)  # behind the second record, before its marker
+    assert log.tail.unread() == []
+    assert log.tail.oldest_unread_ms() is None
+    assert time.monotonic() - started < log.settings.kafka_read_timeout_ms / 1000, "a gap is not waited for"
+
+
+@pytest.mark.parametrize("committed", [None, 1], ids=["nothing committed", "committed below"])
+def test_records_that_were_deleted_unread_make_the_tail_unknown(log: Log, committed: int | None) -> None:
+    """Retention took what the group still owes: nobody knows whose tickets they were, so nothing is answered."""
+    log.write(record(1), record(2), record(3))
+    if committed is not None:
+        log.commit(committed)
+    log.delete_before(2)
+    for question in (log.tail.unread, log.tail.oldest_unread_ms, log.tail.lag):
+        with pytest.raises(Unavailable, match="starts at 2"):
+            question()
+
+
+def test_records_that_were_read_may_be_deleted(log: Log) -> None:
+    """Retention of what the group has read is everyday life."""
+    log.write(record(1), record(2), record(3))
+    log.commit(2)
+    log.delete_before(2)
+    assert log.tail.unread() == [ticket(3)]
+    assert log.tail.history() == [ticket(3)]
+
+
+def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
+    """The log is not the one that the group has read: a topic that was made anew, or that lost its end."""
+    log.write(record(1))
+    log.commit(5)
+    with pytest.raises(Unavailable, match="ends at 1"):
+        log.tail.unread()
+
+
+def test_a_missing_topic_makes_the_tail_unknown(kafka_bootstrap: str) -> None:
+    """No topic is no answer: it may be a wrong name as well as an empty stream."""
+    tail = Tail(Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}"))
+    with pytest.raises(Unavailable, match="UnknownTopicOrPartition"):
+        tail.unread()
+
+
+@pytest.mark.parametrize("answering", [False, True], ids=["refuses connections", "accepts and is silent"])
+def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
+    wait_until: Callable[..., None], *, answering: bool
+) -> None:
+    """The answer comes within the timeout, and no thread of the library outlives it."""
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        port = server.getsockname()[1]
+        if not answering:
+            server.close()
+        tail = Tail(Settings(kafka_bootstrap=f"127.0.0.1:{port}", kafka_read_timeout_ms=1_500))
+        with pytest.raises(Unavailable):
+            tail.lag()
+    wait_until(lambda: threading.active_count() <= before, "the library's threads have ended", timeout_s=2)
+
+
+def test_a_tail_that_is_too_long_for_the_time_is_unknown(log: Log) -> None:
+    """Half a tail is worse than none: who asks for it gives it the time that it needs."""
+    log.write(*(record(number) for number in range(1, 20_001)))
+    with pytest.raises(Unavailable):
+        log.tail.unread(timeout_ms=60)
+    assert len(log.tail.unread(timeout_ms=60_000)) == 20_000
+
+
+def test_the_topic_is_made_once_as_it_should_be(kafka_bootstrap: str, log: Log) -> None:
+    """The first call makes the topic with its partitions and configuration; the next ones leave it alone."""
+    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}")
+    assert ensure_topic(settings, 4, 1, {"retention.ms": "1000"})
+    assert not ensure_topic(settings, 5, 1)
+    [described] = log.admin.describe_topics([settings.kafka_topic])
+    assert len(described["partitions"]) == 4
+    [entries] = log.admin.describe_configs([ConfigResource("TOPIC", settings.kafka_topic)])["topic"].values()
+    configs = {name: entry["value"] for name, entry in entries.items()}
+    expected = TOPIC_CONFIGS | {"retention.ms": "1000", "min.insync.replicas": "1"}
+    assert {name: configs[name] for name in expected} == expected
+
+
+def test_a_topic_that_the_brokers_refuse_is_unavailable(kafka_bootstrap: str) -> None:
+    """More replicas than brokers: said with the broker's reason."""
+    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}")
+    with pytest.raises(Unavailable, match="InvalidReplicationFactor"):
+        ensure_topic(settings, 1, 30)

@@ -1,0 +1,98 @@
+"""The ledger's decisions that need no server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pymysql
+import pytest
+
+import firstcome
+from firstcome.events import TRANSITIONS
+from firstcome.failed import valid
+from firstcome.migrate import BadMigrationError, read_migrations
+from firstcome.queries import queries, sql_time
+from firstcome.rules import EventState
+from firstcome.transient import code_of, is_deadlock, is_lost, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@pytest.mark.parametrize(
+    ("codes", "lost", "deadlock", "transient"),
+    [
+        pytest.param([2002, 2003, 2006, 2013, 1053, 1927, 4031], True, False, True, id="the server is away"),
+        pytest.param([1290, 1792, 1836], True, False, True, id="read-only: another one is the primary now"),
+        pytest.param([1205, 1213, 1020], False, True, True, id="lost against another transaction"),
+        pytest.param([1040, 1021, 1317, 3024, 1969], False, False, True, id="the server is in trouble"),
+        pytest.param([1044, 1045, 1049, 1054, 1142, 1146, 1064], False, False, True, id="the deployment is wrong"),
+        pytest.param([1062, 1264, 1366, 1406, 1644, 3819, 4025, 1114], False, False, False, id="the row's own fault"),
+    ],
+)
+def test_errors_are_told_apart_by_code(codes: Iterable[int], *, lost: bool, deadlock: bool, transient: bool) -> None:
+    """Transient trouble is tried again; only a row's own fault makes a failed row."""
+    for code in codes:
+        error = pymysql.OperationalError(code, "for the test")
+        assert (is_lost(error), is_deadlock(error), is_transient(error)) == (lost, deadlock, transient), code
+
+
+@pytest.mark.parametrize(
+    "error", [pymysql.InterfaceError(0, ""), pymysql.InternalError("out of step"), pymysql.Error()]
+)
+def test_an_error_without_a_number_means_that_the_connection_is_gone(error: pymysql.Error) -> None:
+    """Nobody knows what the server did: it is never the row's fault."""
+    assert code_of(error) == 0
+    assert is_lost(error)
+    assert is_transient(error)
+
+
+def test_every_named_statement_is_used() -> None:
+    """A statement that nobody calls is not tested either."""
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(firstcome.__file__).parent.glob("*.py"))
+    used = set(re.findall(r"\bqueries\.(\w+)\(", code))
+    assert {name for name in queries.available_queries if not name.endswith("_cursor")} == used
+
+
+def test_every_state_has_its_transitions() -> None:
+    """Ended is the end, and every other state may end."""
+    assert set(TRANSITIONS) == set(EventState)
+    assert TRANSITIONS[EventState.ENDED] == set()
+    assert all(EventState.ENDED in goals for state, goals in TRANSITIONS.items() if state is not EventState.ENDED)
+    assert not any(state in goals or EventState.DRAFT in goals for state, goals in TRANSITIONS.items())
+
+
+def test_times_are_written_in_utc_with_milliseconds() -> None:
+    """To the millisecond, also where it is 0."""
+    assert sql_time(0) == "1970-01-01 00:00:00.000"
+    assert sql_time(1_700_000_000_007) == "2023-11-14 22:13:20.007"
+    assert sql_time(253_402_300_799_999) == "9999-12-31 23:59:59.999"
+
+
+def test_only_what_the_columns_hold_unchanged_is_valid() -> None:
+    """Field by field: what is not, is None, so that the rest of a record can still be kept."""
+    assert valid("E", "a", 2**31 - 1, 0) == ("E", "a", 2**31 - 1, 0)
+    assert valid("E" * 65, "a b", 2**31, -1) == (None, None, None, None)
+    assert valid(None, 7, True, 1.0) == (None, None, None, None)
+    assert valid("E\n", "a\n", "1", 253_402_300_800_000) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "names", [["0002_b.sql"], ["0001_a.sql", "0001_b.sql"], ["0001_a.sql", "0003_c.sql"], ["1.sql"]]
+)
+def test_migrations_have_each_number_once(tmp_path: Path, names: list[str]) -> None:
+    """A gap or a number used twice is a merge that went wrong."""
+    for name in names:
+        (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(BadMigrationError):
+        read_migrations(tmp_path)
+
+
+def test_a_migration_is_one_statement_that_may_run_twice() -> None:
+    """A process may die between a statement and its record."""
+    for one in read_migrations():
+        code = re.sub(r"--.*", "", one.statement)
+        assert ";" not in re.sub(r"'[^']*'", "", code), one.name
+        assert "IF NOT EXISTS" in code, one.name

@@ -1,0 +1,98 @@
+"""What restore and reconcile decide, without a server: pure functions of what was read."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstcome.gate import REFUSED, EventView, parse_held
+from firstcome.reconcile import Snapshot, find_repairs
+from firstcome.restore import rebuild
+from firstcome.rules import EventState, Ticket
+
+CAPACITY = 6
+people = st.sampled_from([f"user-{n}" for n in range(8)])
+numbers = st.integers(1, CAPACITY)
+AT = 1_700_000_000_000
+
+
+def ticket(user_id: str, number: int) -> Ticket:
+    return Ticket("event", user_id, number, AT + number)
+
+
+rows = st.dictionaries(people, numbers).map(
+    lambda found: [ticket(user, number) for number, user in {number: user for user, number in found.items()}.items()]
+)
+owed = st.lists(st.builds(ticket, people, st.integers(-1, CAPACITY + 3)), max_size=8)
+
+
+@given(rows, owed, st.sets(people, max_size=2))
+def test_a_rebuilt_gate_says_what_ledger_and_stream_say(
+    rows: list[Ticket], owed: list[Ticket], refused: set[str]
+) -> None:
+    """Rows are settled, what is owed is pending, the refused are refused, and every other number is free."""
+    rows = [row for row in rows if row.user_id not in refused]
+    built = rebuild(rows, owed, refused, CAPACITY)
+    for row in rows:
+        assert parse_held(built.applied[row.user_id]) == (row.ticket, row.applied_at_ms)
+        assert row.user_id not in built.pending
+    for one in owed:
+        if 1 <= one.ticket <= CAPACITY:
+            assert one.user_id in built.applied, "whoever is owed a ticket is known"
+    assert all(built.applied[user] == REFUSED for user in refused)
+    held = {number for entry in built.applied.values() if (number := parse_held(entry)[0]) is not None}
+    assert built.count == max(held, default=0) <= CAPACITY
+    assert set(built.released) | held == set(range(1, built.count + 1))
+    assert not set(built.released) & held
+
+
+def test_a_record_of_a_number_beyond_the_capacity_makes_no_giant_gate() -> None:
+    """A poisoned record cannot make restore free two thousand million tickets."""
+    built = rebuild([], [ticket("mallory", 2**31 - 1)], [], CAPACITY)
+    assert (built.count, built.released, built.applied) == (0, [], {})
+
+
+gates = st.dictionaries(people, st.one_of(st.just(REFUSED), numbers.map(lambda n: f"{n} {AT} -")))
+
+
+@given(gates, rows, st.sets(people, max_size=2), st.sets(numbers), st.integers(0, CAPACITY), owed)
+def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0913, PLR0917
+    applied: dict[str, str], rows: list[Ticket], refused: set[str], released: set[int], count: int, dead: list[Ticket]
+) -> None:
+    """Every row is known, every winner without one is on the way or dead, every other number is free."""
+    rows = [row for row in rows if row.user_id not in refused]
+    released -= {number for held in applied.values() if (number := parse_held(held)[0])}
+    count = max([count, *(number for held in applied.values() if (number := parse_held(held)[0]))], default=0)
+    seen = Snapshot(_view(count), applied, {}, {number for number in released if number <= count})
+    after, pending, free = dict(applied), set[str](), set(seen.released)
+    for word, *args in find_repairs(seen, rows, refused, dead, free_from_ms=0):
+        if word == "learn":
+            after[str(args[0])] = f"{args[1]} {args[2]} -"
+            free.discard(int(args[1]))
+            count = max(count, int(args[1]))
+        elif word == "pend":
+            pending.add(str(args[0]))
+        elif word == "refuse":
+            after[str(args[0])] = REFUSED
+        elif word == "free":
+            free.add(int(args[0]))
+        else:
+            free.discard(int(args[0]))
+    by_person = {row.user_id: row.ticket for row in rows}
+    waits = {(one.user_id, one.ticket) for one in dead}
+    for user, number in by_person.items():
+        assert parse_held(after[user])[0] == number
+    for user, held in after.items():
+        number = parse_held(held)[0]
+        if held == REFUSED:
+            continue
+        assert user in by_person or user in pending or (user, number) in waits
+    owners = {number for held in after.values() if (number := parse_held(held)[0])}
+    assert count == max([*owners, count])
+    for user, number in waits:
+        assert user in after or number in owners or number > CAPACITY or number < 1
+    assert free == {number for number in range(1, count + 1) if number not in owners}
+
+
+def _view(count: int) -> EventView:
+    return EventView("e", EventState.OPEN, CAPACITY, count, 0, 0, None, 0, AT, 1, 1, 1, 0, "r", AT)

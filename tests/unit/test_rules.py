@@ -1,0 +1,78 @@
+"""The pure decisions, held against every input that hypothesis can think of."""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstcome import rules
+
+USER_CHARACTERS = set(map(chr, range(0x21, 0x7F))) - set("\"'\\/?#%")
+
+
+@given(st.text(max_size=300))
+def test_an_event_id_is_short_and_plain(value: str) -> None:
+    """1 to 64 of A-Z a-z 0-9 _ - and nothing else is accepted."""
+    plain = set(string.ascii_letters + string.digits + "_-")
+    valid = 1 <= len(value) <= 64 and set(value) <= plain
+    assert _accepts(rules.check_event_id, value) == valid
+
+
+@given(st.one_of(st.text(max_size=300), st.text(alphabet=sorted(USER_CHARACTERS), max_size=300)))
+def test_a_user_id_is_printable_and_safe_in_a_path(value: str) -> None:
+    """1 to 255 printable ASCII characters without space, quotes, backslash and / ? # %."""
+    valid = 1 <= len(value) <= 255 and set(value) <= USER_CHARACTERS
+    assert _accepts(rules.check_user_id, value) == valid
+
+
+@pytest.mark.parametrize("value", [*"\"'\\/?#% \n\t\x7f", "", "a\n", "é", "ａ", None, 1, True, ["a"], {"a": 1}, b"a"])
+def test_these_are_no_user_ids(value: object) -> None:
+    """Each forbidden character by itself, an empty one, one that ends in a newline, and other types."""
+    assert not _accepts(rules.check_user_id, value)
+
+
+def test_a_token_subject_is_a_user_id() -> None:
+    """What identity providers issue fits."""
+    assert rules.check_user_id("auth0|5f7c8ec7c33c6c004bbafe82")
+    assert rules.check_user_id("someone+tag@example.com")
+
+
+@given(st.integers(min_value=0, max_value=253_402_300_799_999))
+def test_a_time_survives_the_way_out_and_back(ms: int) -> None:
+    """RFC 3339 with milliseconds loses nothing, and sorts as the time does."""
+    text = rules.rfc3339(ms)
+    assert rules.parse_time("at", text) == ms
+    assert rules.to_ms(rules.from_ms(ms)) == ms
+    assert len(text) == len("2030-01-01T00:00:00.000Z")
+
+
+@pytest.mark.parametrize("value", ["", "tomorrow", "2030-01-01T00:00:00", "2030-13-01T00:00:00Z", None, 5])
+def test_a_time_without_an_offset_is_no_time(value: object) -> None:
+    """The error names the field."""
+    with pytest.raises(rules.BadInput, match="opens_at"):
+        rules.parse_time("opens_at", value)
+
+
+def test_a_naive_time_is_utc() -> None:
+    """The ledger keeps times without a zone, in UTC."""
+    assert rules.to_ms(datetime(2030, 1, 1)) == rules.to_ms(datetime(2030, 1, 1, tzinfo=UTC))  # noqa: DTZ001
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_backoff_grows_to_its_cap_and_never_comes_back_at_once(attempts: int, chance: float) -> None:
+    """Half of the wait is certain, the whole of it is the limit."""
+    full = min(60_000, 1_000 * 2 ** min(attempts - 1, 30))
+    assert full // 2 <= rules.backoff_ms(attempts, 1_000, 60_000, chance) <= full
+
+
+def _accepts(check: object, value: object) -> bool:
+    try:
+        return check(value) == value  # type: ignore[operator]
+    except rules.BadInput as bad:
+        assert bad.code
+        assert bad.detail
+        return False

@@ -1,0 +1,161 @@
+"""A world for one test: one event in a real gate, a real ledger and a topic of its own, and people to apply."""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from firstcome import issue, operations, retry
+from firstcome.coupon import Claim
+from firstcome.gate import Word
+from firstcome.rules import Ticket, rfc3339
+from firstcome.stream import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from firstcome.retry import Stores
+
+HOUR_MS = 3_600_000
+PLENTY_MS = 600_000
+NEVER_REPEATED = "call"
+
+
+@dataclass
+class World:
+    """Steps that a test takes, one at a time, with the real code over real servers."""
+
+    stores: Stores
+    event_id: str
+
+    def create(self, capacity: int = 3) -> None:
+        """Make the event, and open it."""
+        now = int(time.time() * 1000)
+        window = {"opens_at": rfc3339(now - HOUR_MS), "closes_at": rfc3339(now + HOUR_MS)}
+        self.operate("create", name="Test", capacity=capacity, **window)
+        self.operate("open")
+
+    def operate(self, action: str, **payload: Any) -> dict[str, Any]:
+        """Let the operator act on this event."""
+        return operations.act(self.stores, {"action": action, "event_id": self.event_id, **payload})
+
+    def word(self, user_id: str) -> Word:
+        """What the gate tells this person."""
+        return self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id).word
+
+    def apply(self, user_id: str) -> Ticket:
+        """Let this person apply; nothing is sent. Answers the ticket, which there must be."""
+        decision = self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id)
+        assert decision.ticket is not None, f"{user_id} was told {decision.word}"
+        assert decision.applied_at_ms is not None
+        return Ticket(self.event_id, user_id, decision.ticket, decision.applied_at_ms)
+
+    def ticket(self, user_id: str, number: int) -> Ticket:
+        """A ticket that no gate has handed out."""
+        return Ticket(self.event_id, user_id, number, int(time.time() * 1000))
+
+    def send(self, *tickets: Ticket, values: Iterable[bytes] = ()) -> None:
+        """Produce the tickets' records, and raw ones, and wait for the broker."""
+        settings = self.stores.settings
+        producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+        try:
+            for value in [*(encode(ticket, 1) for ticket in tickets), *values]:
+                producer.send(settings.kafka_topic, value, partition=0).get(10)
+        finally:
+            producer.close()
+
+    def commit(self, offset: int) -> None:
+        """Commit the group's offset, as the event source mapping does after a success."""
+        settings = self.stores.settings
+        consumer = KafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap, group_id=settings.kafka_group, enable_auto_commit=False
+        )
+        partition = TopicPartition(settings.kafka_topic, 0)
+        consumer.assign([partition])
+        consumer.commit({partition: OffsetAndMetadata(offset, "", -1)})
+        consumer.close(autocommit=False)
+
+    def consume(self, *tickets: Ticket) -> issue.Issued:
+        """Issue the tickets as one batch."""
+        return issue.issue(self.stores.ledger, self.stores.gate, [Claim(ticket) for ticket in tickets])
+
+    def run_retry(self, remaining_ms: int = PLENTY_MS) -> dict[str, Any]:
+        """Do one scheduled run of a function that may run for so long."""
+        deadline = time.monotonic() + remaining_ms / 1000
+        return retry.run(self.stores, lambda: int((deadline - time.monotonic()) * 1000))
+
+    def rows(self) -> dict[str, int]:
+        """The coupon rows: who has which ticket."""
+        return {row.user_id: row.ticket for row in self.stores.ledger.coupons(self.event_id)}
+
+    def pending(self) -> set[str]:
+        """The people whose rows are not known to exist."""
+        key = self.stores.gate.keys(self.event_id)[2]
+        return set(self.stores.gate.redis.zrange(key, 0, -1))
+
+    def lose_gate(self, *parts: str) -> None:
+        """Let Redis lose the event's keys, or only some of them."""
+        keys = self.stores.gate.keys(self.event_id)
+        self.stores.gate.redis.delete(*(key for key in keys if not parts or key.rsplit(":", 1)[1] in parts))
+
+    def snapshot(self) -> dict[str, Any]:
+        """The gate as a replica has it now."""
+        redis = self.stores.gate.redis
+        return {key: redis.dump(key) for key in self.stores.gate.keys(self.event_id)}
+
+    def fail_over(self, replica: dict[str, Any]) -> None:
+        """Let an older replica take over: the writes since are forgotten, and the Redis is another one."""
+        redis = self.stores.gate.redis
+        for key, value in replica.items():
+            redis.delete(key)
+            if value is not None:
+                redis.restore(key, 0, value)
+        redis.hset(self.stores.gate.keys(self.event_id)[0], "replid", "the old primary's")
+
+    def audit(self) -> dict[str, Any]:
+        """The promise, checked."""
+        return self.operate("audit")
+
+    def assert_promise(self, rows: int | None = None) -> None:
+        """Assert that the audit finds nothing, and that nothing is on its way."""
+        found = self.audit()
+        assert found["ok"], found["findings"]
+        assert found["quiet"], found
+        if rows is not None:
+            assert len(self.rows()) == rows, self.rows()
+
+    def with_settings(self, **changed: Any) -> World:
+        """The same world under other settings."""
+        settings = replace(self.stores.settings, **changed)
+        gate = type(self.stores.gate)(self.stores.gate.redis, settings)
+        tail = type(self.stores.tail)(settings)
+        self.stores.ledger.settings = settings
+        return World(replace(self.stores, settings=settings, gate=gate, tail=tail), self.event_id)
+
+
+def kafka_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:
+    """An `aws:kafka` event as the event source mapping sends it."""
+    records = [
+        {
+            "topic": topic,
+            "partition": partition,
+            "offset": start + number,
+            "timestamp": 1_700_000_000_000 + number,
+            "timestampType": "CREATE_TIME",
+            "key": base64.b64encode(b"user").decode(),
+            **({} if value is None else {"value": base64.b64encode(value).decode()}),
+            "headers": [],
+        }
+        for number, value in enumerate(values)
+    ]
+    return {
+        "eventSource": "aws:kafka",
+        "eventSourceArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/firstcome/1",
+        "bootstrapServers": "b-1:9098",
+        "records": {f"{topic}-{partition}": records},
+    }
