@@ -1,7 +1,7 @@
 """The commands of the local cloud; the Makefile calls them.
 
-    python -m dev up | down | status | reset | serve | demo
-    python -m dev operate ACTION [NAME=VALUE …]
+python -m dev up | down | status | reset | serve | demo
+python -m dev operate ACTION [NAME=VALUE …]
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dev.cloud import ROOT, Cloud
@@ -23,6 +22,7 @@ from dev.servers import Servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 DATA = ROOT / ".local"
 API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
@@ -128,7 +128,7 @@ def _env_file() -> Path:
     return DATA / "cloud.env"
 
 
-def _read(value: str) -> Any:  # noqa: ANN401  any JSON
+def _read(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError:

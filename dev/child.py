@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 import time
@@ -56,8 +57,10 @@ class Child:
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> None:
-        """Start it and keep it; does nothing where it is kept already. The thread belongs to the process: the kernel
-        sends the death signal when the *thread* that made a process ends, so each child has a thread that outlives it.
+        """Start it and keep it; does nothing where it is kept already.
+
+        The kernel sends the death signal when the *thread* that made a process ends: so each has a thread that
+        outlives it.
         """
         if self._thread is not None:
             return
@@ -71,18 +74,17 @@ class Child:
         if thread is None:
             return
         self._unwanted.set()
-        if self._patience_s and self._signal("terminate"):
+        if self._patience_s:
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # a paused process does not see SIGTERM
             thread.join(self._patience_s)
         while thread.is_alive():  # once is not enough where a process was just being made
-            self._signal("kill")
+            self._signal(signal.SIGKILL)
             thread.join(0.1)
 
-    def _signal(self, verb: str) -> bool:
-        process = self._process
-        if process is None:
-            return False
-        getattr(process, verb)()
-        return True
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def _keep(self) -> None:
         pause_s = _FIRST_PAUSE_S

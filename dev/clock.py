@@ -23,19 +23,17 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S = 1.0
 
 
-def run(name: str, schedule: dict[str, Any], lambda_url: str, wait: Callable[[float], object] = time.sleep) -> None:
+def run(name: str, schedule: dict[str, Any], lambda_url: str) -> None:
     """Invoke `name` at its rate for ever; the first time one interval from now, as after a deployment."""
     client = Lambda(lambda_url)
     due = time.monotonic()
     while True:
         due = max(due + schedule["every_s"], time.monotonic())  # what a long run missed is not made up for
-        wait(max(0.0, due - time.monotonic()))
-        tick(client, name, schedule, due + schedule["every_s"], wait)
+        time.sleep(max(0.0, due - time.monotonic()))
+        tick(client, name, schedule, due + schedule["every_s"], time.sleep)
 
 
-def tick(
-    client: Lambda, name: str, schedule: dict[str, Any], next_due: float, wait: Callable[[float], object]
-) -> bool:
+def tick(client: Lambda, name: str, schedule: dict[str, Any], next_due: float, wait: Callable[[float], object]) -> bool:
     """Send one event, again after a growing pause where it failed; answer whether one of them succeeded."""
     pause_s = _FIRST_PAUSE_S
     for _ in range(1 + schedule["attempts"]):
@@ -55,7 +53,7 @@ def tick(
 def main() -> None:
     """Run every schedule until killed."""
     functions, lambda_url = sys.argv[1:]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a killed process keeps its log
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a killed process keeps its log
     for function in json.loads(Path(functions).read_text()):
         for schedule in function["schedules"]:
             threading.Thread(target=run, args=(function["name"], schedule, lambda_url)).start()

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import secrets
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -53,7 +54,7 @@ _LOCAL = {
 class Cloud:
     """The functions of one template, running. `poller` and `clock` can be stopped and started by themselves."""
 
-    def __init__(  # noqa: PLR0913  each is a thing that some test turns
+    def __init__(
         self,
         folder: Path,
         *,
@@ -72,7 +73,7 @@ class Cloud:
         `poller` and `clock` say whether these run from the start. Without `servers` there is no poller, and the
         functions see the addresses that the template names.
         """
-        self.servers = servers
+        self._servers = servers
         self.folder = folder.absolute()
         self._template = template
         self._overrides = dict(environment or {})
@@ -87,6 +88,13 @@ class Cloud:
         self.functions: dict[str, Function] = {}
         self.api_url = ""
         self.lambda_url = ""
+
+    @property
+    def servers(self) -> Servers:
+        """The servers that were given; raises `LookupError` where none were."""
+        if self._servers is None:
+            raise LookupError("this cloud has no servers")
+        return self._servers
 
     @property
     def poller(self) -> Child:
@@ -107,7 +115,7 @@ class Cloud:
         """Answer the process ids of the living environments of `function`."""
         return [child.pid for child in self._environments[function] if child.pid is not None]
 
-    def invoke(self, function: str, payload: Any) -> Any:  # noqa: ANN401  an event is any JSON, and so is an answer
+    def invoke(self, function: str, payload: Any) -> Any:
         """Answer what `function` made of `payload`; raise `InvocationError` with what it said when it failed."""
         client = Lambda(self.lambda_url)
         try:
@@ -119,7 +127,7 @@ class Cloud:
         """Start everything, and have the ledger migrated and the topic there; ends all of it again if that fails."""
         try:
             self._start()
-            if "operate" in self.functions and self.servers is not None:
+            if "operate" in self.functions and self._servers is not None:
                 self.invoke("operate", {"action": "migrate"})
             for name in self._wanted:
                 if name in self._children:
@@ -159,8 +167,9 @@ class Cloud:
 
         haproxy = programs(["haproxy"])["haproxy"]
         run, logs = self.folder / "run", self.folder / "logs"
-        for folder in (run, logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (run, logs):  # of one run: a benchmark logs gigabytes
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
         self.functions = {function.name: function for function in read(self._template)}
         described = run / "functions.json"
         described.write_text(json.dumps([dataclasses.asdict(function) for function in self.functions.values()]))
@@ -179,8 +188,8 @@ class Cloud:
         command = [haproxy, "-db", "-f", str(config)]
         self._add("front", command, pass_fds=[api.fileno(), lambdas.fileno()], env=os.environ).start()
         python = [sys.executable, "-m"]
-        if self.servers is not None and any(function.streams for function in self.functions.values()):
-            command = [*python, "dev.poller", str(described), self.servers.kafka_bootstrap, self.lambda_url]
+        if self._servers is not None and any(function.streams for function in self.functions.values()):
+            command = [*python, "dev.poller", str(described), self._servers.kafka_bootstrap, self.lambda_url]
             self._add("poller", command, env=os.environ, patience_s=10)
         if any(function.schedules for function in self.functions.values()):
             self._add("clock", [*python, "dev.clock", str(described), self.lambda_url], env=os.environ)
@@ -198,10 +207,10 @@ class Cloud:
             env=self._variables(function),
             pass_fds=[listener.fileno()],
             log=function.name,
-            patience_s=1,  # SIGTERM ends one at once, unless it is paused
+            patience_s=5,  # SIGTERM ends one at once; under coverage it writes down its lines first
         )
 
-    def _add(self, name: str, command: list[str], *, log: str = "", **more: Any) -> Child:  # noqa: ANN401
+    def _add(self, name: str, command: list[str], *, log: str = "", **more: Any) -> Child:
         path = self.folder / "logs" / f"{log or name}.log"
         child = Child(name, command, log=path, cwd=ROOT, changed=self._write_env, **more)
         self._children[name] = child
@@ -225,19 +234,19 @@ class Cloud:
             "_HANDLER": function.handler,
             **function.environment,
             **_LOCAL,
-            **(self.servers.environ if self.servers is not None else {}),
+            **(self._servers.environ if self._servers is not None else {}),
             **self._overrides,
         }
 
     def _write_env(self) -> None:
         """Write `cloud.env` anew, in one step, so that a reader never sees half of it."""
         values: dict[str, object] = {"FIRSTCOME_API_URL": self.api_url}
-        if self.servers is not None:
-            values |= self.servers.environ
+        if self._servers is not None:
+            values |= self._servers.environ
         values["FIRSTCOME_LAMBDA_URL"] = self.lambda_url
         values["CLOUD_PID"] = os.getpid()
-        if self.servers is not None:
-            values |= {f"{name.upper()}_PID": pid for name, pid in self.servers.pids.items()}
+        if self._servers is not None:
+            values |= {f"{name.upper()}_PID": pid for name, pid in self._servers.pids.items()}
         with self._writing:
             if not self._ready:
                 return

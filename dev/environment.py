@@ -10,6 +10,7 @@ HTTP below suffice; a general server costs twice as much as the rest of the way 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -132,7 +133,7 @@ class Environment:
             trace = traceback.format_list(traceback.extract_tb(error.__traceback__)[2:])
             return self._failed_reply(type(error).__name__, str(error), trace)
 
-    def _call(self, event: Any) -> Any:  # noqa: ANN401  an event is any JSON, and so is an answer
+    def _call(self, event: Any) -> Any:
         self._context.begin()
         signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
         try:
@@ -148,10 +149,8 @@ class Environment:
         if self._invoked:
             reply = self._failed_reply("Sandbox.Timedout", f"RequestId: {self._context.aws_request_id} {message}", [])
         if self._connection is not None:
-            try:
+            with contextlib.suppress(OSError):  # it has left
                 self._connection.sendall(reply)
-            except OSError:
-                pass
         os._exit(1)
 
     def _failed_reply(self, kind: str, message: str, trace: list[str]) -> bytes:
@@ -242,7 +241,7 @@ def load(function: dict[str, Any]) -> Callable[[Any, Any], Any]:
 def main() -> NoReturn:
     """Serve the function named on the command line until killed."""
     functions, name, descriptor = sys.argv[1:]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a killed process keeps its log
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a killed process keeps its log
     function = next(found for found in json.loads(Path(functions).read_text()) if found["name"] == name)
     Environment(function, load(function)).serve(socket.socket(fileno=int(descriptor)))
 

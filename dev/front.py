@@ -37,7 +37,7 @@ defaults
   timeout http-request 10s
   timeout http-keep-alive 60s
   timeout queue {gateway_timeout}s
-  http-reuse always
+  http-reuse never
   option http-buffer-request  # a slow client keeps the front busy, not an environment
   retry-on conn-failure
 

@@ -147,7 +147,7 @@ def _as_text(body: bytes, content_type: str) -> tuple[str, bool]:
     return base64.b64encode(body).decode(), True
 
 
-def response(answer: Any, request_id: str) -> bytes:  # noqa: ANN401  whatever a handler returned
+def response(answer: Any, request_id: str) -> bytes:
     """Answer the HTTP response of what a function returned; 500 where API Gateway would not understand it.
 
     Without a `statusCode` the whole answer is the body of a 200, as payload 2.0 infers it.

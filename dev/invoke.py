@@ -30,7 +30,7 @@ class Lambda:
         self._address = urlsplit(url).netloc
         self._connection: http.client.HTTPConnection | None = None
 
-    def invoke(self, function: str, payload: bytes) -> Any:  # noqa: ANN401  a function answers any JSON
+    def invoke(self, function: str, payload: bytes) -> Any:
         """Answer what `function` made of `payload`; raise `InvocationError` otherwise. It is never sent twice."""
         connection = self._connection or http.client.HTTPConnection(self._address, timeout=_PATIENCE_S)
         self._connection = connection

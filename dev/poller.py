@@ -182,7 +182,7 @@ def _until_done(invoke: Callable[[], object], ended: threading.Event) -> bool:
 def main() -> None:
     """Run the workers of the function with an event source until SIGTERM; end at once when one of them cannot go on."""
     functions, bootstrap, lambda_url = sys.argv[1:]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a killed process keeps its log
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a killed process keeps its log
     function = next(found for found in json.loads(Path(functions).read_text()) if found["streams"])
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())

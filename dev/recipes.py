@@ -146,8 +146,9 @@ def _probe_mariadb(port: int) -> None:
 def _prepare_kafka(folder: Path, programs: Mapping[str, str]) -> None:
     # The ports do not matter yet, and are written again at every start.
     (folder / "server.properties").write_text(KAFKA_PROPERTIES.format(host=HOST, port=1, controller_port=2))
+    # It may begin with a dash, which after `-t` would be read as an option.
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties"]
+    tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", "server.properties"]
     _run([*_java(programs, heap="128m"), *tool], folder)
 
 

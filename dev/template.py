@@ -24,7 +24,7 @@ _STREAM_BATCH = 100
 _STREAM_WINDOW_S = 0.5
 _SCHEDULE_ATTEMPTS = 185
 
-_UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 class TemplateError(Exception):
@@ -83,7 +83,7 @@ def read(template: Path) -> list[Function]:
     return [_function(template.parent, function) for function in found.get_all()]
 
 
-def _function(root: Path, said: Any) -> Function:  # noqa: ANN401  SAM CLI's Function is an untyped named tuple
+def _function(root: Path, said: Any) -> Function:
     code = (root / said.codeuri).resolve()
     events = [(event["Type"], event.get("Properties", {})) for event in (said.events or {}).values()]
     return Function(
@@ -126,7 +126,7 @@ def _stream(properties: dict[str, Any]) -> Stream:
 
 def _schedule(properties: dict[str, Any]) -> Schedule:
     expression = properties.get("ScheduleExpression") or properties["Schedule"]
-    rate = re.fullmatch(r"rate\((\d+) (second|minute|hour|day)s?\)", expression)
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if not rate:
         message = f"the local clock only knows rate(…), not {expression!r}"
         raise TemplateError(message)

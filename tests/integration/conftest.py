@@ -10,7 +10,12 @@ import pytest
 from firstcome.connect import mysql_connection
 from firstcome.ledger import Ledger
 from firstcome.migrate import migrate
+from firstcome.connect import redis_client
+from firstcome.gate import Gate
+from firstcome.retry import Stores
 from firstcome.settings import Settings
+from firstcome.tail import Tail, ensure_topic
+from tests.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,3 +40,18 @@ def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
             cursor.execute(f"DELETE FROM {table}")
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def world(  # noqa: PLR0917
+    redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, event_id: str
+) -> World:
+    """An open event of three coupons, in a gate, a ledger and a topic of its own."""
+    servers = {"redis_url": redis_url, "kafka_bootstrap": kafka_bootstrap, "mysql_url": mysql_url}
+    settings = Settings(**servers, kafka_topic=event_id, kafka_group=f"group-{event_id}")
+    ensure_topic(settings, partitions=1, replication=1)
+    ledger.settings = settings
+    gate = Gate(redis_client(settings), settings)
+    world = World(Stores(ledger, gate, Tail(settings), settings), event_id)
+    world.create()
+    return world

@@ -33,7 +33,7 @@ def kill(ledger: Ledger, wait_until: Callable[..., None]) -> Callable[[Connectio
     """Let the server end a connection."""
 
     def kill(victim: Connection) -> None:
-        number = victim.server_thread_id[0]
+        number = victim.thread_id()  # type: ignore[no-untyped-call]
         with ledger.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"KILL {number}")
 

@@ -53,8 +53,9 @@ class Proxy:
                 self.open += 1
                 if self.heals:
                     self.requests = self.answers = True
+                self._sockets.append(client)
                 broker = socket.create_connection(self._broker)
-                self._sockets += [client, broker]
+                self._sockets.append(broker)
                 threading.Thread(target=self._copy, args=(client, broker, "requests"), daemon=True).start()
                 threading.Thread(target=self._copy, args=(broker, client, "answers"), daemon=True).start()
 

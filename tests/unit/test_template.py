@@ -7,6 +7,7 @@ import tomllib
 import warnings
 from copy import deepcopy
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +61,15 @@ def translated() -> dict[str, Resource]:
 
 # --- time ------------------------------------------------------------------------------------------------------------
 
-
-def redis_ms() -> int:
-    """Answer the longest that one call of Redis takes: connecting and reading, as often as it is tried."""
-    return 2 * settings.redis_timeout_ms * (settings.redis_retries + 1)
+# One call of Redis at its longest: connecting and reading, as often as it is tried.
+REDIS_MS = 2 * settings.redis_timeout_ms * (settings.redis_retries + 1)
 
 
 def test_apply_answers_before_it_is_ended() -> None:
     """Its timeout is above everything that one request may wait for."""
     kafka_ms = settings.kafka_max_block_ms + settings.kafka_delivery_timeout_ms + GRACE_MS
     mysql_ms = settings.mysql_connect_timeout_ms + settings.mysql_status_timeout_ms
-    worst_ms = redis_ms() + kafka_ms + mysql_ms
+    worst_ms = REDIS_MS + kafka_ms + mysql_ms
     assert functions["ApplyFunction"]["Timeout"] * 1000 >= worst_ms + 2_000, "2 s for a cold start and the answer"
 
 
@@ -83,7 +82,7 @@ def test_consume_answers_before_it_is_ended() -> None:
     """Its timeout is above what one batch may wait for, or a slow batch would be written again and again."""
     locks_ms = settings.mysql_lock_wait_s * 1000 * (settings.mysql_deadlock_retries + 1)
     mysql_ms = settings.mysql_connect_timeout_ms + locks_ms + settings.mysql_read_timeout_ms
-    assert functions["ConsumeFunction"]["Timeout"] * 1000 > mysql_ms + 2 * redis_ms()
+    assert functions["ConsumeFunction"]["Timeout"] * 1000 > mysql_ms + 2 * REDIS_MS
 
 
 def test_retry_has_time_for_work_and_for_its_reserve() -> None:
@@ -119,10 +118,10 @@ def test_the_topic_is_the_one_that_migrate_would_make() -> None:
 
 def test_the_defaults_are_those_of_the_settings() -> None:
     """A parameter that has a default, and a setting of the same name, agree; security is stricter on AWS."""
-    defaults = {name: each["Default"] for name, each in template["Parameters"].items() if "Default" in each}
-    ours = {PREFIX + field.name.upper(): field.default for field in fields(Settings)}
-    pairs = {name: (ours[name], defaults[ref["Ref"]]) for name, ref in settable().items() if ref["Ref"] in defaults}
-    different = {name for name, (code, here) in pairs.items() if str(code).lower() != str(here).lower()}
+    here = {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
+    code = {PREFIX + field.name.upper(): str(field.default) for field in fields(Settings)}
+    defaulted = {name: here[ref["Ref"]] for name, ref in settable().items() if ref["Ref"] in here}
+    different = {name for name, default in defaulted.items() if default.lower() != code[name].lower()}
     assert different == {"FIRSTCOME_KAFKA_SECURITY"}
 
 
@@ -136,8 +135,7 @@ def settable() -> dict[str, Any]:
 def test_every_variable_is_a_setting() -> None:
     """A misspelt one would be ignored silently."""
     assert settable().keys() <= {PREFIX + field.name.upper() for field in fields(Settings)}
-    others = variables.keys() - settable().keys()
-    assert all(name.startswith("POWERTOOLS_") for name in others), others
+    assert all(name.startswith("POWERTOOLS_") for name in variables.keys() - settable().keys())
 
 
 def test_what_is_for_local_use_cannot_be_set() -> None:
@@ -204,8 +202,7 @@ def test_the_schedule_is_every_minute_and_its_failures_are_kept(translated: dict
     """Neither an invocation that Scheduler could not make nor one that failed disappears."""
     [schedule] = [each["Properties"] for each in translated.values() if each["Type"] == "AWS::Scheduler::Schedule"]
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    target = schedule["Target"]
-    queue = {"Fn::GetAtt": ["RetryDeadLetters", "Arn"]}
+    target, queue = schedule["Target"], {"Fn::GetAtt": ["RetryDeadLetters", "Arn"]}
     assert target["Input"] == (ROOT / "events" / "retry-schedule.json").read_text().strip()
     assert target["DeadLetterConfig"] == {"Arn": queue}
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 60, "the next minute's run does the same work"
@@ -291,11 +288,10 @@ def test_only_the_event_source_may_move_the_group() -> None:
 
 def test_every_statement_says_why() -> None:
     """The line above each Sid is a comment."""
-    lines = [line.strip() for line in TEXT.splitlines()]
-    sids = [number for number, line in enumerate(lines) if line.startswith("- Sid:")]
-    assert len(sids) >= len(all_statements()) - 1
-    for number in sids:
-        assert lines[number - 1].startswith(("#", "- HasSecret")), lines[number]
+    lines = [line.strip() for line in TEXT.splitlines() if line.strip() != "- HasSecret"]
+    bare = [line for above, line in pairwise(lines) if line.startswith("- Sid:") and above[0] not in "#-"]
+    assert not bare
+    assert sum(line.startswith("- Sid:") for line in lines) == len(all_statements())
 
 
 def test_every_parameter_is_explained() -> None:

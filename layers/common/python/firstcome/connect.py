@@ -7,7 +7,7 @@ away: the error belongs to the request that needs the server. Every library's wa
 from __future__ import annotations
 
 import json
-from functools import cache
+import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +34,9 @@ KAFKA_RECONNECT_MAX_MS = 200
 
 ACCESS_DENIED = 1045  # ER_ACCESS_DENIED_ERROR
 
+# A password that is refused for good must not become a call to Secrets Manager per request.
+REREAD_S = 5.0
+
 # What every session of the ledger needs, in one round trip at connecting. Statements outside a transaction commit by
 # themselves; a value that does not fit is an error; the one insert reads under locks, which is what REPEATABLE READ
 # means for INSERT ... SELECT. The comments tell the servers apart, which name it differently.
@@ -48,12 +51,29 @@ SESSION_SQL = (
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
-@cache
+_known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monotonic), user name, password
+
+
 def credentials(secret_arn: str) -> tuple[str, str]:
     """Answer user name and password from Secrets Manager, asked once per environment.
 
-    `credentials.cache_clear()` makes the next call ask again. Raise `Unavailable` when the secret cannot be read.
+    Raise `Unavailable` when the secret cannot be read.
     """
+    if secret_arn not in _known:
+        _known[secret_arn] = (time.monotonic(), *_read_secret(secret_arn))
+    _, username, password = _known[secret_arn]
+    return username, password
+
+
+def forget(secret_arn: str) -> bool:
+    """Have the secret read again, since its password was refused; answer False when it was read just now."""
+    if secret_arn not in _known or time.monotonic() - _known[secret_arn][0] < REREAD_S:
+        return False
+    del _known[secret_arn]
+    return True
+
+
+def _read_secret(secret_arn: str) -> tuple[str, str]:
     # boto3 costs hundreds of ms: only those deployments pay it that keep their passwords there.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
@@ -93,13 +113,14 @@ def redis_client(settings: Settings) -> redis.Redis:
         "protocol": 2,
         "driver_info": None,
     }
-    if settings.redis_secret_arn:
-        options["credential_provider"] = _SecretProvider(settings.redis_secret_arn)
+    arn = settings.redis_secret_arn
+    if arn:
+        options["credential_provider"] = _SecretProvider(arn)
     if settings.redis_cluster:
         # RedisCluster asks for the topology in its constructor.
         return cast("redis.Redis", _AtFirstUse(lambda: _Cluster.from_url(settings.redis_url, **options)))
-    if settings.redis_secret_arn:
-        options["redis_connect_func"] = lambda connection: _authenticate(connection.on_connect)
+    if arn:
+        options["redis_connect_func"] = lambda connection: _authenticate(connection, connection.on_connect)
     return redis.Redis.from_url(settings.redis_url, **options)
 
 
@@ -107,24 +128,27 @@ class _SecretProvider(CredentialProvider):
     """Asked by redis-py at every new connection."""
 
     def __init__(self, secret_arn: str) -> None:
-        self._secret_arn = secret_arn
+        self.secret_arn = secret_arn
 
     def get_credentials(self) -> tuple[str, str]:
-        return credentials(self._secret_arn)
+        return credentials(self.secret_arn)
 
 
 class _Cluster(RedisCluster):
     def on_connect(self, connection: Any) -> None:
-        _authenticate(lambda: super(_Cluster, self).on_connect(connection))  # type: ignore[no-untyped-call]
+        _authenticate(connection, lambda: super(_Cluster, self).on_connect(connection))  # type: ignore[no-untyped-call]
 
 
-def _authenticate(on_connect: Callable[[], None]) -> None:
+def _authenticate(connection: Any, on_connect: Callable[[], None]) -> None:
     """Run redis-py's handshake; when the password is refused, once more with the secret read again (rotation)."""
     try:
         on_connect()
     except AuthenticationError:
-        credentials.cache_clear()
-        on_connect()
+        provider = connection.credential_provider
+        if not isinstance(provider, _SecretProvider) or not forget(provider.secret_arn):
+            raise
+        connection.disconnect()
+        connection.connect()  # which comes back here
 
 
 class _AtFirstUse:
@@ -210,12 +234,11 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         options["ssl_disabled"] = True  # otherwise pymysql tries TLS that verifies nobody
     if not settings.mysql_secret_arn:
         return pymysql.connect(user=unquote(url.username or ""), password=unquote(url.password or ""), **options)
+    user, password = credentials(settings.mysql_secret_arn)
     try:
-        user, password = credentials(settings.mysql_secret_arn)
         return pymysql.connect(user=user, password=password, **options)
     except pymysql.OperationalError as error:
-        if error.args[0] != ACCESS_DENIED:
+        if error.args[0] != ACCESS_DENIED or not forget(settings.mysql_secret_arn):
             raise
-        credentials.cache_clear()  # the password was rotated
-        user, password = credentials(settings.mysql_secret_arn)
-        return pymysql.connect(user=user, password=password, **options)
+    user, password = credentials(settings.mysql_secret_arn)
+    return pymysql.connect(user=user, password=password, **options)

@@ -161,6 +161,7 @@ def text(detail: str) -> str:
 
 
 def row_of(columns: tuple[Any, ...]) -> FailedRow:
+    """Answer the row that a statement found; they all name the columns in one order."""
     head, source = columns[:11], columns[11:15]
     id_, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease = head
     return FailedRow(

@@ -104,13 +104,8 @@ class Ledger:
         while True:
             connection, fresh = self._connected()
             try:
-                if read_committed:
-                    queries.next_read_committed(connection)
-                if transaction:
-                    connection.begin()
-                answer = work(connection)
+                answer = self._attempt(connection, work, transaction=transaction, read_committed=read_committed)
             except pymysql.Error as error:
-                self._abandon(connection, error)
                 if is_lost(error) and not fresh and not _timed_out(error):
                     continue  # nothing was committed; the next connection is a fresh one, so this happens once
                 if is_deadlock(error) and deadlocks < self.settings.mysql_deadlock_retries:
@@ -119,16 +114,30 @@ class Ledger:
                 if is_transient(error):
                     raise Unavailable("mysql", str(error)) from error
                 raise
-            except (BadInput, Unavailable):
-                self._abandon(connection)
-                raise
-            except BaseException:
-                self.close()  # perhaps in the middle of an answer: the rest of it must not meet the next question
-                raise
             if transaction:
                 self._commit(connection)
             self._used_at_s = time.time()
             return answer
+
+    def _attempt(
+        self, connection: Connection, work: Callable[[Connection], _T], *, transaction: bool, read_committed: bool
+    ) -> _T:
+        """Do everything up to the commit, and leave nothing of it behind where it fails."""
+        try:
+            if read_committed:
+                queries.next_read_committed(connection)
+            if transaction:
+                connection.begin()
+            return work(connection)
+        except pymysql.Error as error:
+            self._abandon(connection, error)
+            raise
+        except (BadInput, Unavailable):
+            self._abandon(connection)
+            raise
+        except BaseException:
+            self.close()  # perhaps in the middle of an answer: the rest of it must not meet the next question
+            raise
 
     def _connected(self) -> tuple[Connection, bool]:
         """Answer the connection, and whether it was made just now."""

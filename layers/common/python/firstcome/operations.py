@@ -39,9 +39,9 @@ LIST_LIMIT_MAX = 1_000
 
 def act(stores: Stores, payload: object) -> dict[str, Any]:
     """Carry out the action that `payload` names; raise `BadInput` naming the actions where it names none."""
-    if not isinstance(payload, dict) or payload.get("action") not in ACTIONS:
+    action = payload.get("action") if isinstance(payload, dict) else None
+    if not isinstance(payload, dict) or not isinstance(action, str) or action not in ACTIONS:
         raise BadInput("bad_action", f"action must be one of {', '.join(ACTIONS)}")
-    action = payload["action"]
     return {"action": action, **ACTIONS[action](stores, payload)}
 
 

@@ -108,8 +108,9 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
         return Answer(status, document, headers, MEDIA_TYPE, _COUNTED.get(self.code, ""))
 
 
-# The problems that are figures of an event, or of a server that is away.
-_COUNTED = {code: code for code, meaning in CODES.items() if meaning.status in (409, 503)} | {"gate_lost": "fenced"}
+# The metric of each problem that says something of an event, or of a server that is away.
+_COUNTED = {code: code for code, meaning in CODES.items() if meaning.status == 409}
+_COUNTED |= {"gate_lost": "fenced", "try_again": "unavailable"}
 
 
 def of(error: Exception) -> Problem:

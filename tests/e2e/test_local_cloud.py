@@ -1,0 +1,295 @@
+"""The local cloud keeps Lambda's and API Gateway's rules, shown with a function made for nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from dev.clock import tick
+from dev.cloud import OTHER_ENVIRONMENTS, ROOT, Cloud
+from dev.invoke import InvocationError, Lambda
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TIMEOUT_S = 4
+MEBIBYTE = 1024 * 1024
+TEMPLATE = f"""
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  TinyFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: handler.handler
+      CodeUri: tiny/
+      Timeout: {TIMEOUT_S}
+      Events:
+        One: {{Type: HttpApi, Properties: {{Path: "/one/{{name}}", Method: GET}}}}
+        Any: {{Type: HttpApi, Properties: {{Path: "/{{rest+}}", Method: ANY}}}}
+"""
+# `hold` names a port of the test's: the handler reports there and goes on when the test hangs up.
+HANDLER = """
+import os, socket
+
+def handler(event, context):
+    asked = event.get("queryStringParameters", {}) if "rawPath" in event else event
+    if "raise" in asked:
+        raise LookupError("as asked")
+    if "answer" in asked:
+        return asked["answer"]
+    if "hold" in asked:
+        with socket.create_connection(("127.0.0.1", int(asked["hold"]))) as test:
+            test.sendall(str(os.getpid()).encode())
+            test.recv(1)
+    return {"pid": os.getpid(), "event": event, "left_ms": context.get_remaining_time_in_millis()}
+"""
+
+
+class Hold:
+    """Keeps handlers busy until the test lets them go."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
+        self.port = self._listener.getsockname()[1]
+        self._held: list[socket.socket] = []
+
+    def arrived(self) -> int:
+        """Wait for the next handler that is held; answer its process id."""
+        connection, _ = self._listener.accept()
+        self._held.append(connection)
+        return int(connection.recv(20))
+
+    def release(self) -> None:
+        """Let all handlers go that have arrived."""
+        while self._held:
+            self._held.pop().close()
+
+    def close(self) -> None:
+        """Let everybody go for good."""
+        self.release()
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]) -> Iterator[Cloud]:
+    """A cloud of one tiny function and no servers."""
+    folder = tmp_path_factory.mktemp("tiny")
+    with Cloud(folder, servers=None, template=write_template(folder), environment=child_environment) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """What keeps handlers busy."""
+    hold = Hold()
+    yield hold
+    hold.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads to ask from."""
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
+
+
+def write_template(folder: Path) -> Path:
+    (folder / "tiny").mkdir()
+    (folder / "tiny" / "handler.py").write_text(HANDLER)
+    template = folder / "template.yaml"
+    template.write_text(TEMPLATE)
+    return template
+
+
+def ask(cloud: Cloud, target: str, *, method: str = "GET", body: object = None, **headers: str) -> tuple[int, Any]:
+    """Ask on a connection of its own; answer the status and the body."""
+    connection = http.client.HTTPConnection(urlsplit(cloud.api_url).netloc, timeout=30)
+    try:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, target, body, sent)  # type: ignore[arg-type]  # bytes, or an iterable for chunks
+        response = connection.getresponse()
+        text = response.read()
+        is_json = response.headers["content-type"] == "application/json"
+        return response.status, json.loads(text) if is_json and text else text
+    finally:
+        connection.close()
+
+
+def test_a_waiting_request_never_waits_behind_a_busy_environment(
+    cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor
+) -> None:
+    busy = threads.submit(ask, cloud, f"/x?hold={hold.port}")
+    pid = hold.arrived()
+    answers = [asked.result() for asked in [threads.submit(ask, cloud, "/x") for _ in range(60)]]
+    assert not busy.done()
+    assert {answer["pid"] for _, answer in answers} == set(cloud.environments("tiny")) - {pid}
+    hold.release()
+    assert busy.result() == (200, {**busy.result()[1], "pid": pid})
+
+
+def test_an_environment_serves_one_request_at_a_time(cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor) -> None:
+    asked = [threads.submit(ask, cloud, f"/x?hold={hold.port}") for _ in range(2 * OTHER_ENVIRONMENTS)]
+    first = {hold.arrived() for _ in range(OTHER_ENVIRONMENTS)}
+    assert first == set(cloud.environments("tiny")), "each environment has one, the others wait in the front"
+    hold.release()
+    assert {hold.arrived() for _ in range(OTHER_ENVIRONMENTS)} == first
+    hold.release()
+    assert {request.result()[0] for request in asked} == {200}
+
+
+def test_a_killed_environment_costs_only_its_own_request_and_comes_back(
+    cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor, wait_until: Callable[..., None]
+) -> None:
+    busy = threads.submit(ask, cloud, f"/x?hold={hold.port}")
+    victim = hold.arrived()
+    others = [threads.submit(ask, cloud, "/x") for _ in range(60)]
+    os.kill(victim, signal.SIGKILL)
+    assert busy.result() == (500, {"message": "Internal Server Error"})
+    assert {other.result()[0] for other in others} == {200}
+    wait_until(lambda: len(cloud.environments("tiny")) == OTHER_ENVIRONMENTS, "the killed environment is back")
+    assert victim not in cloud.environments("tiny")
+
+
+def test_killing_an_idle_environment_costs_no_request(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    for _ in range(2 * OTHER_ENVIRONMENTS):
+        wait_until(lambda: len(cloud.environments("tiny")) == OTHER_ENVIRONMENTS, "all environments are there")
+        os.kill(cloud.environments("tiny")[0], signal.SIGKILL)
+        assert {ask(cloud, "/x")[0] for _ in range(OTHER_ENVIRONMENTS)} == {200}
+
+
+def test_a_request_over_the_timeout_ends_its_environment(
+    cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor, wait_until: Callable[..., None]
+) -> None:
+    began = time.monotonic()
+    busy = threads.submit(ask, cloud, f"/x?hold={hold.port}")
+    pid = hold.arrived()
+    assert busy.result() == (500, {"message": "Internal Server Error"})
+    assert TIMEOUT_S <= time.monotonic() - began < 2 * TIMEOUT_S
+    wait_until(lambda: pid not in cloud.environments("tiny"), "the environment that was too slow is gone")
+
+
+def test_an_invocation_over_the_timeout_says_so(cloud: Cloud, hold: Hold) -> None:
+    with pytest.raises(InvocationError, match=r"Sandbox\.Timedout: .* timed out after 4\.00 seconds"):
+        cloud.invoke("tiny", {"hold": hold.port})
+
+
+def test_what_a_function_raises_is_told_to_who_invokes_it_and_to_nobody_else(cloud: Cloud) -> None:
+    assert ask(cloud, "/x?raise=1") == (500, {"message": "Internal Server Error"})
+    with pytest.raises(InvocationError, match="tiny: LookupError: as asked") as caught:
+        cloud.invoke("tiny", {"raise": 1})
+    assert caught.value.said["stackTrace"][0].endswith('    raise LookupError("as asked")\n')
+
+
+def test_a_function_is_invoked_by_its_folder_or_its_name_in_the_template(cloud: Cloud) -> None:
+    assert cloud.invoke("TinyFunction", {"answer": [1, None]}) == [1, None]
+    with pytest.raises(InvocationError, match="Function not found"):
+        cloud.invoke("nobody", {})
+
+
+def test_a_function_knows_how_long_it_may_take(cloud: Cloud) -> None:
+    left_ms = cloud.invoke("tiny", {})["left_ms"]
+    assert TIMEOUT_S * 1000 - 500 < left_ms <= TIMEOUT_S * 1000
+
+
+def test_who_asks_the_api_cannot_invoke(cloud: Cloud) -> None:
+    assert ask(cloud, "/2015-03-31/functions/tiny/invocations", method="POST", body=b"{}")[0] == 404
+
+
+def test_a_request_becomes_an_event_as_an_http_api_makes_it(cloud: Cloud) -> None:
+    body = '{"user_id": "…"}'.encode()
+    _, answer = ask(
+        cloud, "/one/a%7Cb?q=1&q=%20", body=body, content_type="application/json", cookie="a=1; b=2", x_many="1"
+    )
+    event = answer["event"]
+    context = event.pop("requestContext")
+    headers = event.pop("headers")
+    assert event == {
+        "version": "2.0",
+        "routeKey": "GET /one/{name}",
+        "rawPath": "/one/a|b",  # an HTTP API decodes it, and leaves the query as it came
+        "rawQueryString": "q=1&q=%20",
+        "queryStringParameters": {"q": "1, "},
+        "pathParameters": {"name": "a|b"},
+        "cookies": ["a=1", "b=2"],
+        "body": body.decode(),
+        "isBase64Encoded": False,
+    }
+    assert headers["x-many"] == "1"
+    assert context["http"]["method"] == "GET"
+    assert context["http"]["sourceIp"] == "127.0.0.1"
+    assert context["stage"] == "$default"
+    assert abs(context["timeEpoch"] / 1000 - time.time()) < 60
+
+
+def test_a_body_that_is_not_text_arrives_as_base64(cloud: Cloud) -> None:
+    _, answer = ask(cloud, "/x", method="POST", body=b"\xff", content_type="application/json")
+    assert (answer["event"]["body"], answer["event"]["isBase64Encoded"]) == ("/w==", True)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("mebibytes", "status"), [(10, 200), (11, 413)])
+def test_a_body_over_ten_mebibytes_is_refused(cloud: Cloud, mebibytes: int, status: int, *, chunked: bool) -> None:
+    parts = [b"x" * MEBIBYTE] * mebibytes
+    body = iter(parts) if chunked else b"".join(parts)
+    assert ask(cloud, "/x", method="POST", body=body, content_type="text/plain")[0] == status
+
+
+def test_the_front_comes_back_on_the_same_port(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    assert cloud.front.pid is not None
+    killed = cloud.front.pid
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: cloud.front.pid not in (None, killed), "haproxy is back")
+    assert ask(cloud, "/x")[0] == 200
+
+
+def test_the_file_names_the_processes_that_live_now(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    os.kill(cloud.environments("tiny")[0], signal.SIGKILL)
+
+    def named() -> set[str]:
+        lines = cloud.env_file.read_text().splitlines()
+        return {line.partition("=")[2] for line in lines if line.startswith("TINY_")}
+
+    wait_until(lambda: named() == set(map(str, cloud.environments("tiny"))) and len(named()) == 2, "cloud.env is new")
+
+
+def test_everything_ends_with_a_starter_that_is_killed(
+    tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    write_template(tmp_path)
+    script = (
+        "import pathlib, sys, time; from dev.cloud import Cloud\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "with Cloud(folder, servers=None, template=folder / 'template.yaml'): time.sleep(60)\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], cwd=ROOT)
+    file = tmp_path / "cloud.env"
+    wait_until(file.exists, "the cloud is up", timeout_s=60)
+    pids = [line.partition("=")[2] for line in file.read_text().splitlines() if "_PID=" in line]
+    assert len(pids) == 1 + OTHER_ENVIRONMENTS + 1, "starter, environments, front"
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "all processes have ended")
+
+
+def test_the_clock_tries_again_as_often_as_the_template_says_and_no_longer_than_the_next_one(cloud: Cloud) -> None:
+    pauses: list[float] = []
+    schedule = {"every_s": 60, "input": '{"raise": 1}', "attempts": 2}
+    assert not tick(Lambda(cloud.lambda_url), "tiny", schedule, time.monotonic() + 60, pauses.append)
+    assert pauses == [1, 2]
+    assert not tick(Lambda(cloud.lambda_url), "tiny", schedule, time.monotonic() + 0.5, pauses.append)
+    assert pauses == [1, 2], "the next one is due before the pause is over"
+    assert tick(Lambda(cloud.lambda_url), "tiny", {**schedule, "input": "{}"}, 0, pauses.append)

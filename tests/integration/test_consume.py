@@ -1,0 +1,141 @@
+"""functions/consume: an `aws:kafka` batch in, coupon rows and failed rows out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from firstcome.rules import Reason, Unavailable
+from firstcome.stream import encode
+from tests.world import kafka_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from tests.world import World
+
+Consume = "Callable[..., dict[str, int]]"
+
+
+@pytest.fixture
+def consume(
+    world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Any]], dict[str, int]]:
+    """The handler of a fresh execution environment, over this world's servers."""
+    settings = world.stores.settings
+    monkeypatch.setenv("FIRSTCOME_REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", settings.mysql_url)
+    monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", settings.kafka_topic)
+    handler = load_handler("consume")
+    return lambda event: handler.handler(event, None)
+
+
+def value(event_id: str, user_id: str, ticket: object, **changed: object) -> bytes:
+    fields = {"v": 1, "event_id": event_id, "user_id": user_id, "ticket": ticket, "generation": 1}
+    return json.dumps({**fields, "applied_at": "2026-01-01T00:00:00.000Z", **changed}).encode()
+
+
+def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callable[..., Any]) -> None:
+    """Every record has its row; nobody is pending."""
+    tickets = [world.apply(name) for name in ("alice", "bob", "carol")]
+    answer = consume(kafka_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))
+    assert answer == {"records": 3, "issued": 3, "failed": 0}
+    assert world.rows() == {"alice": 1, "bob": 2, "carol": 3}
+    assert world.pending() == set()
+
+
+def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[..., Any]) -> None:
+    """Each kind of bad record is a failed row with its reason, its raw payload and its place; the good are rows."""
+    topic = world.event_id
+    alice = world.apply("alice")
+    bad: list[tuple[bytes | None, Reason]] = [
+        (None, Reason.NO_VALUE),
+        (b"{", Reason.NOT_JSON),
+        (b"\xff\xfe", Reason.NOT_JSON),
+        (b"[]", Reason.NOT_JSON),
+        (value(topic, "u1", 1, v=2), Reason.UNKNOWN_VERSION),
+        (json.dumps({"v": 1, "event_id": topic}).encode(), Reason.BAD_FIELD),
+        (value(topic, "u2", "1"), Reason.BAD_FIELD),
+        (value(topic, "u3", True), Reason.BAD_FIELD),
+        (value(topic, "u4", 1.5), Reason.BAD_FIELD),
+        (value(topic, "x" * 256, 2), Reason.BAD_FIELD),
+        (value("y" * 65, "u5", 2), Reason.BAD_FIELD),
+        (value("no-such-event", "u6", 1), Reason.UNKNOWN_EVENT),
+        (value(topic, "u7", 4), Reason.TICKET_OUT_OF_RANGE),
+        (value(topic, "u8", 0), Reason.BAD_FIELD),
+        (value(topic, "u9", 1), Reason.TICKET_TAKEN),
+    ]
+    event = kafka_event(topic, [encode(alice, 1), *(record for record, _ in bad), encode(alice, 1)])
+    event["records"][f"{topic}-0"][2]["value"] = "not base64!"
+    bad[1] = (b"not base64!", Reason.NOT_BASE64)
+    event["records"]["other-0"] = kafka_event("other", [encode(alice, 1)])["records"]["other-0"]
+    answer = consume(event)
+    assert answer == {"records": len(bad) + 3, "issued": 1, "failed": len(bad) + 1}
+    assert world.rows() == {"alice": 1}
+    rows = world.stores.ledger.list_failed(None, None, 100)
+    found = {
+        (row.source.topic, row.source.offset): (row.payload, row.reason) for row in rows if row.source is not None
+    }
+    expected = {(topic, number): (record or b"", reason) for number, (record, reason) in enumerate(bad, start=1)}
+    assert found == expected | {("other", 0): (encode(alice, 1), Reason.WRONG_TOPIC)}
+
+
+def test_a_batch_that_comes_again_changes_nothing(world: World, consume: Callable[..., Any]) -> None:
+    """Rows and failed rows alike are there once."""
+    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
+    assert consume(event) == {"records": 2, "issued": 1, "failed": 1}
+    assert consume(event) == {"records": 2, "issued": 0, "failed": 0}
+
+
+def test_a_batch_of_many_events_is_settled_in_each(world: World, consume: Callable[..., Any]) -> None:
+    """Records of two events in one batch settle in two gates."""
+    other = type(world)(world.stores, f"{world.event_id[:40]}-2")
+    other.create()
+    tickets = [world.apply("alice"), other.apply("alice")]
+    assert consume(kafka_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))["issued"] == 2
+    assert world.pending() == other.pending() == set()
+
+
+def test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed(
+    world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handler raises, so the offset stays; bad records wait with the good ones."""
+    monkeypatch.setenv("FIRSTCOME_REDIS_URL", world.stores.settings.redis_url)
+    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", "mysql://root@127.0.0.1:9/none")
+    monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", world.event_id)
+    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
+    with pytest.raises(Unavailable):
+        load_handler("consume").handler(event, None)
+    assert world.pending() == {"alice"}
+
+
+def test_the_number_of_statements_does_not_grow_with_the_batch(world: World, consume: Callable[..., Any]) -> None:
+    """A batch of 200 costs the ledger as many statements, and the gate as many calls, as one of 2."""
+    world.operate("raise_capacity", capacity=500)
+    consume(kafka_event(world.event_id, [encode(world.apply("first"), 1)]))  # connects
+
+    def cost(people: list[str]) -> tuple[int, int]:
+        tickets = [world.apply(name) for name in people]
+        before = _calls(world)
+        assert consume(kafka_event(world.event_id, [encode(one, 1) for one in tickets]))["issued"] == len(people)
+        after = _calls(world)
+        return after[0] - before[0], after[1] - before[1]
+
+    assert cost(["a", "b"]) == cost([f"user-{number}" for number in range(200)])
+
+
+def _calls(world: World) -> tuple[int, int]:
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
+        questions = int((cursor.fetchone() or ("", 0))[1])
+    stats = world.stores.gate.redis.info("commandstats")
+    return questions, int(stats["cmdstat_evalsha"]["calls"])
+
+
+def test_what_is_no_kafka_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
+    """A mistaken invocation is told what to send."""
+    with pytest.raises(Exception, match="aws:kafka"):
+        consume({"hello": "world"})

@@ -1,0 +1,178 @@
+"""functions/operate: each action of the operator, and what it answers to a mistake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from firstcome.ledger import Failure
+from firstcome.operations import ACTIONS, act
+from firstcome.rules import BadInput, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from tests.world import World
+
+WINDOW = {"opens_at": "2026-01-01T00:00:00Z", "closes_at": "2036-01-01T00:00:00Z"}
+
+
+def test_migrate_may_be_repeated(world: World) -> None:
+    """Everything is there already: nothing is applied, and no topic is made."""
+    answer = world.operate("migrate", partitions=1, replication=1)
+    assert (answer["migrations"], answer["topic_created"]) == ([], False)
+
+
+def test_create_makes_an_event_once(world: World) -> None:
+    """The same words again answer the same event; other words under the same name are a mistake."""
+    fresh = type(world)(world.stores, f"{world.event_id[:40]}-new")
+    made = fresh.operate("create", name="New", capacity=5, **WINDOW)
+    assert (made["created"], made["gate"], made["event"]["state"]) == (True, "CREATED", "draft")
+    again = fresh.operate("create", name="New", capacity=5, **WINDOW)
+    assert (again["created"], again["event"]) == (False, made["event"])
+    with pytest.raises(BadInput, match="exists already"):
+        fresh.operate("create", name="New", capacity=6, **WINDOW)
+    assert fresh.word("alice") == "NOT_OPEN"
+
+
+def test_an_event_goes_through_its_states(world: World) -> None:
+    """Pause, open, close and end are heard by the gate at once; an ended event stays ended."""
+    for action, word in [("pause", "PAUSED"), ("open", "SOLD_OUT"), ("close", "CLOSED"), ("open", "SOLD_OUT")]:
+        for name in ("a", "b", "c"):
+            world.word(name)
+        assert world.operate(action)["gate"] in {"UPDATED", "STALE"}
+        assert world.word("dave") == word
+    assert world.operate("end")["event"]["ended_at"]
+    with pytest.raises(BadInput, match="ended"):
+        world.operate("open")
+
+
+def test_capacity_is_raised_and_never_lowered(world: World) -> None:
+    """A loser may win later, when a ticket comes free."""
+    for name in ("a", "b", "c"):
+        world.apply(name)
+    assert world.word("dave") == "SOLD_OUT"
+    assert world.operate("raise_capacity", capacity=4)["event"]["capacity"] == 4
+    assert world.apply("dave").ticket == 4
+    with pytest.raises(BadInput, match="never lowered"):
+        world.operate("raise_capacity", capacity=3)
+
+
+def test_show_tells_what_each_server_knows(world: World) -> None:
+    """Ledger, gate and stream side by side."""
+    world.apply("alice")
+    world.consume(world.apply("bob"))
+    shown = world.operate("show")
+    assert (shown["coupons"], shown["unread"], shown["refused"]) == (1, 0, 0)
+    assert shown["gate"] | {"pending": 1, "coupon_count": 2, "remaining": 1} == shown["gate"]
+    world.lose_gate()
+    assert world.operate("show")["gate"] is None
+
+
+def test_failed_rows_are_listed_redriven_and_refused(world: World) -> None:
+    """By event, by status and one by one."""
+    alice = world.apply("alice")
+    known = (alice.event_id, alice.user_id, alice.ticket, alice.applied_at_ms)
+    world.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *known)])
+    [row] = world.operate("list_failed", status="waiting")["rows"]
+    assert (row["user_id"], row["reason"], row["payload"]) == ("alice", "ledger_rejected", "raw")
+    assert world.operate("list_failed", status="dead")["rows"] == []
+    assert world.operate("redrive", id=row["id"])["due"] == 1
+    assert world.operate("redrive", all=True)["due"] == 1
+    assert world.operate("refuse", id=row["id"])["gate"] == "RELEASED"
+    assert world.operate("list_failed")["rows"][0]["status"] == "refused"
+    assert world.word("alice") == "REFUSED"
+
+
+def test_refuse_releases_the_ticket(world: World) -> None:
+    """The next who asks gets it, once it has rested; a person with a coupon is not refused."""
+    world = world.with_settings(released_rest_ms=0)
+    world.apply("alice")
+    world.operate("refuse", user_id="alice", reason="a bot")
+    assert world.apply("bob").ticket == 1
+    world.consume(world.apply("carol"))
+    with pytest.raises(BadInput, match="has a coupon"):
+        world.operate("refuse", user_id="carol")
+
+
+def test_expire_waits_for_the_end(world: World) -> None:
+    """A live event's gate never goes by itself."""
+    with pytest.raises(BadInput, match="end the event first"):
+        world.operate("expire")
+    world.operate("end")
+    assert world.operate("expire")["gate"] == "EXPIRING"
+
+
+def test_wipe_is_for_the_local_cloud_only(world: World) -> None:
+    """And there only once everything is read."""
+    with pytest.raises(BadInput, match="local cloud only"):
+        world.operate("wipe")
+    local = world.with_settings(local_cloud=True)
+    ticket = local.apply("alice")
+    local.send(ticket)
+    with pytest.raises(BadInput, match="unread"):
+        local.operate("wipe")
+    local.commit(1)
+    local.consume(ticket)
+    assert local.operate("wipe")["wiped"] == local.event_id
+    assert local.stores.gate.show(local.event_id) is None
+    with pytest.raises(BadInput, match="no event"):
+        local.operate("show")
+
+
+def test_a_change_reaches_the_ledger_while_the_gate_is_away(
+    world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer says so, and the scheduled retry tells the gate later."""
+    monkeypatch.setenv("FIRSTCOME_REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", world.stores.settings.mysql_url)
+    handler = load_handler("operate")
+    answer = handler.handler({"action": "pause", "event_id": world.event_id}, None)
+    assert answer["gate"].startswith("away: redis")
+    assert world.word("alice") == "ACCEPTED"
+    assert world.run_retry()["configured"] == 1
+    assert world.word("bob") == "PAUSED"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({}, "bad_action"),
+        ([], "bad_action"),
+        ({"action": "explode"}, "bad_action"),
+        ({"action": ["show"]}, "bad_action"),
+        ({"action": "show"}, "bad_event_id"),
+        ({"action": "show", "event_id": "no spaces"}, "bad_event_id"),
+        ({"action": "show", "event_id": "nobody-made-this"}, "unknown_event"),
+        ({"action": "create", "event_id": "e"}, "bad_name"),
+        ({"action": "create", "event_id": "e", "name": "n", "capacity": 0, **WINDOW}, "bad_capacity"),
+        ({"action": "create", "event_id": "e", "name": "n", "capacity": True, **WINDOW}, "bad_capacity"),
+        ({"action": "create", "event_id": "e", "name": "n", "capacity": 1, "opens_at": "soon"}, "bad_time"),
+        (
+            {"action": "create", "event_id": "e", "name": "n", "capacity": 1}
+            | {"opens_at": WINDOW["closes_at"], "closes_at": WINDOW["opens_at"]},
+            "bad_window",
+        ),
+        ({"action": "list_failed", "status": "lost"}, "bad_status"),
+        ({"action": "list_failed", "limit": 0}, "bad_limit"),
+        ({"action": "redrive"}, "bad_id"),
+        ({"action": "refuse", "id": 2**40}, "bad_id"),
+        ({"action": "refuse", "event_id": "e", "user_id": ""}, "bad_user_id"),
+        ({"action": "refuse", "event_id": "e", "user_id": "u", "reason": 5}, "bad_reason"),
+    ],
+)
+def test_a_mistake_is_told_by_code_and_changes_nothing(world: World, payload: Any, code: str) -> None:
+    """Each names the field and what it must be."""
+    with pytest.raises(BadInput) as told:
+        act(world.stores, payload)
+    assert told.value.code == code
+
+
+def test_every_action_is_one_of_the_documented(world: World) -> None:
+    """The table is the door: what is not in it cannot be done."""
+    assert list(ACTIONS) == [
+        *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "show", "list_failed"),
+        *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "wipe"),
+    ]
