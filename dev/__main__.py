@@ -98,6 +98,7 @@ def run() -> None:
 
 def demo() -> None:
     """Run the demonstration, which starts and stops what it needs."""
+    sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
     from dev import demo as demonstration  # noqa: PLC0415  only this command draws progress bars
 
     demonstration.main()

@@ -36,17 +36,18 @@ def run(name: str, schedule: dict[str, Any], lambda_url: str) -> None:
 def tick(client: Lambda, name: str, schedule: dict[str, Any], next_due: float, wait: Callable[[float], object]) -> bool:
     """Send one event, again after a growing pause where it failed; answer whether one of them succeeded."""
     pause_s = _FIRST_PAUSE_S
-    for _ in range(1 + schedule["attempts"]):
+    for attempt in range(1 + schedule["attempts"]):
+        if attempt:
+            if time.monotonic() + pause_s >= next_due:
+                break
+            wait(pause_s)
+            pause_s *= 2
         try:
             print(name, json.dumps(client.invoke(name, schedule["input"].encode())))
         except InvocationError as error:
             print(error)
         else:
             return True
-        if time.monotonic() + pause_s >= next_due:
-            break
-        wait(pause_s)
-        pause_s *= 2
     return False
 
 

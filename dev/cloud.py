@@ -15,6 +15,7 @@ import secrets
 import shutil
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -117,11 +118,8 @@ class Cloud:
 
     def invoke(self, function: str, payload: Any) -> Any:
         """Answer what `function` made of `payload`; raise `InvocationError` with what it said when it failed."""
-        client = Lambda(self.lambda_url)
-        try:
+        with closing(Lambda(self.lambda_url)) as client:
             return client.invoke(function, json.dumps(payload).encode())
-        finally:
-            client.close()
 
     def start(self, say: Callable[[str], None] = print) -> None:
         """Start everything, and have the ledger migrated and the topic there; ends all of it again if that fails."""

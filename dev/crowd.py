@@ -66,7 +66,7 @@ class Crowd:
         with ThreadPoolExecutor(self._threads) as threads:
             return list(threads.map(one, people))
 
-    def _request(self, body: str) -> Any:  # noqa: ANN401  http.client's response
+    def _request(self, body: str) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT_S)

@@ -37,7 +37,7 @@ defaults
   timeout http-request 10s
   timeout http-keep-alive 60s
   timeout queue {gateway_timeout}s
-  http-reuse never
+  http-reuse safe  # a connection's first request never meets an environment that has just died
   option http-buffer-request  # a slow client keeps the front busy, not an environment
   retry-on conn-failure
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin"  # its version stands in the pom
 # Debian keeps daemons where an ordinary user's PATH does not look.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 MIN_JAVA = 17  # Kafka 4 brokers
@@ -77,7 +78,7 @@ def kafka_jars(say: Callable[[str], None] = print) -> Path:
         target = Path(unfinished) / "jars"
         _run([
             *[mvn, "-q", "-B", "--strict-checksums", "-f", str(POM)],
-            *["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"],
+            *[f"{PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"],
         ])  # fmt: skip
         try:
             target.rename(jars)

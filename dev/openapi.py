@@ -10,7 +10,10 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
@@ -173,7 +176,7 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
 def document() -> Json:
     """Answer the OpenAPI 3.1 document."""
     made: Json = json.loads(
-        _handler().app.get_openapi_json_schema(
+        load_handler().app.get_openapi_json_schema(
             title="firstcome", version=VERSION, description=DESCRIPTION, openapi_version="3.1.0"
         )
     )
@@ -196,7 +199,8 @@ def text() -> str:
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _handler() -> Any:
+def load_handler() -> ModuleType:
+    """Answer apply's handler, made anew."""
     spec = importlib.util.spec_from_file_location("apply_handler", ROOT / "functions" / "apply" / "handler.py")
     assert spec is not None
     assert spec.loader is not None

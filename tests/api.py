@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from dev import gateway
+from dev.openapi import load_handler as make_handler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from firstcome.settings import Settings
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "docs" / "openapi.json").read_text())
 BACK_END = {"iam": {"accessKey": "ASIAIOSFODNN7EXAMPLE", "userArn": "arn:aws:sts::123456789012:assumed-role/shop/shop"}}
+# Settings that name servers which are away: nobody listens on port 1.
+NO_REDIS = {"redis_url": "redis://127.0.0.1:1/0"}
+NO_KAFKA = {"kafka_bootstrap": "127.0.0.1:1"}
+NO_MYSQL = {"mysql_url": "mysql://root@127.0.0.1:1/firstcome"}
+
 JSON = {"content-type": "application/json"}
 
 _ROUTES = gateway.Routes([("GET", "$default")])
@@ -90,6 +101,60 @@ class Api:
         if method != "HEAD":
             conforms(method, event["rawPath"], reply)
         return reply
+
+
+@contextmanager
+def environments(
+    load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Iterator[Callable[..., Api]]:
+    """`start(redis_url=…)` makes an execution environment, called by a back end; `settings` name the other servers."""
+    started: list[ModuleType] = []
+
+    def start(**changed: str) -> Api:
+        usual = {name: getattr(settings, name) for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "mysql_url")}
+        for name, value in (usual | changed).items():
+            monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", value)
+        started.append(load_handler("apply"))
+        return Api(started[-1], BACK_END)
+
+    yield start
+    for module in started:
+        module.applications.stream.close()
+        module.applications.ledger.close()
+        module.applications.gate.redis.close()
+
+
+class Reached(Exception):  # noqa: N818  no error: the request got as far as the servers
+    """What an application was asked for: the method's name and its arguments."""
+
+
+class _Beyond:
+    """Stands where `Applications` would ask the servers, and says what arrived there."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def reach(*arguments: object) -> None:
+            raise Reached(name, *arguments)
+
+        return reach
+
+
+def without_servers() -> Api:
+    """An execution environment that ends where the servers begin, called by a back end: see `reached`."""
+    module = make_handler()
+    vars(module)["applications"] = _Beyond()
+
+    def pass_on(error: Reached) -> None:
+        raise error
+
+    module.app.exception_handler(Reached)(pass_on)
+    return Api(module, BACK_END)
+
+
+def reached(call: Callable[[], object]) -> tuple[object, ...]:
+    """Answer what arrived at the servers by this call; something must have."""
+    with pytest.raises(Reached) as caught:
+        call()
+    return caught.value.args
 
 
 def conforms(method: str, path: str, reply: Reply) -> None:

@@ -7,6 +7,7 @@ error, never a skip.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import importlib.util
 import os
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / ".local" / "test"
-SESSION = "FIRSTCOME_TEST_SESSION"  # in the environment of every process that the tests start
+PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 
 # On a busy machine a property takes as long as it takes; in CI, the same examples every time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
@@ -48,12 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left() -> Iterator[None]:
     """Fail when a process that the tests started outlives them, and end it."""
-    os.environ[SESSION] = session = uuid.uuid4().hex
+    # Whatever loses its parent becomes a child of this process, so that nothing escapes from the search below.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     yield
     try:
-        dev.process.wait_until(lambda: not _processes_of(session), "the tests' processes have ended", timeout_s=5)
+        dev.process.wait_until(lambda: not _descendants(), "the tests' processes have ended", timeout_s=5)
     except TimeoutError:
-        left = _processes_of(session)
+        left = _descendants()
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         pytest.fail(f"left running by the tests: {left}")
@@ -98,9 +100,9 @@ def mysql_url(servers: Servers) -> str:
 
 
 @pytest.fixture(scope="session")
-def child_environment(_no_process_is_left: None) -> dict[str, str]:
-    """What a process with an environment of its own needs for its lines to be counted and its end to be watched."""
-    return {name: value for name, value in os.environ.items() if name == SESSION or name.startswith("COVERAGE_")}
+def child_environment() -> dict[str, str]:
+    """What a process with an environment of its own needs for its lines to be counted."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 @pytest.fixture
@@ -152,14 +154,20 @@ def recreate(mysql_url: str, suffix: str = "") -> str:
     return url.geturl()
 
 
-def _processes_of(session: str) -> dict[int, str]:
-    """Answer the living processes other than this one that have the session in their environment, and what they are."""
-    mark = f"{SESSION}={session}".encode()
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
+def _descendants() -> dict[int, str]:
+    """Answer the living processes below this one, and what they are."""
+    parents: dict[int, int] = {}
+    programs: dict[int, str] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if mark in (folder / "environ").read_bytes() and int(folder.name) != os.getpid():
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-        except OSError:  # ended meanwhile, or another user's
+            about, _, fields = stat.read_text().rpartition(") ")
+        except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
             continue
-    return found
+        state, parent, *_ = fields.split()
+        if state != "Z":
+            number, _, program = about.partition(" (")
+            parents[int(number)], programs[int(number)] = int(parent), program
+    found = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {pid: programs[pid] for pid in found if pid != os.getpid()}

@@ -147,6 +147,7 @@ def test_a_change_reaches_the_ledger_while_the_gate_is_away(
         ({"action": "show", "event_id": "no spaces"}, "bad_event_id"),
         ({"action": "show", "event_id": "nobody-made-this"}, "unknown_event"),
         ({"action": "create", "event_id": "e"}, "bad_name"),
+        ({"action": "create", "event_id": "e", "name": "\ud800"}, "bad_name"),
         ({"action": "create", "event_id": "e", "name": "n", "capacity": 0, **WINDOW}, "bad_capacity"),
         ({"action": "create", "event_id": "e", "name": "n", "capacity": True, **WINDOW}, "bad_capacity"),
         ({"action": "create", "event_id": "e", "name": "n", "capacity": 1, "opens_at": "soon"}, "bad_time"),

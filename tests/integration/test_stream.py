@@ -43,7 +43,8 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -73,6 +74,8 @@ class Proxy:
 
     def close(self) -> None:
         """End every connection, and accept no more."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends a waiting accept, which close() alone would not
+        self._acceptor.join()
         self._listener.close()
         for end in self._sockets:
             with suppress(OSError):

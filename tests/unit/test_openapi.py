@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from dev import openapi
 from firstcome.problem import CODES, METHODS
-from tests.api import DOCUMENT
+from tests.api import DOCUMENT, validator
 
 OPERATIONS: dict[str, dict[str, Any]] = {
     operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
@@ -46,8 +46,6 @@ def test_every_code_is_somewhere() -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_answer_has_a_schema_and_examples_that_fit_it(name: str) -> None:
     """A reader may copy any of them."""
-    from tests.api import validator
-
     for status, answer in OPERATIONS[name]["responses"].items():
         for content in answer["content"].values():
             assert content["examples"], (name, status)
@@ -65,10 +63,10 @@ def test_the_request_body_is_an_application() -> None:
 
 def test_the_function_runs_without_what_makes_the_document() -> None:
     """Neither pydantic nor any other package of the developers is imported at run time."""
-    script = "import json, sys; import firstcome.application, firstcome.problem, handler; print(json.dumps([*sys.modules]))"
+    script = "import handler, json, sys; print(json.dumps([*sys.modules]))"
     path = os.pathsep.join(str(openapi.ROOT / folder) for folder in ("layers/common/python", "functions/apply"))
     answer = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=True
     )
     loaded = {name.partition(".")[0] for name in json.loads(answer.stdout)}
-    assert loaded.isdisjoint({"pydantic", "pydantic_core", "boto3", "botocore", "dev", "aws_xray_sdk"})
+    assert loaded.isdisjoint({"pydantic", "pydantic_core", "boto3", "aws_xray_sdk", "dev"})

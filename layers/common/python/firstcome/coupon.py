@@ -130,7 +130,7 @@ def _fault(ticket: Ticket) -> str:
 
 
 def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]) -> int:
-    """Insert the claims numbered in `batch`, note in `faults` what the server rejects, and answer the count of new rows.
+    """Insert the claims numbered in `batch`, note in `faults` what the server rejects, and count the new rows.
 
     A statement that fails leaves nothing behind, so the halves of it may follow in the same transaction.
     """

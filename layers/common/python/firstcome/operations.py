@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from firstcome.audit import audit as audit_event
@@ -32,7 +33,8 @@ Input = dict[str, Any]
 CAPACITY_MAX = 10_000_000  # a gate of about 2.5 GB, and a restore of minutes: more wants an event per region
 PARTITIONS_MAX = 1_000  # more than any event needs: a typing error
 REPLICATION_MAX = 5
-NAME_MAX_LENGTH = 255  # the column's
+TEXT_MAX_LENGTH = 255  # the columns'
+SURROGATE = re.compile("[\ud800-\udfff]")
 LIST_LIMIT = 100  # rows that an answer shows: a synchronous invocation answers 6 MB at most
 LIST_LIMIT_MAX = 1_000
 
@@ -63,9 +65,7 @@ def migrate(stores: Stores, payload: Input) -> dict[str, Any]:
 def create(stores: Stores, payload: Input) -> dict[str, Any]:
     """Make an event, as a draft. Repeated with the same words, it answers the event that is there."""
     event_id = check_event_id(payload.get("event_id"))
-    name = payload.get("name")
-    if not isinstance(name, str) or not 1 <= len(name) <= NAME_MAX_LENGTH:
-        raise BadInput("bad_name", f"name must be a string of 1 to {NAME_MAX_LENGTH} characters")
+    name = _text("name", payload.get("name"))
     capacity = _whole("capacity", payload.get("capacity"), 1, CAPACITY_MAX)
     opens_at = parse_time("opens_at", payload.get("opens_at"))
     closes_at = parse_time("closes_at", payload.get("closes_at"))
@@ -132,9 +132,7 @@ def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
         event_id, user_id = row.event_id, row.user_id
     else:
         event_id, user_id = check_event_id(payload.get("event_id")), check_user_id(payload.get("user_id"))
-    reason = payload.get("reason", "by the operator")
-    if not isinstance(reason, str) or not 1 <= len(reason) <= NAME_MAX_LENGTH:
-        raise BadInput("bad_reason", f"reason must be a string of 1 to {NAME_MAX_LENGTH} characters")
+    reason = _text("reason", payload.get("reason", "by the operator"))
     _event(stores, event_id)
     refused = stores.ledger.refuse(event_id, user_id, reason)
     if not refused.done:
@@ -238,6 +236,13 @@ def _or_away(read: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever was read
         return read()
     except Unavailable as trouble:
         return f"away: {trouble}"
+
+
+def _text(field: str, value: object) -> str:
+    # Half of a surrogate pair is a string to JSON, and none to any database.
+    if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MAX_LENGTH or SURROGATE.search(value):
+        raise BadInput(f"bad_{field}", f"{field} must be a string of 1 to {TEXT_MAX_LENGTH} characters")
+    return value
 
 
 def _whole(field: str, value: object, low: int, high: int) -> int:

@@ -115,6 +115,7 @@ def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redr
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
         ledger.move_failed(row, ticket)
         gate.own(ticket.event_id, [ticket])
+        ledger.postpone_failed(row, 0, row.reason, f"ticket {ticket.ticket} is taken as well", counted=False)
         return Redriven.WAITING
     return _finish(ledger, gate, row, verdict)
 
