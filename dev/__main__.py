@@ -68,10 +68,12 @@ def status() -> None:
 
 
 def reset() -> None:
-    """End the cloud and delete everything that it has kept."""
+    """End the cloud and delete its data and logs; what the tests keep beside it stays."""
     down()
     Servers(DATA).reset()
-    shutil.rmtree(DATA, ignore_errors=True)
+    for name in ("run", "logs"):
+        shutil.rmtree(DATA / name, ignore_errors=True)
+    Process("cloud", DATA).log.unlink(missing_ok=True)
 
 
 def serve() -> None:
@@ -142,9 +144,10 @@ def _reporting(log: Path) -> Callable[[], None]:
 
     def probe() -> None:
         nonlocal shown
-        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
-        print("".join(lines[shown:]), end="", flush=True)
-        shown = len(lines)
+        said = log.read_text() if log.exists() else ""
+        whole = said.rfind("\n") + 1  # it may be in the middle of a line
+        print(said[shown:whole], end="", flush=True)
+        shown = whole
         _env_file().read_text()  # it is there once the cloud is ready
 
     return probe

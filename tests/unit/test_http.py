@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,13 +13,10 @@ from hypothesis import strategies as st
 
 from firstcome import problem, rules
 from firstcome.problem import MAX_BODY_BYTES, Problem
-from tests.api import JSON, Api, jwt
+from tests.api import JSON, Api, jwt, reached, without_servers
 
-SAMPLES = sorted((Path(__file__).parents[2] / "events").glob("apply-*.json"))
 VALID_EVENT = "spring-sale"
-APPLICATIONS = f"/events/{VALID_EVENT}/applications"
 
-event_ids = st.from_regex(rules.EVENT_ID_PATTERN, fullmatch=True)
 user_ids = st.from_regex(rules.USER_ID_PATTERN, fullmatch=True)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -157,12 +154,14 @@ def test_every_valid_user_id_arrives(user_id: str, ascii_only: bool, others: dic
 def test_any_body_is_an_object_or_a_problem(body: bytes, encoded: bool) -> None:
     """Nothing that a caller can send is a fault of ours."""
     text = base64.b64encode(body).decode() if encoded else body.decode("utf-8", "surrogateescape")
-    try:
+    found: object = None
+    with suppress(Problem):
         found = problem.read_object(event(body=text, isBase64Encoded=encoded))
-    except Problem as no:
-        assert no.code == "bad_json"
-    else:
-        assert found == json.loads(body)
+    try:
+        meant = json.loads(body.decode())
+    except ValueError:
+        meant = None
+    assert json.dumps(found) == json.dumps(meant if isinstance(meant, dict) else None)
 
 
 @given(st.text())

@@ -128,7 +128,7 @@ def of(error: Exception) -> Problem:
 
 def later(code: str) -> Problem:
     """Answer "not now", with the time after which to ask again."""
-    wait_s = random.randint(*RETRY_AFTER_S)
+    wait_s = random.randint(*RETRY_AFTER_S)  # noqa: S311  jitter needs no cryptography
     return Problem(code, headers={"Retry-After": str(wait_s)})
 
 
