@@ -42,6 +42,7 @@ class Crowd:
         self._path = f"/events/{event_id}/applications"
         self._threads = threads
         self._local = threading.local()
+        self._connections: list[HTTPConnection] = []
 
     def apply(self, user_id: str) -> Answer:
         """Let one person ask once. A connection that breaks is an answer too: status 0."""
@@ -63,14 +64,19 @@ class Crowd:
             told(answer)
             return answer
 
-        with ThreadPoolExecutor(self._threads) as threads:
-            return list(threads.map(one, people))
+        try:
+            with ThreadPoolExecutor(self._threads) as threads:
+                return list(threads.map(one, people))
+        finally:
+            while self._connections:
+                self._connections.pop().close()
 
     def _request(self, body: str) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT_S)
             self._local.connection = connection
+            self._connections.append(connection)
         connection.request("POST", self._path, body, {"content-type": "application/json"})
         return connection.getresponse()
 

@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,9 +18,6 @@ from dev.crowd import Answer, Crowd, by_word, percentile
 from dev.servers import Servers
 from firstcome.connect import mysql_connection
 from firstcome.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 COUPONS = 100
 PEOPLE = 1_000
@@ -77,8 +74,8 @@ def demo(cloud: Cloud, console: Console) -> bool:
     audit = cloud.invoke("operate", {"action": "audit", "event_id": event_id})
     with mysql_connection(_settings(cloud), SETTLED_WITHIN_S * 1000) as connection, connection.cursor() as cursor:
         cursor.execute(PROOF, (greedy, event_id))
-        rows, tickets, distinct, low, high, greedy_rows = cursor.fetchone() or ()
-    held = _checks(answers, greedy, (rows, tickets, distinct, low, high, int(greedy_rows or 0)), audit)
+        proof = tuple(int(figure or 0) for figure in cursor.fetchone() or [0] * 6)
+    held = _checks(answers, greedy, proof, audit)
     _print(console, answers, seconds, held)
     return all(ok for _, _, ok in held)
 
@@ -142,23 +139,24 @@ def _settled(cloud: Cloud, event_id: str) -> None:
 def _checks(
     answers: list[Answer], greedy: str, proof: tuple[int, ...], audit: dict[str, Any]
 ) -> list[tuple[str, str, bool]]:
-    rows, tickets, distinct, low, high, greedy_rows = proof
+    """Answer each promise, the figure that shows it, and whether it holds."""
+    rows, tickets, people, low, high, greedy_rows = proof
     winners = {answer.user_id for answer in answers if answer.status in (200, 202)}
-    greedy_tickets = {answer.body["ticket"] for answer in answers if answer.user_id == greedy and "ticket" in answer.body}
-    promises: list[tuple[str, str, Callable[[], bool]]] = [
-        ("coupon rows", f"{rows}", lambda: rows == COUPONS),
-        ("tickets 1..N, each once", f"{low}..{high}, {tickets} distinct", lambda: (low, high, tickets) == (1, COUPONS, COUPONS)),
-        ("people with a coupon", f"{distinct}", lambda: distinct == COUPONS),
-        ("people who were told they have one", f"{len(winners)}", lambda: len(winners) == COUPONS),
-        ("coupons of the greedy one", f"{greedy_rows} for {GREEDY_REQUESTS} requests", lambda: greedy_rows == len(greedy_tickets) <= 1),
-        ("unexpected answers", f"{_unexpected(answers)}", lambda: _unexpected(answers) == 0),
-        *((f"{law} {found['law']}", _figures(found["figures"]), lambda ok=found["ok"]: ok) for law, found in audit["invariants"].items()),  # type: ignore[misc]
+    mine = {answer.body["ticket"] for answer in answers if answer.user_id == greedy and "ticket" in answer.body}
+    unexpected = sum(answer.status not in (200, 202) and answer.word != "sold_out" for answer in answers)
+    every_one = (low, high, tickets) == (1, COUPONS, COUPONS)
+    return [
+        ("coupon rows", f"{rows}", rows == COUPONS),
+        ("tickets 1..N, each once", f"{low}..{high}, {tickets} distinct", every_one),
+        ("people with a coupon", f"{people}", people == COUPONS),
+        ("people who were told they have one", f"{len(winners)}", len(winners) == COUPONS),
+        ("coupons of the greedy one", f"{greedy_rows} for {GREEDY_REQUESTS} requests", greedy_rows == len(mine) <= 1),
+        ("unexpected answers", f"{unexpected}", unexpected == 0),
+        *(
+            (f"{law} {found['law']}", _figures(found["figures"]), bool(found["ok"]))
+            for law, found in audit["invariants"].items()
+        ),
     ]
-    return [(what, figure, holds()) for what, figure, holds in promises]
-
-
-def _unexpected(answers: list[Answer]) -> int:
-    return sum(answer.status not in (200, 202) and answer.word != "sold_out" for answer in answers)
 
 
 def _figures(figures: dict[str, Any]) -> str:
@@ -167,7 +165,8 @@ def _figures(figures: dict[str, Any]) -> str:
 
 def _print(console: Console, answers: list[Answer], seconds: float, held: list[tuple[str, str, bool]]) -> None:
     load = Table(title="What was asked", show_header=False)
-    load.add_row("requests", f"{len(answers)} from {THREADS} threads in {seconds:.1f} s, {len(answers) / seconds:.0f} a second")
+    rate = f"{len(answers)} from {THREADS} threads in {seconds:.1f} s, {len(answers) / seconds:.0f} a second"
+    load.add_row("requests", rate)
     load.add_row("latency", f"p50 {percentile(answers, 0.5):.1f} ms, p99 {percentile(answers, 0.99):.1f} ms")
     for word, number in by_word(answers).most_common():
         load.add_row(word, f"{number}")

@@ -12,16 +12,17 @@ from kafka.structs import OffsetAndMetadata
 
 from firstcome import issue, operations, retry
 from firstcome.coupon import Claim
-from firstcome.gate import Word
 from firstcome.rules import Ticket, rfc3339
 from firstcome.stream import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from firstcome.gate import Gate, Word
     from firstcome.retry import Stores
 
 HOUR_MS = 3_600_000
+FAR = 2**53  # later than any time, and still exact to Redis
 PLENTY_MS = 600_000
 NEVER_REPEATED = "call"
 
@@ -96,7 +97,7 @@ class World:
     def pending(self) -> set[str]:
         """The people whose rows are not known to exist."""
         key = self.stores.gate.keys(self.event_id)[2]
-        return set(self.stores.gate.redis.zrange(key, 0, -1))
+        return {str(user_id) for user_id in self.stores.gate.redis.zrange(key, 0, -1)}
 
     def lose_gate(self, *parts: str) -> None:
         """Let Redis lose the event's keys, or only some of them."""
@@ -159,3 +160,20 @@ def kafka_event(topic: str, values: Iterable[bytes | None], *, partition: int = 
         "bootstrapServers": "b-1:9098",
         "records": {f"{topic}-{partition}": records},
     }
+
+
+def fields(**changed: Any) -> dict[str, Any]:
+    """The event hash of an open event of three coupons, but for what is changed."""
+    now = int(time.time() * 1000)
+    window = {"opens_at_ms": now - HOUR_MS, "closes_at_ms": now + HOUR_MS}
+    return {"name": "Spring", "capacity": 3, **window, "state": "open", "generation": 1, **changed}
+
+
+def row(event_id: str, user_id: str, ticket: int) -> Ticket:
+    """A coupon row of some time ago."""
+    return Ticket(event_id, user_id, ticket, 1_700_000_000_000)
+
+
+def word_of(gate: Gate, event_id: str, user_id: str, call: str = "call") -> Word:
+    """What the gate tells this person."""
+    return gate.apply(event_id, user_id, call).word

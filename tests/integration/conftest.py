@@ -6,16 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
-from firstcome.connect import mysql_connection
+from firstcome.connect import mysql_connection, redis_client
+from firstcome.gate import Gate
 from firstcome.ledger import Ledger
 from firstcome.migrate import migrate
-from firstcome.connect import redis_client
-from firstcome.gate import Gate
 from firstcome.retry import Stores
 from firstcome.settings import Settings
 from firstcome.tail import Tail, ensure_topic
-from tests.world import World
+from tests.world import World, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,15 +43,44 @@ def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def world(  # noqa: PLR0917
-    redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, event_id: str
-) -> World:
+def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, event_id: str) -> World:
     """An open event of three coupons, in a gate, a ledger and a topic of its own."""
-    servers = {"redis_url": redis_url, "kafka_bootstrap": kafka_bootstrap, "mysql_url": mysql_url}
-    settings = Settings(**servers, kafka_topic=event_id, kafka_group=f"group-{event_id}")
+    settings = Settings(
+        redis_url=redis_url,
+        kafka_bootstrap=kafka_bootstrap,
+        mysql_url=mysql_url,
+        kafka_topic=event_id,
+        kafka_group=f"group-{event_id}",
+    )
     ensure_topic(settings, partitions=1, replication=1)
     ledger.settings = settings
     gate = Gate(redis_client(settings), settings)
     world = World(Stores(ledger, gate, Tail(settings), settings), event_id)
     world.create()
     return world
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of our own to the gate's Redis."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def gate(client: redis.Redis) -> Gate:
+    """A gate whose released tickets rest for longer than any test."""
+    return Gate(client, Settings(released_rest_ms=60_000))
+
+
+@pytest.fixture
+def impatient(client: redis.Redis) -> Gate:
+    """A gate whose released tickets are free at once."""
+    return Gate(client, Settings(released_rest_ms=0))
+
+
+@pytest.fixture
+def event(gate: Gate, event_id: str) -> str:
+    """An open event of three coupons, in the gate alone."""
+    assert gate.configure(event_id, 1, fields(), create=True) == "CREATED"
+    return event_id

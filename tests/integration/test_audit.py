@@ -125,8 +125,16 @@ def test_a_delivered_record_that_came_to_nothing_is_found(whole: World) -> None:
 
 @pytest.mark.parametrize(
     "plant",
-    [_gate_forgot_a_row, _gate_names_another_ticket, _nobody_owns_a_number, _free_ticket_has_a_row]
-    + [_row_is_missing, _gate_is_lost, _refused_in_the_ledger_alone, _stuck],
+    [
+        _gate_forgot_a_row,
+        _gate_names_another_ticket,
+        _nobody_owns_a_number,
+        _free_ticket_has_a_row,
+        _row_is_missing,
+        _gate_is_lost,
+        _refused_in_the_ledger_alone,
+        _stuck,
+    ],
 )
 def test_the_command_that_it_names_repairs_it(whole: World, plant: Callable[[World], None]) -> None:
     """After the action, and a run of the schedule, the audit finds nothing any more."""

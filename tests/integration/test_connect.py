@@ -156,7 +156,7 @@ def test_a_cluster_is_used_like_a_single_server(cluster_url: str, secret: Any) -
     with redis.Redis.from_url(cluster_url, password="first") as node:
         node.config_set("requirepass", "second")
     rotate(secret, arn, username="default", password="second")
-    cast(redis.RedisCluster, client).disconnect_connection_pools()  # type: ignore[no-untyped-call]
+    cast("redis.RedisCluster", client).disconnect_connection_pools()  # type: ignore[no-untyped-call]
     assert client.get("coupon:{E}:test") == "1"
     client.close()
 

@@ -76,9 +76,7 @@ def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[...,
     assert answer == {"records": len(bad) + 3, "issued": 1, "failed": len(bad) + 1}
     assert world.rows() == {"alice": 1}
     rows = world.stores.ledger.list_failed(None, None, 100)
-    found = {
-        (row.source.topic, row.source.offset): (row.payload, row.reason) for row in rows if row.source is not None
-    }
+    found = {(row.source.topic, row.source.offset): (row.payload, row.reason) for row in rows if row.source is not None}
     expected = {(topic, number): (record or b"", reason) for number, (record, reason) in enumerate(bad, start=1)}
     assert found == expected | {("other", 0): (encode(alice, 1), Reason.WRONG_TOPIC)}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import redis
 
 from firstcome.gate import Gate
-from firstcome.ledger import Claim, Outcome
 from firstcome.issue import issue
+from firstcome.ledger import Claim, Outcome
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:

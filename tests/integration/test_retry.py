@@ -232,7 +232,7 @@ def test_a_gate_that_was_made_but_never_told_is_made_by_the_retry(world: World) 
 
 def test_a_gate_that_missed_a_change_is_told(world: World) -> None:
     """Pause reached the ledger, and not the gate."""
-    from firstcome.rules import EventState  # noqa: PLC0415
+    from firstcome.rules import EventState
 
     world.stores.ledger.set_state(world.event_id, EventState.PAUSED)
     assert world.word("alice") == "ACCEPTED"

@@ -56,7 +56,7 @@ gates = st.dictionaries(people, st.one_of(st.just(REFUSED), numbers.map(lambda n
 
 
 @given(gates, rows, st.sets(people, max_size=2), st.sets(numbers), st.integers(0, CAPACITY), owed)
-def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0913, PLR0917
+def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0917
     applied: dict[str, str], rows: list[Ticket], refused: set[str], released: set[int], count: int, dead: list[Ticket]
 ) -> None:
     """Every row is known, every winner without one is on the way or dead, every other number is free."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # findings of one kind that the answer spells out; the figures count all
 STUCK_MS = 10 * 60 * 1000  # ten runs of the schedule: the sweep should have taken it
+RETRY = "none: the scheduled retry mends it; see that it runs"
+NOBODY_CAN = "none: a key of the ledger is missing or a clock went back; call a person"
 ATTEMPTS = 3  # reads of a gate that moves meanwhile
 
 LAWS = {
@@ -88,39 +90,46 @@ def audit(stores: Stores, event: Event) -> dict[str, Any]:
 
 
 def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
-    ledger, gate, tail = stores.ledger, stores.gate, stores.tail
-    for _ in range(ATTEMPTS):
+    attempt = 0
+    while True:
+        attempt += 1
         # The gate first: what it has settled by now must be a row, whenever the rows are read.
-        seen = snapshot(gate, event.event_id)
-        books = Books(
-            unread=tail.unread(event.event_id),
-            delivered=tail.history(event.event_id),
-            failed=ledger.open_failed(event.event_id),
-            refused=set(ledger.refusals(event.event_id)),
-            rows={row.user_id: row for row in ledger.coupons(event.event_id)},
-        )
-        after = gate.show(event.event_id)
-        if (seen is None) == (after is None) and (seen is None or after is None or seen.view.rev == after.rev):
-            return seen, books, True
-    return seen, books, False
+        seen = snapshot(stores.gate, event.event_id)
+        books = _books(stores, event.event_id)
+        after = stores.gate.show(event.event_id)
+        stable = (seen and seen.view.rev) == (after and after.rev)
+        if stable or attempt == ATTEMPTS:
+            return seen, books, stable
+
+
+def _books(stores: Stores, event_id: str) -> Books:
+    return Books(
+        unread=stores.tail.unread(event_id),
+        delivered=stores.tail.history(event_id),
+        failed=stores.ledger.open_failed(event_id),
+        refused=set(stores.ledger.refusals(event_id)),
+        rows={row.user_id: row for row in stores.ledger.coupons(event_id)},
+    )
 
 
 def _ledger_alone(report: Report, stores: Stores, event: Event, books: Books) -> None:
     counts = stores.ledger.audit_counts(event.event_id)
-    report.figures["I1"] = {"capacity": event.capacity, "rows": counts.rows, "lowest": counts.low, "highest": counts.high}
+    bounds = {"lowest": counts.low, "highest": counts.high}
+    report.figures["I1"] = {"capacity": event.capacity, "rows": counts.rows, **bounds}
     if counts.rows > event.capacity:
-        report.find("I1", "more rows than coupons", counts.rows - event.capacity, "none: a key is missing, call a person")
+        report.find("I1", "more rows than coupons", counts.rows - event.capacity, NOBODY_CAN)
     if counts.rows and not 1 <= counts.low <= counts.high <= event.capacity:
-        report.find("I1", "a ticket outside 1..N has a row", [counts.low, counts.high], "none: call a person")
+        report.find("I1", "a ticket outside 1..N has a row", [counts.low, counts.high], NOBODY_CAN)
     report.figures["I2"] = {"rows": counts.rows, "people": counts.people, "tickets": counts.tickets}
     if not counts.rows == counts.people == counts.tickets:
-        report.find("I2", "a person or a ticket has two rows", event.event_id, "none: a key is missing, call a person")
+        report.find("I2", "a person or a ticket has two rows", event.event_id, NOBODY_CAN)
     dead = stores.ledger.count_failed(event.event_id).get(FailedStatus.DEAD, 0)
     report.figures["I3"] = {"rows": counts.rows, "dead": dead, "refused": len(books.refused)}
     for row in stores.ledger.list_failed(event.event_id, FailedStatus.DEAD, SHOWN):
-        report.find("I3", "a dead failed row", {"id": row.id, "user_id": row.user_id, "reason": row.reason}, "redrive or refuse")
+        who = {"id": row.id, "user_id": row.user_id, "reason": row.reason}
+        report.find("I3", "a dead failed row", who, "redrive or refuse")
     for user_id in sorted(books.refused & set(books.rows)):
-        report.find("I6", "refused, and has a row", user_id, "none: call a person")
+        report.find("I6", "refused, and has a row", user_id, NOBODY_CAN)
     _order(report, books)
 
 
@@ -150,50 +159,67 @@ def _stream(report: Report, books: Books) -> None:
 
 
 def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
-    view, failed = seen.view, {one.user_id for one in books.failed}
-    owners: Counter[int] = Counter(row.ticket for row in books.rows.values())
-    owned = {one.ticket for one in books.failed}
+    _people(report, seen, books)
+    _numbers(report, seen, books)
+    _stuck(report, seen, books)
+    view = seen.view
+    late = report.figures["I5"]["out_of_order"]
+    report.figures["I5"]["reissued"] = view.reissued
+    if late > view.reissued and view.generation == 1 and not books.failed:
+        report.find("I5", "tickets out of order that were never given back", late - view.reissued, NOBODY_CAN)
+    if view.version != event.version:
+        report.find("I6", "the gate has not heard of the ledger's newest version", view.version, RETRY)
+
+
+def _people(report: Report, seen: Snapshot, books: Books) -> None:
+    """Gate and ledger, person by person."""
+    failed = {one.user_id for one in books.failed}
     for user_id, held in seen.applied.items():
         ticket, _ = parse_held(held)
         row = books.rows.get(user_id)
         if row is not None and row.ticket != ticket:
             report.find("I6", "gate and ledger name different tickets", user_id, "reconcile")
         elif (held == REFUSED) != (user_id in books.refused):
-            report.find("I6", "refused in one of gate and ledger", user_id, "reconcile" if held != REFUSED else "refuse")
-        elif ticket is not None and row is None:
-            owners[ticket] += 1
-            if user_id not in seen.pending and user_id not in failed:
-                report.find("I3", "a winner without row, mark or failed row", user_id, "reconcile")
+            command = "refuse" if held == REFUSED else "reconcile"
+            report.find("I6", "refused in one of gate and ledger", user_id, command)
+        elif ticket is not None and row is None and user_id not in seen.pending and user_id not in failed:
+            report.find("I3", "a winner without row, mark or failed row", user_id, "reconcile")
     for user_id in sorted(set(books.rows) - set(seen.applied)):
         report.find("I6", "a row that the gate does not know", user_id, "reconcile")
     for user_id in sorted(books.refused - set(seen.applied)):
         report.find("I6", "refused in one of gate and ledger", user_id, "reconcile")
     for user_id in sorted(set(seen.pending) - set(seen.applied)):
         report.find("I4", "a pending mark without a ticket", user_id, "reconcile")
+    winners = sum(held != REFUSED for held in seen.applied.values())
+    report.figures["I6"] = {"winners_in_gate": winners, "rows": len(books.rows)}
+
+
+def _numbers(report: Report, seen: Snapshot, books: Books) -> None:
+    """Every number that was handed out has one owner, or is free."""
+    owners = Counter(row.ticket for row in books.rows.values())
+    owners.update(
+        ticket
+        for user_id, held in seen.applied.items()
+        if user_id not in books.rows and (ticket := parse_held(held)[0]) is not None
+    )
     for ticket, people in sorted(owners.items()):
         if people > 1:
-            report.find("I4", "a ticket that two people hold", ticket, "the scheduled retry reassigns it")
-    nobody = [n for n in range(1, view.coupon_count + 1) if n not in owners and n not in owned and n not in seen.released]
+            report.find("I4", "a ticket that two people hold", ticket, RETRY)
+    owned = {one.ticket for one in books.failed}
+    handed_out = range(1, seen.view.coupon_count + 1)
+    nobody = [n for n in handed_out if n not in owners and n not in owned and n not in seen.released]
     for number in nobody:
         report.find("I4", "a ticket that nobody owns", number, "reconcile")
     for number in sorted(seen.released & set(owners)):
         report.find("I4", "a free ticket that somebody has", number, "reconcile")
-    _stuck(report, seen, books)
     report.figures["I4"] |= {
-        "handed_out": view.coupon_count,
+        "handed_out": len(handed_out),
         "rows": len(books.rows),
         "pending": len(seen.pending),
         "free": len(seen.released),
         "held_by_failed_rows": len(owned),
         "nobody": len(nobody),
     }
-    report.figures["I6"] = {"winners_in_gate": sum(held != REFUSED for held in seen.applied.values()), "rows": len(books.rows)}
-    late = report.figures["I5"]["out_of_order"]
-    report.figures["I5"]["reissued"] = view.reissued
-    if late > view.reissued and view.generation == 1 and not books.failed:
-        report.find("I5", "tickets out of order that were never given back", late - view.reissued, "none: call a person")
-    if view.version != event.version:
-        report.find("I6", "the gate has not heard of the ledger's newest version", view.version, "the scheduled retry tells it")
 
 
 def _stuck(report: Report, seen: Snapshot, books: Books) -> None:
@@ -203,15 +229,14 @@ def _stuck(report: Report, seen: Snapshot, books: Books) -> None:
     report.figures["I4"]["oldest_pending_age_ms"] = 0 if oldest is None else seen.view.now_ms - oldest
     for user_id, at_ms in seen.pending.items():
         if user_id not in unread and seen.view.now_ms - at_ms > STUCK_MS:
-            report.find("I4", "a ticket stuck on its way", user_id, "retry: the schedule has not swept it")
+            report.find("I4", "a ticket stuck on its way", user_id, RETRY)
 
 
 def _expiry(report: Report, stores: Stores, event: Event) -> None:
     with stores.gate.answering():
-        lives = {key: int(stores.gate.redis.pttl(key)) for key in stores.gate.keys(event.event_id)}  # type: ignore[arg-type]
+        lives = {key: int(stores.gate.redis.pttl(key)) for key in stores.gate.keys(event.event_id)}
     report.figures["I7"] = {"fenced": False, "keys_that_expire": sum(life >= 0 for life in lives.values())}
     if event.ended_at_ms is None:
         for key, life in lives.items():
             if life >= 0:
                 report.find("I7", "a key of a live gate expires", key, "restore, once it is gone")
-

@@ -30,20 +30,23 @@ def read(event: dict[str, Any], topic: str) -> tuple[list[Claim], list[Failure]]
 
 
 def _read_one(value: str | None, source: Source, topic: str, claims: list[Claim], failures: list[Failure]) -> None:
-    payload = b""
-    try:
-        if value is None:
-            raise BadRecord(Reason.NO_VALUE, "the record has no value")
+    payload, bad = _decode_base64(value)
+    if bad is None and source.topic != topic:
+        bad = BadRecord(Reason.WRONG_TOPIC, f"a record of {source.topic}; expected {topic}")
+    if bad is None:
         try:
-            payload = base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            payload = value.encode()
-            raise BadRecord(Reason.NOT_BASE64, "the value is not base64") from None
-        if source.topic != topic:
-            raise BadRecord(Reason.WRONG_TOPIC, f"a record of {source.topic}; expected {topic}")
-        ticket, _ = decode(payload)
-    except BadRecord as bad:
+            claims.append(Claim(decode(payload)[0], payload, source))
+        except BadRecord as found:
+            bad = found
+    if bad is not None:
         known = (bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms)
         failures.append(Failure(bad.reason, bad.detail, payload, *known, source))
-    else:
-        claims.append(Claim(ticket, payload, source))
+
+
+def _decode_base64(value: str | None) -> tuple[bytes, BadRecord | None]:
+    if value is None:
+        return b"", BadRecord(Reason.NO_VALUE, "the record has no value")
+    try:
+        return base64.b64decode(value, validate=True), None
+    except (binascii.Error, ValueError):
+        return value.encode(), BadRecord(Reason.NOT_BASE64, "the value is not base64")

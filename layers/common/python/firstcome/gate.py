@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,8 @@ from redis import exceptions
 from firstcome.rules import EventState, Ticket, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import redis
 
     from firstcome.settings import Settings
@@ -183,7 +184,7 @@ class Gate:
         return str(self._run("expire", event_id, [at_ms]))
 
     def lost_for_ms(self, event_id: str) -> int | None:
-        """Answer for how long the gate has been known to be lost, from the first call that found it so; None: it lives."""
+        """Answer for how long the gate has been known to be lost, from the first call that found it; None: it lives."""
         lost = self._run("lost", event_id, [], keys=[f"coupon:{{{event_id}}}:lost"])
         return None if lost < 0 else int(lost)
 
@@ -225,7 +226,7 @@ class Gate:
                 raise
             raise Unavailable("redis", str(error)) from error
 
-    def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:  # noqa: ANN401
+    def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
         script = self._scripts.get(name)
         if script is None:
             text = _read("prelude") + _read(name)

@@ -231,7 +231,7 @@ def _release(stores: Stores, event_id: str, user_id: str) -> str:
     return stores.gate.release(Ticket(event_id, user_id, ticket, 0), None, has_row=has_row)
 
 
-def _or_away(read: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever was read
+def _or_away(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except Unavailable as trouble:

@@ -62,7 +62,9 @@ def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
     return view.replid != gate.replid(event_id)
 
 
-def reconcile(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event_id: str) -> tuple[Reconciled, list[Repair]]:
+def reconcile(
+    ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event_id: str
+) -> tuple[Reconciled, list[Repair]]:
     """Repair a quiet event's gate; answer what it came to, and the repairs that were made.
 
     The gate is read first, then the stream, then the rows; the script does nothing if the gate has moved since.

@@ -63,7 +63,7 @@ def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> R
         return _attempt(ledger, gate, row)
     except Unavailable as trouble:
         # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
-        wait = backoff_ms(1, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311
+        wait = _wait_ms(settings, 1)
         ledger.postpone_failed(row, wait, row.reason, str(trouble), counted=False)
         if trouble.what != "gate":
             raise
@@ -72,8 +72,7 @@ def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> R
         if row.attempts >= settings.failed_attempts:
             ledger.bury_failed(row, failed.reason, failed.detail)
             return Redriven.DEAD
-        wait = backoff_ms(row.attempts, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311
-        ledger.postpone_failed(row, wait, failed.reason, failed.detail, counted=True)
+        ledger.postpone_failed(row, _wait_ms(settings, row.attempts), failed.reason, failed.detail, counted=True)
         return Redriven.WAITING
 
 
@@ -89,7 +88,8 @@ def _attempt(ledger: Ledger, gate: Gate, row: FailedRow) -> Redriven:
         standing = gate.standing(ticket.event_id, ticket.user_id)
         if standing.ticket is None or standing.applied_at_ms is None or standing.ticket == ticket.ticket:
             raise _Failed(Reason.TICKET_OUT_OF_RANGE, f"ticket {ticket.ticket} is outside 1..capacity")
-        return _rewrite(ledger, gate, row, Ticket(ticket.event_id, ticket.user_id, standing.ticket, standing.applied_at_ms))
+        instead = Ticket(ticket.event_id, ticket.user_id, standing.ticket, standing.applied_at_ms)
+        return _rewrite(ledger, gate, row, instead)
     return _finish(ledger, gate, row, verdict)
 
 
@@ -139,3 +139,7 @@ def _decode(payload: bytes) -> Ticket:
         return decode(payload)[0]
     except BadRecord as bad:
         raise _Failed(bad.reason, bad.detail) from bad
+
+
+def _wait_ms(settings: Settings, attempts: int) -> int:
+    return backoff_ms(attempts, settings.failed_backoff_base_ms, settings.failed_backoff_cap_ms, random.random())  # noqa: S311  jitter

@@ -101,11 +101,11 @@ def _put(gate: Gate, event: Event, rebuilt: Rebuilt, fields: dict[str, str | int
         for chunk in _chunks(rebuilt.applied.items()):
             gate.redis.hset(applied, mapping=dict(chunk))
             gate.redis.pexpire(applied, TEMPORARY_TTL_MS)
-        for chunk in _chunks(rebuilt.pending.items()):
-            gate.redis.zadd(pending, dict(chunk))
+        for scored in _chunks(rebuilt.pending.items()):
+            gate.redis.zadd(pending, dict(scored))
             gate.redis.pexpire(pending, TEMPORARY_TTL_MS)
-        for chunk in _chunks((f"{ticket}:0", ticket) for ticket in rebuilt.released):
-            gate.redis.zadd(released, dict(chunk))
+        for scored in _chunks((f"{ticket}:0", ticket) for ticket in rebuilt.released):
+            gate.redis.zadd(released, dict(scored))
             gate.redis.pexpire(released, TEMPORARY_TTL_MS)
     sizes = [len(rebuilt.applied), len(rebuilt.pending), len(rebuilt.released)]
     return gate.restore(event.event_id, temporary, sizes, fields)

@@ -123,7 +123,7 @@ def _mend(stores: Stores, event: Event, lost: list[Event], counts: Counter[str])
 def _sweep(
     stores: Stores, event: Event, bounds: tuple[int, int], counts: Counter[str], stop: Callable[[], bool]
 ) -> None:
-    for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, bounds, stop):
+    for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, bounds, stop=stop):
         counts["swept"] += swept
 
 

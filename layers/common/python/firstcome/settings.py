@@ -103,7 +103,7 @@ class Settings:
                 found[field.name] = _read(kind, raw)
             except ValueError:
                 raise BadInput("bad_setting", f"{name}={raw!r}: expected {kind.__name__}") from None
-        return cls(**found)  # type: ignore[arg-type]  each value was read as its field's type above
+        return cls(**found)  # type: ignore[arg-type]  # each value was read as its field's type above
 
 
 def _read(kind: type, raw: str) -> object:

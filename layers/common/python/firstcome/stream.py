@@ -6,7 +6,6 @@ import json
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +30,6 @@ NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a record stands in the stream. The broker's time is part of it: a topic made anew counts from 0 again."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
 
 
 class BadRecord(Exception):  # noqa: N818  a fact about a record, which becomes a row of failed_event
@@ -144,6 +133,7 @@ class Stream:
 
         self._make: Callable[..., Any] = KafkaProducer
         self._settings = settings
+        self._config = kafka_config(settings)
         self._producer: Any = None
         self._quiet_until = 0.0  # monotonic
 
@@ -172,6 +162,7 @@ class Stream:
 
     def _attempt(self, ticket: Ticket, generation: int, correlation_id: str) -> Sent:
         topic = self._settings.kafka_topic
+        value = encode(ticket, generation)
         about = {"event_id": ticket.event_id, "user_id": ticket.user_id, "correlation_id": correlation_id}
         # Besides its own errors the library raises RuntimeError, OSError and ValueError; whatever it is, the winner
         # keeps the ticket and the sweep finishes the work.
@@ -183,7 +174,7 @@ class Stream:
             future = self._producer.send(
                 topic,
                 key=ticket.user_id.encode(),
-                value=encode(ticket, generation),
+                value=value,
                 headers=[("correlation_id", correlation_id.encode())],
             )
         except Exception as error:  # noqa: BLE001
@@ -199,16 +190,15 @@ class Stream:
 
     def _connect(self) -> Any:
         settings = self._settings
-        config = kafka_config(settings)
 
         def net_client(**configs: Any) -> Any:
             # The first metadata then has our topic; otherwise a second request follows, after a pause of 100 ms.
-            client = config["kafka_client"](**configs)
+            client = self._config["kafka_client"](**configs)
             client.cluster.add_topic(settings.kafka_topic)
             return client
 
         producer = self._make(
-            **config | {"kafka_client": net_client},
+            **self._config | {"kafka_client": net_client},
             acks="all",
             enable_idempotence=True,
             max_block_ms=settings.kafka_max_block_ms,

@@ -36,8 +36,14 @@ def backlog(tail: Tail, settings: Settings) -> tuple[int, int]:
     return settings.sweep_overdue_ms, EVERYTHING_READ if oldest is None else oldest
 
 
-def sweep(  # noqa: PLR0913  the two stores, the settings, and the three bounds
-    ledger: Ledger, gate: Gate, settings: Settings, event_id: str, bounds: tuple[int, int], stop: Callable[[], bool]
+def sweep(
+    ledger: Ledger,
+    gate: Gate,
+    settings: Settings,
+    event_id: str,
+    bounds: tuple[int, int],
+    *,
+    stop: Callable[[], bool],
 ) -> Iterator[int]:
     """Issue the event's overdue tickets batch by batch; yield how many tickets each batch swept.
 

@@ -57,7 +57,8 @@ class Tail:
     """Reads what the group has not read. Each call makes its own connections and closes them.
 
     Every method raises `Unavailable` when the answer cannot be known: Kafka is away, the topic is missing, time is up
-    (`timeout_ms`, by default `kafka_read_timeout_ms`), or records that the group has not read are no longer there.
+    (`timeout_ms`, by default `kafka_read_timeout_ms`; a broker that falls silent midway may add one request's time), or
+    records that the group has not read are no longer there.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -114,14 +115,16 @@ class Tail:
         deadline = time.monotonic() + timeout_ms / 1000
         with _unavailable():
             committed = self._committed(deadline)
+            # A fetch of a long tail takes longer than a produce.
+            request_timeout_ms = self._settings.kafka_read_timeout_ms // 2
             consumer = KafkaConsumer(
-                **self._config(),
+                **kafka_config(self._settings) | {"request_timeout_ms": request_timeout_ms},
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",  # a gap in the log is an error here, never skipped
                 max_poll_records=POLL_RECORDS,
                 fetch_max_wait_ms=FETCH_WAIT_MS,
-                # The checksum in Python takes longer than all the rest; TCP and the broker have their own.
+                # In Python the checksum takes as long as all the rest; TCP and the broker have their own.
                 check_crcs=False,
                 metrics_enabled=False,
             )
@@ -150,14 +153,10 @@ class Tail:
                 raise Unavailable("stream", f"topic {topic}: {for_code(described['error_code']).__name__}")
             return described, admin.list_group_offsets([group])[group]
 
-        described, offsets = _ask(self._config(), deadline, ask)
+        described, offsets = _ask(self._settings, deadline, ask)
         partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
         # -1 is the protocol's word for "none", which an absent partition means as well.
         return {at: offsets[at].offset if at in offsets and offsets[at].offset >= 0 else None for at in partitions}
-
-    def _config(self) -> dict[str, Any]:
-        # A fetch of a long tail takes longer than a produce; two of them fit into the time of a short call.
-        return kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_read_timeout_ms // 2}
 
 
 def ensure_topic(
@@ -175,7 +174,6 @@ def ensure_topic(
         # One replica may be away without stopping the writes, and every acknowledged record is on two disks.
         "configs": TOPIC_CONFIGS | {"min.insync.replicas": str(min(2, replication))} | dict(configs or {}),
     }
-    config = kafka_config(settings) | {"request_timeout_ms": settings.kafka_read_timeout_ms // 2}
 
     def create(admin: Any) -> bool:
         try:
@@ -187,7 +185,7 @@ def ensure_topic(
         return True
 
     with _unavailable():
-        return _ask(config, deadline, create)
+        return _ask(settings, deadline, create)
 
 
 def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:
@@ -238,9 +236,10 @@ def _unread(at: TopicPartition, committed: int | None, begin: int, end: int) -> 
     return _Span(start, end)
 
 
-def _ask(config: dict[str, Any], deadline: float, question: Callable[[Any], T]) -> T:
+def _ask(settings: Settings, deadline: float, question: Callable[[Any], T]) -> T:
     """Answer what `question` learns from an admin client; "not now" is asked again, until the deadline."""
-    share_ms = _left_ms(deadline) // CONNECT_TRIES
+    share_ms = settings.kafka_read_timeout_ms // CONNECT_TRIES
+    config = kafka_config(settings) | {"request_timeout_ms": share_ms}
     while True:
         try:
             with _admin(config, min(share_ms, _left_ms(deadline))) as admin:
