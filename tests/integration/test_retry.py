@@ -215,10 +215,10 @@ def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -
 def _reading_late(world: World, ticket: Any, unread: Callable[..., Any]) -> Callable[..., Any]:
     """The record leaves the tail before it is read: the rows must show it."""
 
-    def late(event_id: str) -> Any:
+    def late(event_id: str, timeout_ms: int) -> Any:
         world.consume(ticket)
         world.commit(1)
-        return unread(event_id)
+        return unread(event_id, timeout_ms)
 
     return late
 

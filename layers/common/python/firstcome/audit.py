@@ -104,8 +104,8 @@ def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
 
 def _books(stores: Stores, event_id: str) -> Books:
     return Books(
-        unread=stores.tail.unread(event_id),
-        delivered=stores.tail.history(event_id),
+        unread=stores.tail.unread(event_id, stores.settings.kafka_tail_timeout_ms),
+        delivered=stores.tail.history(event_id, stores.settings.kafka_tail_timeout_ms),
         failed=stores.ledger.open_failed(event_id),
         refused=set(stores.ledger.refusals(event_id)),
         rows={row.user_id: row for row in stores.ledger.coupons(event_id)},

@@ -216,7 +216,12 @@ class Gate:
         """Turn what Redis raises when it cannot answer into `Unavailable`; leave our own mistakes alone."""
         try:
             yield
-        except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterError) as error:
+        except (
+            exceptions.ConnectionError,
+            exceptions.TimeoutError,
+            exceptions.ClusterError,
+            exceptions.RedisClusterException,
+        ) as error:
             raise Unavailable("redis", str(error)) from error
         except exceptions.ResponseError as error:
             if isinstance(error, exceptions.ReadOnlyError):

@@ -59,7 +59,7 @@ def restore(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event: E
     if lost_ms < settings.restore_wait_ms:
         return Restored.WAITING
     replid = gate.replid(event.event_id)
-    owed = [*tail.unread(event.event_id), *ledger.open_failed(event.event_id)]
+    owed = [*tail.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
     refused = ledger.refusals(event.event_id)
     rows = ledger.coupons(event.event_id)
     rebuilt = rebuild(rows, owed, refused, event.capacity)

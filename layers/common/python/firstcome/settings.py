@@ -47,7 +47,8 @@ class Settings:
     kafka_breaker_ms: int = 5_000  # after a failed send: answer `reserved` at once for this long
     kafka_partitions: int = 12  # of a topic that `migrate` makes: as many consumers may share the drain
     kafka_replication: int = 3  # of a topic that `migrate` makes: one broker may be away; 1 on a cluster of one
-    kafka_read_timeout_ms: int = 10_000  # reading offsets and the unread tail, for restore and sweep
+    kafka_read_timeout_ms: int = 10_000  # reading offsets, and the first unread record of each partition
+    kafka_tail_timeout_ms: int = 30_000  # reading a whole tail; a million records take about half of it
 
     # --- MySQL ---------------------------------------------------------------------------------------------------
     mysql_connect_timeout_ms: int = 2_000
@@ -76,7 +77,9 @@ class Settings:
     sweep_overdue_blind_ms: int = 120_000
     # A lost gate is rebuilt no sooner than the longest life of one apply, so that records in flight have arrived.
     restore_wait_ms: int = 12_000
-    retry_reserve_ms: int = 10_000  # stop starting units of work when less than this is left before the timeout
+    # No unit of work starts when less is left before the timeout. The longest: a batch that waits for a lock four times
+    # (20 s), then for an answer (20 s), then for the gate (2 s). A unit that is cut off is only done again.
+    retry_reserve_ms: int = 45_000
     known_events_ms: int = 1_000  # apply reads the list of live events from the ledger at most this often
 
     # --- local use only: template.yaml cannot set these ----------------------------------------------------------
