@@ -87,7 +87,7 @@ def test_consume_answers_before_it_is_ended() -> None:
 
 def test_retry_has_time_for_work_and_for_its_reserve() -> None:
     """Waiting for a restore, reading the stream and the reserve together leave it half of its time for work."""
-    spent_ms = settings.restore_wait_ms + settings.kafka_read_timeout_ms + settings.retry_reserve_ms
+    spent_ms = settings.restore_wait_ms + settings.kafka_tail_timeout_ms + settings.retry_reserve_ms
     assert functions["RetryFunction"]["Timeout"] * 1000 >= 2 * spent_ms
 
 
