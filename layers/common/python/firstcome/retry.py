@@ -63,9 +63,10 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
 
     events: list[Event] = []
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
-    lost: list[Event] = []
+    lost: list[Event] = []  # their gates wait for the records in flight
+    fenced: set[str] = set()  # applications are refused there
     for event in _until(stop, events):
-        trying("gate", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
+        trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
     redriven: Counter[Redriven] = Counter()
     trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
     bounds = backlog(stores.tail, settings)
@@ -76,13 +77,13 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
         for event in list(lost):
             lost.remove(event)
-            trying("restore", lambda event=event: _mend(stores, event, lost, counts))  # type: ignore[misc]
+            trying("restore", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
     return {
         "redriven": {outcome: redriven[outcome] for outcome in Redriven},
         "swept": counts["swept"],
         "configured": counts["configured"],
         "restored": counts["restored"],
-        "fenced": len(lost) + counts["incomplete"],
+        "fenced": len(fenced),
         "reconciled": counts["reconciled"],
         "reconcile_later": counts["reconcile_later"],
         "expiring": counts["expiring"],
@@ -98,20 +99,20 @@ def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
         yield event
 
 
-def _mend(stores: Stores, event: Event, lost: list[Event], counts: Counter[str]) -> None:
+def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], counts: Counter[str]) -> None:
     """Bring one gate back to what the ledger says: restored, told of the newest version, reconciled."""
     ledger, gate, tail, settings = stores.ledger, stores.gate, stores.tail, stores.settings
+    fenced.add(event.event_id)
     restored = restore(ledger, gate, tail, settings, event)
     if restored is Restored.WAITING:
         lost.append(event)
-        return
-    if restored is not Restored.ALIVE:
-        counts[restored] += 1
-        return
-    view = gate.show(event.event_id)
+    if restored is Restored.RESTORED:
+        counts["restored"] += 1
+        fenced.discard(event.event_id)
+    view = gate.show(event.event_id) if restored is Restored.ALIVE else None
     if view is None:
-        lost.append(event)
         return
+    fenced.discard(event.event_id)
     if view.version < event.version:
         counts["configured"] += gate.configure(event.event_id, event.version, event.gate_fields) == "UPDATED"
     if failed_over(gate, view, event.event_id):
