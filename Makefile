@@ -8,7 +8,7 @@ export AWS_EC2_METADATA_DISABLED := true
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e lint types openapi lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e sabotage lint types openapi lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-integration: setup ## only those of one part on real servers
 test-e2e: setup ## only those over HTTP through the local cloud
 	$(PYTEST) tests/e2e
 
+sabotage: setup ## take each guard of the promise out of a copy, and see its test go red
+	@PYTHONPATH=layers/common/python $(PY) -m tests.sabotage
+
 lint: setup ## ruff, import rules, template
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -62,7 +65,7 @@ lock: setup ## requirements*.txt from requirements*.in
 	$(LOCK) layers/common/python/requirements.in -o layers/common/python/requirements.txt
 	$(LOCK) -c layers/common/python/requirements.txt requirements-dev.in -o requirements-dev.txt
 
-##@ The workplace
+##@ Setting up
 
 setup: $(READY) ## .venv with everything, from the lock file; instant the second time
 

@@ -117,6 +117,14 @@ def test_a_record_that_can_never_be_read_dies_after_its_attempts(world: World) -
     assert [finding["what"] for finding in tired.audit()["findings"]] == ["a dead failed row"]
 
 
+def test_a_row_dies_with_its_last_attempt(world: World) -> None:
+    """Not a backoff later: the alarm is for an operator, who may act at once."""
+    world.stores.ledger.write([], [Failure(Reason.NOT_JSON, "not JSON", b"{", world.event_id)])
+    hour_ms = 3_600_000
+    once = world.with_settings(failed_attempts=1, failed_backoff_base_ms=hour_ms, failed_backoff_cap_ms=hour_ms)
+    assert once.run_retry()["redriven"]["dead"] == 1
+
+
 def test_trouble_with_a_server_does_not_use_up_attempts(world: World) -> None:
     """The gate is lost, so nobody knows which ticket is free: the attempt is given back."""
     conflict(world)
