@@ -47,6 +47,7 @@ class Child:
         self._patience_s = patience_s
         self._changed = changed
         self._unwanted = threading.Event()
+        self._made = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
 
@@ -57,7 +58,7 @@ class Child:
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> None:
-        """Start it and keep it; does nothing where it is kept already.
+        """Start it and keep it, and return when there is a process; does nothing where it is kept already.
 
         The kernel sends the death signal when the *thread* that made a process ends: so each has a thread that
         outlives it.
@@ -65,8 +66,10 @@ class Child:
         if self._thread is not None:
             return
         self._unwanted.clear()
+        self._made.clear()
         self._thread = threading.Thread(target=self._keep, name=f"keeps {self.name}", daemon=True)
         self._thread.start()
+        self._made.wait()
 
     def stop(self) -> None:
         """End it for good, until the next `start`."""
@@ -90,17 +93,10 @@ class Child:
         pause_s = _FIRST_PAUSE_S
         while not self._unwanted.is_set():
             began = time.monotonic()
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", *self._command],
-                    cwd=self._cwd,
-                    env=self._env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=self._pass_fds,
-                    start_new_session=True,  # Ctrl-C reaches the starter only, which then ends its children in order
-                )
+            try:
+                self._process = self._make()
+            finally:
+                self._made.set()
             self._changed()
             code = self._process.wait()
             if self._unwanted.is_set():
@@ -109,3 +105,16 @@ class Child:
             with self._log.open("a") as log:
                 log.write(f"--- {self.name} ended with {code}; again in {pause_s:g} s\n")
             self._unwanted.wait(pause_s)
+
+    def _make(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self._command],
+                cwd=self._cwd,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=self._pass_fds,
+                start_new_session=True,  # Ctrl-C reaches the starter only, which then ends its children in order
+            )

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Two cores are busy with fewer, but some wait for Redis, Kafka or MySQL: more than this only costs memory and start.
+# Four keep two cores busy; the others are for when some wait for a server that does not answer. On Lambda there would
+# be as many as there are requests; here, more only cost memory, start and turns at the cores.
 APPLY_ENVIRONMENTS = 8
 # Of the others: one for each worker of the poller, two retries that run at the same time, and an operator who need not
 # wait for an audit.

@@ -114,6 +114,8 @@ class Process:
         if pid is not None and kill:
             self._signal(signal.SIGKILL, group=True)
             wait_until(lambda: not self.running, f"{self.name} ends on SIGKILL")
+        if self._child is not None:
+            self._child.poll()  # it may have ended between the last poll and the look into /proc
         self._pid_file.unlink(missing_ok=True)
 
     def pause(self) -> None:
