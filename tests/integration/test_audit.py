@@ -145,3 +145,11 @@ def test_the_command_that_it_names_repairs_it(whole: World, plant: Callable[[Wor
     whole.run_retry()
     found = whole.audit()
     assert found["ok"], found["findings"]
+
+
+def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: World) -> None:
+    """An event that was made anew under the same name owes nobody what the former one gave."""
+    local = whole.with_settings(local_cloud=True)
+    local.operate("wipe")
+    local.create()
+    local.assert_promise(rows=0)

@@ -128,7 +128,7 @@ def test_a_connection_that_was_idle_for_long_is_replaced_unasked(
     """A peer that is silently gone would cost a read timeout to find out."""
     first = connection_of(ledger)
     assert connection_of(ledger) is first
-    monkeypatch.setattr(ledger_module, "IDLE_S", 0)
+    ledger.settings = replace(ledger.settings, mysql_idle_s=0)
     assert connection_of(ledger) is not first
     assert not first.open
 

@@ -71,6 +71,18 @@ def test_a_run_without_time_starts_nothing(world: World) -> None:
     assert world.run_retry()["swept"] == 1
 
 
+def test_a_garbled_gate_holds_up_no_other_event(world: World) -> None:
+    """The rest of the run is done; then it fails, so that an alarm rings."""
+    other = type(world)(world.stores, f"{world.event_id[:40]}-2")
+    other.create()
+    other.apply("alice")
+    world.lose_gate()
+    world.stores.gate.redis.set(world.stores.gate.keys(world.event_id)[0], "garbled")
+    with pytest.raises(RuntimeError, match="WRONGTYPE"):
+        world.run_retry()
+    assert other.rows() == {"alice": 1}
+
+
 # --- failed rows -------------------------------------------------------------------------------------------------
 
 

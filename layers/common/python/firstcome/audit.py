@@ -95,17 +95,20 @@ def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
         attempt += 1
         # The gate first: what it has settled by now must be a row, whenever the rows are read.
         seen = snapshot(stores.gate, event.event_id)
-        books = _books(stores, event.event_id)
+        books = _books(stores, event)
         after = stores.gate.show(event.event_id)
         stable = (seen and seen.view.rev) == (after and after.rev)
         if stable or attempt == ATTEMPTS:
             return seen, books, stable
 
 
-def _books(stores: Stores, event_id: str) -> Books:
+def _books(stores: Stores, event: Event) -> Books:
+    event_id = event.event_id
+    history = stores.tail.history(event_id, stores.settings.kafka_tail_timeout_ms)
     return Books(
         unread=stores.tail.unread(event_id, stores.settings.kafka_tail_timeout_ms),
-        delivered=stores.tail.history(event_id, stores.settings.kafka_tail_timeout_ms),
+        # Older ones are of an event of the same name that was wiped.
+        delivered=[record for record in history if record.applied_at_ms >= event.created_at_ms],
         failed=stores.ledger.open_failed(event_id),
         refused=set(stores.ledger.refusals(event_id)),
         rows={row.user_id: row for row in stores.ledger.coupons(event_id)},

@@ -123,6 +123,14 @@ class Gate:
         ticket, at = parse_held(held)
         return Standing(bool(known), ticket, at, bool(pending), held == REFUSED)
 
+    def not_refused(self, event_id: str, people: Sequence[str]) -> list[str]:
+        """Answer which of these people the gate does not know as refused."""
+        if not people:
+            return []
+        with self.answering():
+            held = self.redis.hmget(self.keys(event_id)[1], people)
+        return [user_id for user_id, what in zip(people, held, strict=True) if what != REFUSED]
+
     def show(self, event_id: str) -> EventView | None:
         """Answer the event as the gate knows it; None where the gate is lost or there is no such event."""
         answer = self._run("show", event_id, [])

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from firstcome.ledger import Outcome
-from firstcome.rules import Unavailable
+from firstcome.rules import Ticket, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from firstcome.gate import Gate
     from firstcome.ledger import Claim, Failure, Ledger, Verdict, Written
-    from firstcome.rules import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +63,10 @@ def own(gate: Gate, tickets: Iterable[Ticket]) -> None:
         owned[ticket.event_id].append(ticket)
     for event_id, theirs in owned.items():
         gate.own(event_id, theirs)
+
+
+def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> str:
+    """Tell the gate that the ledger refuses the person, and free their ticket. Answers the gate's word."""
+    ticket = gate.standing(event_id, user_id).ticket or 0
+    has_row = bool(ticket) and ledger.has_row(event_id, ticket)
+    return gate.release(Ticket(event_id, user_id, ticket, 0), None, has_row=has_row)

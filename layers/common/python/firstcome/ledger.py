@@ -30,10 +30,6 @@ __all__ = ["Claim", "Failure", "Ledger", "Outcome", "Source", "Verdict", "Writte
 
 _T = TypeVar("_T")
 
-# A connection that was idle for longer may have died unseen while the environment was frozen, and a dead peer costs a
-# read timeout to find out; a new connection costs milliseconds.
-IDLE_S = 60
-
 
 class Ledger:
     """The ledger through one connection, opened by the first call and replaced when it is gone.
@@ -141,7 +137,7 @@ class Ledger:
 
     def _connected(self) -> tuple[Connection, bool]:
         """Answer the connection, and whether it was made just now."""
-        if self._connection is not None and self._connection.open and time.time() - self._used_at_s < IDLE_S:
+        if self._connection is not None and self._connection.open and time.time() - self._used_at_s < self.settings.mysql_idle_s:
             return self._connection, False
         self.close()
         try:

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from firstcome.audit import audit as audit_event
+from firstcome.issue import release_refused
 from firstcome.reconcile import reconcile as reconcile_event
 from firstcome.restore import restore as restore_event
 from firstcome.rules import (
     BadInput,
     EventState,
     FailedStatus,
-    Ticket,
     Unavailable,
     check_event_id,
     check_user_id,
@@ -124,7 +124,10 @@ def redrive(stores: Stores, payload: Input) -> dict[str, Any]:
 
 
 def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
-    """Refuse one person for good: in the ledger first, then their ticket is released. Refused where they have a row."""
+    """Refuse one person for good: in the ledger first, then their ticket is released.
+
+    Where the gate cannot be told, the scheduled retry does it. Turned down where they have a row.
+    """
     if payload.get("id") is not None:
         row = stores.ledger.failed_row(_whole("id", payload["id"], 1, 2**63 - 1))
         if row is None or row.event_id is None or row.user_id is None:
@@ -137,7 +140,8 @@ def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
     refused = stores.ledger.refuse(event_id, user_id, reason)
     if not refused.done:
         raise BadInput("has_coupon", f"{user_id} has a coupon of {event_id} already")
-    return {"event_id": event_id, "user_id": user_id, "gate": _or_away(lambda: _release(stores, event_id, user_id))}
+    told = _or_away(lambda: release_refused(stores.ledger, stores.gate, event_id, user_id))
+    return {"event_id": event_id, "user_id": user_id, "gate": told}
 
 
 def restore(stores: Stores, payload: Input) -> dict[str, Any]:
@@ -221,14 +225,6 @@ def _told(stores: Stores, event: Event, *, create: bool = False) -> dict[str, An
         return stores.gate.configure(event.event_id, event.version, event.gate_fields, create=create)
 
     return {"event": _show_event(event), "gate": _or_away(tell)}
-
-
-def _release(stores: Stores, event_id: str, user_id: str) -> str:
-    """Free the ticket of a refused person; where the gate moves meanwhile, the sweep meets the refusal."""
-    standing = stores.gate.standing(event_id, user_id)
-    ticket = standing.ticket or 0
-    has_row = bool(ticket) and stores.ledger.has_row(event_id, ticket)
-    return stores.gate.release(Ticket(event_id, user_id, ticket, 0), None, has_row=has_row)
 
 
 def _or_away(read: Callable[[], Any]) -> Any:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from firstcome.issue import release_refused
 from firstcome.reconcile import Reconciled, failed_over, reconcile
 from firstcome.redrive import Redriven, redrive
 from firstcome.restore import Restored, restore
@@ -44,12 +45,14 @@ class Stores:
 def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     """Do one run, and answer counts of each kind of work.
 
+    Raises `RuntimeError` at the end of the run where a unit of work failed by a fault of ours: an alarm shall ring.
     `remaining_ms` tells how long the function may still run; no unit of work is started when less is left than
     `retry_reserve_ms`, and `stopped` says so.
     """
     settings = stores.settings
     counts: Counter[str] = Counter()
     unavailable: list[str] = []
+    broken: list[str] = []
 
     def stop() -> bool:
         return remaining_ms() < settings.retry_reserve_ms
@@ -60,6 +63,10 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         except Unavailable as trouble:
             logger.warning("unit of work put off", extra={"work": what, "cause": str(trouble)})
             unavailable.append(f"{what}: {trouble.what}")
+        except Exception as error:  # noqa: BLE001
+            # A fault of ours, or a key that somebody garbled: the other events must not wait for it.
+            logger.exception("unit of work failed", extra={"work": what})
+            broken.append(f"{what}: {error}")
 
     events: list[Event] = []
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
@@ -78,12 +85,15 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         for event in list(lost):
             lost.remove(event)
             trying("restore", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
+    if broken:
+        raise RuntimeError(f"the rest of the run is done, but for {'; '.join(broken)}")
     return {
         "redriven": {outcome: redriven[outcome] for outcome in Redriven},
         "swept": counts["swept"],
         "configured": counts["configured"],
         "restored": counts["restored"],
         "fenced": len(fenced),
+        "released": counts["released"],
         "reconciled": counts["reconciled"],
         "reconcile_later": counts["reconcile_later"],
         "expiring": counts["expiring"],
@@ -100,7 +110,7 @@ def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
 
 
 def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], counts: Counter[str]) -> None:
-    """Bring one gate back to what the ledger says: restored, told of the newest version, reconciled."""
+    """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
     ledger, gate, tail, settings = stores.ledger, stores.gate, stores.tail, stores.settings
     fenced.add(event.event_id)
     restored = restore(ledger, gate, tail, settings, event)
@@ -115,6 +125,9 @@ def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], cou
     fenced.discard(event.event_id)
     if view.version < event.version:
         counts["configured"] += gate.configure(event.event_id, event.version, event.gate_fields) == "UPDATED"
+    # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else would meet that ticket.
+    for user_id in gate.not_refused(event.event_id, ledger.refusals(event.event_id)):
+        counts["released"] += release_refused(ledger, gate, event.event_id, user_id) == "RELEASED"
     if failed_over(gate, view, event.event_id):
         word, repairs = reconcile(ledger, gate, tail, settings, event.event_id)
         counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
