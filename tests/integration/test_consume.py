@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
-Consume = "Callable[..., dict[str, int]]"
-
 
 @pytest.fixture
-def consume(
-    world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[dict[str, Any]], dict[str, int]]:
-    """The handler of a fresh execution environment, over this world's servers."""
+def environment(world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A fresh execution environment of the function, over this world's servers."""
     settings = world.stores.settings
     monkeypatch.setenv("FIRSTCOME_REDIS_URL", settings.redis_url)
     monkeypatch.setenv("FIRSTCOME_MYSQL_URL", settings.mysql_url)
     monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", settings.kafka_topic)
-    handler = load_handler("consume")
-    return lambda event: handler.handler(event, None)
+    return load_handler("consume")
+
+
+@pytest.fixture
+def consume(environment: ModuleType) -> Callable[[dict[str, Any]], dict[str, int]]:
+    """Its handler."""
+    return lambda event: environment.handler(event, None)
 
 
 def value(event_id: str, user_id: str, ticket: object, **changed: object) -> bytes:
@@ -110,27 +111,33 @@ def test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed(
     assert world.pending() == {"alice"}
 
 
-def test_the_number_of_statements_does_not_grow_with_the_batch(world: World, consume: Callable[..., Any]) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_batch(
+    world: World, environment: ModuleType, consume: Callable[..., Any]
+) -> None:
     """A batch of 200 costs the ledger as many statements, and the gate as many calls, as one of 2."""
     world.operate("raise_capacity", capacity=500)
     consume(kafka_event(world.event_id, [encode(world.apply("first"), 1)]))  # connects
 
     def cost(people: list[str]) -> tuple[int, int]:
         tickets = [world.apply(name) for name in people]
-        before = _calls(world)
+        before = _calls(environment)
         assert consume(kafka_event(world.event_id, [encode(one, 1) for one in tickets]))["issued"] == len(people)
-        after = _calls(world)
+        after = _calls(environment)
         return after[0] - before[0], after[1] - before[1]
 
     assert cost(["a", "b"]) == cost([f"user-{number}" for number in range(200)])
 
 
-def _calls(world: World) -> tuple[int, int]:
-    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
-        questions = int((cursor.fetchone() or ("", 0))[1])
-    stats = world.stores.gate.redis.info("commandstats")
-    return questions, int(stats["cmdstat_evalsha"]["calls"])
+def _calls(environment: ModuleType) -> tuple[int, int]:
+    """How many statements this environment's own connection has sent, and how many scripts its Redis has run."""
+
+    def questions(connection: Any) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW SESSION STATUS LIKE 'Questions'")
+            return int(cursor.fetchone()[1])
+
+    stats = environment.gate.redis.info("commandstats")
+    return environment.ledger.read(questions), int(stats["cmdstat_evalsha"]["calls"])
 
 
 def test_what_is_no_kafka_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from firstcome import ledger as ledger_module
 from firstcome.ledger import Claim, Ledger
 from firstcome.queries import queries
 from firstcome.rules import BadInput, Ticket, Unavailable
@@ -122,9 +122,7 @@ def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
     assert connection_of(ledger) is not first
 
 
-def test_a_connection_that_was_idle_for_long_is_replaced_unasked(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_that_was_idle_for_long_is_replaced_unasked(ledger: Ledger) -> None:
     """A peer that is silently gone would cost a read timeout to find out."""
     first = connection_of(ledger)
     assert connection_of(ledger) is first

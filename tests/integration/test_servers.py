@@ -1,0 +1,139 @@
+"""The local cloud's servers as processes: found again, ended, and started again where they were."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from dev.process import Process, ProcessError
+from dev.recipes import REDIS
+from dev.servers import Server, Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FOREVER = [sys.executable, "-c", "import time; time.sleep(600)"]
+DEAF = [sys.executable, "-uc", "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(600)"]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    process = Process("sleeper", tmp_path)
+    yield process
+    process.stop(kill=True)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(REDIS, tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop(kill=True)
+
+
+def test_a_later_run_finds_the_process_and_ends_it(process: Process) -> None:
+    """What is known is in the file: another object of the same folder and name ends it."""
+    process.start(FOREVER)
+    later = Process("sleeper", process.folder)
+    assert later.pid == process.pid
+    later.stop()
+    assert not process.running
+
+
+def test_a_start_ends_what_a_former_one_left(process: Process) -> None:
+    process.start(FOREVER)
+    former = process.pid
+    later = Process("sleeper", process.folder)
+    later.start(FOREVER)
+    assert process.pid == later.pid != former
+    assert not _alive(former)
+    later.stop()
+
+
+def test_a_number_that_now_belongs_to_somebody_else_is_left_alone(process: Process) -> None:
+    """A pid file names a process by its start time too."""
+    with subprocess.Popen(FOREVER) as stranger:
+        (process.folder / "sleeper.pid").write_text(f"{stranger.pid} 1\n")
+        assert not process.running
+        process.stop(kill=True)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_process_that_does_not_hear_is_killed(process: Process, wait_until: Callable[..., None]) -> None:
+    process.start(DEAF)
+    wait_until(lambda: "deaf" in process.tail(), "it ignores SIGTERM")
+    process.stop(timeout_s=0.2)
+    assert not process.running
+
+
+def test_a_process_that_ends_while_starting_says_what_it_said(process: Process) -> None:
+    process.start([sys.executable, "-c", "print('no such luck')"])
+    with pytest.raises(ProcessError, match="no such luck"):
+        process.wait_ready(lambda: 1 / 0, timeout_s=10)
+
+
+def test_a_bound_child_ends_with_its_starter(tmp_path: Path, wait_until: Callable[..., None]) -> None:
+    """However the starter ends: here by SIGKILL."""
+    script = f"from pathlib import Path; from dev.process import Process; import time; p = Process('child', Path({str(tmp_path)!r})); p.start({FOREVER!r}, dies_with_us=True); time.sleep(600)"  # noqa: E501
+    child = Process("child", tmp_path)
+    with subprocess.Popen([sys.executable, "-c", script]) as starter:
+        wait_until(lambda: child.running, "the child runs")
+        starter.send_signal(signal.SIGKILL)
+    wait_until(lambda: not child.running, "the child has ended")
+
+
+def test_a_killed_server_comes_back_where_it_was(server: Server) -> None:
+    """Same port, and a Redis that has forgotten everything."""
+    port = server.port
+    with redis.Redis(port=port) as client:
+        client.set("a", "1")
+    server.stop(kill=True)
+    server.start()
+    assert server.port == port
+    with redis.Redis(port=port) as client:
+        assert client.get("a") is None
+
+
+def test_a_paused_server_is_silent_and_forgets_nothing(server: Server) -> None:
+    with redis.Redis(port=server.port, socket_timeout=0.2, retry=None) as client:  # type: ignore[arg-type]
+        client.set("a", "1")
+        server.pause()
+        with pytest.raises(redis.TimeoutError):
+            client.get("a")
+        server.resume()
+        assert client.get("a") == b"1"
+        server.pause()
+    server.stop()  # a paused one too
+    assert not server.running
+
+
+def test_a_server_that_is_named_is_used_and_not_ours(tmp_path: Path) -> None:
+    servers = Servers(tmp_path, {"FIRSTCOME_REDIS_URL": "redis://elsewhere:1/0"})
+    assert servers.redis_url == "redis://elsewhere:1/0"
+    with pytest.raises(LookupError, match="FIRSTCOME_REDIS_URL"):
+        _ = servers.redis
+
+
+def test_a_named_server_that_does_not_answer_is_one_clear_error(tmp_path: Path) -> None:
+    """The variable is named, the address too, the password is not."""
+    servers = Servers(tmp_path, {"FIRSTCOME_REDIS_URL": "redis://:secret@127.0.0.1:1/0"})
+    with pytest.raises(ProcessError, match="FIRSTCOME_REDIS_URL") as raised:
+        servers.start(lambda _: None)
+    assert "secret" not in str(raised.value)
+
+
+def _alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
