@@ -137,7 +137,8 @@ class Ledger:
 
     def _connected(self) -> tuple[Connection, bool]:
         """Answer the connection, and whether it was made just now."""
-        if self._connection is not None and self._connection.open and time.time() - self._used_at_s < self.settings.mysql_idle_s:
+        idle_s = time.time() - self._used_at_s
+        if self._connection is not None and self._connection.open and idle_s < self.settings.mysql_idle_s:
             return self._connection, False
         self.close()
         try:

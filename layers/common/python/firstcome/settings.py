@@ -54,8 +54,8 @@ class Settings:
     mysql_connect_timeout_ms: int = 2_000
     mysql_read_timeout_ms: int = 20_000  # the largest batch takes well under 1 s; below consume's timeout
     mysql_status_timeout_ms: int = 2_000  # the same for apply, where a person waits
-    # A connection that was idle for longer may have died unseen while the environment was frozen, and a dead peer costs a
-    # read timeout to find out; a new connection costs milliseconds.
+    # A connection that was idle for longer may have died unseen while the environment was frozen, and a dead peer costs
+    # a read timeout to find out; a new connection costs milliseconds.
     mysql_idle_s: int = 60
     mysql_lock_wait_s: int = 5  # innodb_lock_wait_timeout of our sessions; the default of 50 s outlives the function
     mysql_deadlock_retries: int = 3  # a deadlock's victim succeeds at once, as a rule
