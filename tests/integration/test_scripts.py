@@ -42,11 +42,11 @@ def test_settle_of_another_ticket_changes_nothing(gate: Gate, event: str) -> Non
 
 
 def test_settle_learns_a_winner_whom_a_failover_forgot(gate: Gate, event: str) -> None:
-    """They hold the row's ticket from now on; the count is at least that, and the number is no longer free."""
+    """They hold the row's ticket from now on, nobody else gets it, and the numbers below it are not skipped."""
     assert gate.settle(event, [row(event, "zoe", 2)])
     standing = gate.standing(event, "zoe")
     assert (standing.ticket, standing.pending) == (2, False)
-    assert gate.apply(event, "alice", "call").ticket == 3
+    assert [gate.apply(event, name, "call").ticket for name in ("alice", "bob")] == [1, 3]
 
 
 def test_own_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str) -> None:
@@ -132,10 +132,12 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
         return temporary
 
     new = {**fields(), "coupon_count": 3, "version": 1, "replid": "r"}
-    assert gate.restore(event, rebuilt(), [2, 1, 1], new) == "ALIVE"
+    assert gate.restore(event, rebuilt(), [2, 1, 1], 0, new) == "ALIVE"
     client.delete(gate.keys(event)[0])
-    assert gate.restore(event, rebuilt(), [3, 1, 1], new) == "INCOMPLETE"
-    assert gate.restore(event, rebuilt(), [2, 1, 1], new) == "RESTORED"
+    _, since = gate.lost(event) or (0, 0)
+    assert gate.restore(event, rebuilt(), [2, 1, 1], since - 1, new) == "ALIVE", "read before an earlier loss"
+    assert gate.restore(event, rebuilt(), [3, 1, 1], since, new) == "INCOMPLETE"
+    assert gate.restore(event, rebuilt(), [2, 1, 1], since, new) == "RESTORED"
     assert [client.ttl(key) for key in gate.keys(event)] == [-1, -1, -1, -1]
     assert gate.apply(event, "bob", "call").ticket == 3
     assert gate.apply(event, "carol", "call").ticket == 1
@@ -147,7 +149,8 @@ def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, clie
     word_of(gate, event, "alice")
     client.delete(gate.keys(event)[0])
     new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
-    assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], new) == "RESTORED"
+    _, since = gate.lost(event) or (0, 0)
+    assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "RESTORED"
     assert client.exists(*gate.keys(event)) == 1
     assert gate.apply(event, "bob", "call").ticket == 1
 
@@ -209,12 +212,14 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
     gate: Gate, client: redis.Redis, event: str, wait_until: Callable[..., Any]
 ) -> None:
     """The clock of the wait before a restore starts once, and anew with each loss."""
-    assert gate.lost_for_ms(event) is None
+    assert gate.lost(event) is None
     word_of(gate, event, "alice")
     held = client.dump(gate.keys(event)[1])
     client.delete(gate.keys(event)[1])
-    assert gate.lost_for_ms(event) == 0
-    wait_until(lambda: (gate.lost_for_ms(event) or 0) > 0, "the time since the loss grows", timeout_s=5)
+    age_ms, since = gate.lost(event) or (-1, -1)
+    assert age_ms == 0
+    wait_until(lambda: (gate.lost(event) or (0, 0))[0] > 0, "the time since the loss grows", timeout_s=5)
+    assert (gate.lost(event) or (0, 0))[1] == since
     assert held is not None
     client.restore(gate.keys(event)[1], 0, held)
-    assert gate.lost_for_ms(event) is None
+    assert gate.lost(event) is None

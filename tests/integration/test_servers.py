@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from dev.process import Process, ProcessError
-from dev.recipes import REDIS
+from dev.recipes import REDIS, bind
 from dev.servers import Server, Servers
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.start()
     yield server
     server.stop(kill=True)
+    server.let_go()
 
 
 def test_a_later_run_finds_the_process_and_ends_it(process: Process) -> None:
@@ -100,6 +101,14 @@ def test_a_killed_server_comes_back_where_it_was(server: Server) -> None:
     assert server.port == port
     with redis.Redis(port=port) as client:
         assert client.get("a") is None
+
+
+def test_the_port_of_a_server_that_is_down_stays_its_own(server: Server) -> None:
+    """Another cloud on this machine looks for a free port meanwhile, and does not find this one."""
+    server.stop(kill=True)
+    with pytest.raises(OSError, match="in use"):
+        bind(server.port, shared=False)
+    server.start()
 
 
 def test_a_paused_server_is_silent_and_forgets_nothing(server: Server) -> None:

@@ -203,8 +203,15 @@ GUARDS = [
     Guard(
         "restore leaves a living gate alone",
         f"{LAYER}/restore.lua",
-        "if not fenced() then return 'ALIVE' end",
-        "",
+        "if not fenced() or redis.call",
+        "if redis.call",
+        f"{SCRIPTS}::test_restore_puts_the_rebuilt_gate_in_place_once_and_whole",
+    ),
+    Guard(
+        "restore is of the loss whose sources it read",
+        f"{LAYER}/restore.lua",
+        " or redis.call('GET', KEYS[8]) ~= ARGV[4] then",
+        " then",
         f"{SCRIPTS}::test_restore_puts_the_rebuilt_gate_in_place_once_and_whole",
     ),
     Guard(

@@ -112,9 +112,9 @@ def raise_capacity(ledger: Ledger, event_id: str, capacity: int) -> Event:
     return _change(ledger, event_id, change)
 
 
-def next_generation(ledger: Ledger, event_id: str) -> int:
-    """Count one more restore of the event's gate, and answer the new generation."""
-    return _change(ledger, event_id, lambda was: {"generation": was.generation + 1}).generation
+def next_generation(ledger: Ledger, event_id: str) -> Event:
+    """Count one more restore of the event's gate, and answer the event as it is then."""
+    return _change(ledger, event_id, lambda was: {"generation": was.generation + 1})
 
 
 def wipe(ledger: Ledger, event_id: str) -> None:

@@ -191,10 +191,10 @@ class Gate:
         """Let the keys of an ended, settled event go together at `at_ms`. Answers the script's word."""
         return str(self._run("expire", event_id, [at_ms]))
 
-    def lost_for_ms(self, event_id: str) -> int | None:
-        """Answer for how long the gate has been known to be lost, from the first call that found it; None: it lives."""
-        lost = self._run("lost", event_id, [], keys=[f"coupon:{{{event_id}}}:lost"])
-        return None if lost < 0 else int(lost)
+    def lost(self, event_id: str) -> tuple[int, int] | None:
+        """Answer for how long (ms) and since when the gate has been known to be lost; None: it lives."""
+        age, since = self._run("lost", event_id, [], keys=[_lost_key(event_id)])
+        return None if age < 0 else (int(age), int(since))
 
     def overdue(self, event_id: str, overdue_ms: int, not_after_ms: int, limit: int) -> list[Ticket]:
         """Answer up to `limit` tickets pending for longer than `overdue_ms` and accepted before `not_after_ms`."""
@@ -202,9 +202,12 @@ class Gate:
         pairs = zip(answer[::2], answer[1::2], strict=True)
         return [Ticket(event_id, user, *at) for user, held in pairs if (at := _parse_ticket(held))]
 
-    def restore(self, event_id: str, temporary: Sequence[str], sizes: Sequence[int], event: dict[str, Any]) -> str:
-        """Put the rebuilt `temporary` keys in the place of a lost gate. Answers the script's word."""
-        return str(self._run("restore", event_id, [*sizes, *_flat(event)], keys=temporary))
+    def restore(
+        self, event_id: str, temporary: Sequence[str], sizes: Sequence[int], since: int, event: dict[str, Any]
+    ) -> str:
+        """Put the rebuilt `temporary` keys in the place of a gate lost `since` then. Answers the script's word."""
+        keys = [*temporary, _lost_key(event_id)]
+        return str(self._run("restore", event_id, [*sizes, since, *_flat(event)], keys=keys))
 
     def reconcile(self, event_id: str, rev: int, replid: str, repairs: Sequence[Sequence[str | int]]) -> str:
         """Repair the gate if its `rev` has not moved. Answers the script's word."""
@@ -267,6 +270,10 @@ class Gate:
         pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
         if pool is not None:
             pool.disconnect()
+
+
+def _lost_key(event_id: str) -> str:
+    return f"coupon:{{{event_id}}}:lost"
 
 
 def parse_held(held: str) -> tuple[int | None, int | None]:

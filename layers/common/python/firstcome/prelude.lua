@@ -52,16 +52,20 @@ local function hand_out(user, ticket, member, now, call)
   redis.call('HINCRBY', EVENT, 'rev', 1)
 end
 
-local function learn(user, ticket, applied_at)
-  redis.call('HSET', APPLIED, user, string.format('%d %d -', ticket, applied_at))
-  redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
-  if ticket > tonumber(redis.call('HGET', EVENT, 'coupon_count')) then
-    redis.call('HSET', EVENT, 'coupon_count', ticket)
-  end
-end
-
 local function free(ticket, free_from)
   if redis.call('ZCOUNT', RELEASED, ticket, ticket) == 0 then
     redis.call('ZADD', RELEASED, ticket, string.format('%d:%d', ticket, free_from))
+  end
+end
+
+local function learn(user, ticket, applied_at)
+  redis.call('HSET', APPLIED, user, string.format('%d %d -', ticket, applied_at))
+  redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
+  local count = tonumber(redis.call('HGET', EVENT, 'coupon_count'))
+  if ticket > count then
+    redis.call('HSET', EVENT, 'coupon_count', ticket)
+    -- The numbers in between were still to be handed out, and are. More than these are left to reconcile: a script
+    -- must be short for everybody else.
+    for number = count + 1, math.min(ticket - 1, count + 1000) do free(number, 0) end
   end
 end

@@ -113,8 +113,8 @@ def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Red
 def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
     verdict = _write(ledger, ticket)
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
-        ledger.move_failed(row, ticket)
-        gate.own(ticket.event_id, [ticket])
+        if ledger.move_failed(row, ticket):  # else it is not ours any more: whoever has it decides
+            gate.own(ticket.event_id, [ticket])
         ledger.postpone_failed(row, 0, row.reason, f"ticket {ticket.ticket} is taken as well", counted=False)
         return Redriven.WAITING
     return _finish(ledger, gate, row, verdict)

@@ -53,19 +53,20 @@ def restore(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event: E
     The coupon rows are read last: a record that is consumed meanwhile is then seen in the tail or as a row. Raises
     `Unavailable` if any source cannot be read whole: the event stays fenced.
     """
-    lost_ms = gate.lost_for_ms(event.event_id)
-    if lost_ms is None:
+    lost = gate.lost(event.event_id)
+    if lost is None:
         return Restored.ALIVE
+    lost_ms, since = lost
     if lost_ms < settings.restore_wait_ms:
         return Restored.WAITING
     replid = gate.replid(event.event_id)
     owed = [*tail.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
     refused = ledger.refusals(event.event_id)
-    rows = ledger.coupons(event.event_id)
-    rebuilt = rebuild(rows, owed, refused, event.capacity)
-    generation = ledger.next_generation(event.event_id)
-    fields = {**event.gate_fields, "coupon_count": rebuilt.count, "replid": replid}
-    return Restored(_put(gate, event, rebuilt, {**fields, "generation": generation, "version": event.version}).lower())
+    # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
+    event = ledger.next_generation(event.event_id)
+    rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity)
+    fields = {**event.gate_fields, "coupon_count": rebuilt.count, "replid": replid, "version": event.version}
+    return Restored(_put(gate, event, rebuilt, since, fields).lower())
 
 
 def rebuild(rows: Iterable[Ticket], owed: Iterable[Ticket], refused: Iterable[str], capacity: int) -> Rebuilt:
@@ -92,7 +93,7 @@ def rebuild(rows: Iterable[Ticket], owed: Iterable[Ticket], refused: Iterable[st
     return gate
 
 
-def _put(gate: Gate, event: Event, rebuilt: Rebuilt, fields: dict[str, str | int]) -> str:
+def _put(gate: Gate, event: Event, rebuilt: Rebuilt, since: int, fields: dict[str, str | int]) -> str:
     """Write the rebuilt keys beside the real ones, then let one script put them in place."""
     nonce = secrets.token_hex(4)
     temporary = [f"{key}:{nonce}" for key in gate.keys(event.event_id)[1:]]
@@ -108,7 +109,7 @@ def _put(gate: Gate, event: Event, rebuilt: Rebuilt, fields: dict[str, str | int
             gate.redis.zadd(released, dict(scored))
             gate.redis.pexpire(released, TEMPORARY_TTL_MS)
     sizes = [len(rebuilt.applied), len(rebuilt.pending), len(rebuilt.released)]
-    return gate.restore(event.event_id, temporary, sizes, fields)
+    return gate.restore(event.event_id, temporary, sizes, since, fields)
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
