@@ -8,7 +8,7 @@ export AWS_EC2_METADATA_DISABLED := true
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e sabotage lint types openapi lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e simulate sabotage lint types openapi lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ test-integration: setup ## only those of one part on real servers
 
 test-e2e: setup ## only those over HTTP through the local cloud
 	$(PYTEST) tests/e2e
+
+SEED ?= $(shell date +%s)
+
+simulate: setup ## the simulation, for longer: EXAMPLES=2000 SEED=1
+	@echo "seed $(SEED)"
+	FIRSTCOME_SIMULATION_EXAMPLES=$(or $(EXAMPLES),2000) $(PYTEST) tests/simulation -s --hypothesis-seed=$(SEED)
 
 sabotage: setup ## take each guard of the promise out of a copy, and see its test go red
 	@PYTHONPATH=layers/common/python $(PY) -m tests.sabotage

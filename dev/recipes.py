@@ -80,20 +80,38 @@ def free_port() -> int:
     """
     lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for port in random.sample(range(10_000, max(lowest_outgoing, 11_000)), 1_000):
-        if is_free(port):
-            return port
+        try:
+            bind(port, shared=False).close()
+        except OSError:
+            continue
+        return port
     raise ProcessError("no free port on 127.0.0.1")
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: old connections do not count
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+    try:
+        bind(port, shared=True).close()
+    except OSError:
+        return False
     return True
+
+
+def bind(port: int, *, shared: bool) -> socket.socket:
+    """Answer a socket that is bound to this port and does not listen; raise `OSError` where it cannot be.
+
+    `shared`: as the servers bind theirs, so that one of them may listen beside this socket, and old connections do not
+    count. Whoever looks for a free port binds without it, and so leaves a port alone that is held this way.
+    """
+    bound = socket.socket()
+    try:
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _prepare_redis(folder: Path, _: Mapping[str, str]) -> None:

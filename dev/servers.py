@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from dev.install import kafka_jars, programs
 from dev.process import Process, ProcessError
-from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, free_port, is_free
+from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, bind, free_port, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +34,7 @@ class Server:
         self.process = Process(recipe.name, folder)
         self._recipe = recipe
         self._port_file = folder / "port"
+        self._held: socket.socket | None = None
 
     @property
     def port(self) -> int:
@@ -66,6 +67,8 @@ class Server:
             shutil.rmtree(unfinished)
         if not self._port_file.exists() or not is_free(self.port):
             self._port_file.write_text(str(free_port()))
+        self.let_go()
+        self._held = bind(self.port, shared=True)  # nobody else takes it while the server is down
 
     def launch(self, *, dies_with_us: bool = False) -> None:
         """Start the process on the prepared folder and return at once."""
@@ -86,6 +89,12 @@ class Server:
     def stop(self, *, kill: bool = False) -> None:
         """End it: in order, or by SIGKILL with `kill`. Its data stay (Redis has none)."""
         self.process.stop(kill=kill)
+
+    def let_go(self) -> None:
+        """Hold the port no longer: others may have it when the server does not run."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def pause(self) -> None:
         """Let it keep its connections and answer nobody."""
@@ -181,6 +190,8 @@ class Servers:
         """End all of ours, the ones of a former run too. Those that the environment names stay."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(Server.stop, self.ours.values()))
+        for server in self.ours.values():
+            server.let_go()
 
     def reset(self) -> None:
         """Stop all of ours and delete their data, logs and ports."""

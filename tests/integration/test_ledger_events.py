@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from firstcome import coupon
@@ -9,6 +11,9 @@ from firstcome.coupon import Counts, LedgerStanding
 from firstcome.events import TRANSITIONS
 from firstcome.ledger import Claim, Ledger
 from firstcome.rules import BadInput, EventState, FailedStatus, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AT_MS = 1_893_456_000_123
 DAY_MS = 86_400_000
@@ -73,18 +78,19 @@ def test_capacity_is_raised_and_never_lowered(ledger: Ledger) -> None:
 
 def test_a_change_of_an_event_that_is_not_there_is_bad_input(ledger: Ledger) -> None:
     """Nothing is made by the way."""
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: ledger.set_state("e", EventState.OPEN),
         lambda: ledger.raise_capacity("e", 9),
         lambda: ledger.next_generation("e"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(BadInput, match="no event e"):
             change()
 
 
 def test_every_restore_counts_a_generation(ledger: Ledger) -> None:
     """Two restores never have the same one."""
-    assert [ledger.next_generation("E") for _ in range(3)] == [2, 3, 4]
+    assert [ledger.next_generation("E").generation for _ in range(3)] == [2, 3, 4]
 
 
 def test_events_have_a_gate_until_their_retention_is_over(ledger: Ledger) -> None:

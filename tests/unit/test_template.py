@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from firstcome.settings import PREFIX, Settings
-from firstcome.stream import GRACE_MS
 from firstcome.tail import TOPIC_CONFIGS
 
 # The template is read with SAM CLI's own parser, where SAM CLI is installed.
@@ -61,28 +60,12 @@ def translated() -> dict[str, Resource]:
 
 # --- time ------------------------------------------------------------------------------------------------------------
 
-# One call of Redis at its longest: connecting and reading, as often as it is tried.
-REDIS_MS = 2 * settings.redis_timeout_ms * (settings.redis_retries + 1)
-
-
-def test_apply_answers_before_it_is_ended() -> None:
-    """Its timeout is above everything that one request may wait for."""
-    kafka_ms = settings.kafka_max_block_ms + settings.kafka_delivery_timeout_ms + GRACE_MS
-    mysql_ms = settings.mysql_connect_timeout_ms + settings.mysql_status_timeout_ms
-    worst_ms = REDIS_MS + kafka_ms + mysql_ms
-    assert functions["ApplyFunction"]["Timeout"] * 1000 >= worst_ms + 2_000, "2 s for a cold start and the answer"
+# That no function is ended before it answers: test_worst_case.py.
 
 
 def test_no_apply_outlives_the_wait_of_a_restore() -> None:
     """A gate is rebuilt when every apply from before its loss has ended."""
     assert functions["ApplyFunction"]["Timeout"] * 1000 <= settings.restore_wait_ms
-
-
-def test_consume_answers_before_it_is_ended() -> None:
-    """Its timeout is above what one batch may wait for, or a slow batch would be written again and again."""
-    locks_ms = settings.mysql_lock_wait_s * 1000 * (settings.mysql_deadlock_retries + 1)
-    mysql_ms = settings.mysql_connect_timeout_ms + locks_ms + settings.mysql_read_timeout_ms
-    assert functions["ConsumeFunction"]["Timeout"] * 1000 > mysql_ms + 2 * REDIS_MS
 
 
 def test_retry_has_time_for_work_and_for_its_reserve() -> None:

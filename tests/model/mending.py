@@ -1,0 +1,73 @@
+"""Restore and reconcile of the model: they read everybody, and then write the gate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.model.state import REFUSED, Broken, State, World, mask_of, up_to
+
+if TYPE_CHECKING:
+    from tests.model.stores import Stores
+
+
+class Mending:
+    """What brings a gate back to what the ledger says."""
+
+    def __init__(self, world: World, stores: Stores) -> None:
+        self.world = world
+        self._members = stores.members
+
+    @staticmethod
+    def read_owed(w: State) -> State:
+        """What restore reads first: records, and failed rows, waiting and dead."""
+        people = (p._replace(seen_owed=p.log | p.waiting | p.dead, seen_row=p.row) for p in w.people)
+        return w._replace(people=tuple(people))
+
+    def restore(self, w: State) -> State:
+        """Put the rebuilt gate in the place of the lost one; the rows are read only now."""
+        if w.alive and self.world.broken is not Broken.RESTORE_UNFENCED:
+            return w
+        rows_first = self.world.broken is Broken.RESTORE_ROWS_FIRST
+        people = []
+        for person in w.people:
+            row = person.seen_row if rows_first else person.row
+            owed = person.log | person.waiting | person.dead if rows_first else person.seen_owed
+            ticket = row or (self._members[owed][0] if owed else 0)
+            holds, pending = (REFUSED, False) if person.refused else (ticket, bool(ticket and not row))
+            people.append(person._replace(holds=holds, pending=pending))
+        count = max(0, *(person.holds for person in people))
+        held = mask_of(person.holds for person in people)
+        return w._replace(people=tuple(people), alive=True, highest=count, released=up_to(count) & ~held)
+
+    def reconcile(self, w: State, *, seen: bool) -> State:
+        """Repair what no other path repairs, by the rows as they are, or as they were seen."""
+        rows = [person.seen_row if seen else person.row for person in w.people]
+        people, holders, count = [], 0, w.highest
+        for person, row in zip(w.people, rows, strict=True):
+            holds, pending = person.holds, person.pending
+            if row and holds != row:
+                holds, pending, count = row, False, max(count, row)
+            elif person.refused:
+                holds = REFUSED
+            elif holds > 0 and not row:
+                pending = pending or not person.dead >> holds & 1  # a dead row: the operator decides
+            people.append(person._replace(holds=holds, pending=pending))
+            holders |= mask_of([person.seen_holds if self.world.broken is Broken.RECONCILE_BLIND else holds])
+        holders |= mask_of(rows)
+        for i, person in enumerate(people):  # learn dead rows whose ticket nobody has
+            for ticket in self._members[person.dead]:
+                if not people[i].holds and not holders >> ticket & 1:
+                    people[i] = person._replace(holds=ticket)
+                    holders, count = holders | 1 << ticket, max(count, ticket)
+        released = (w.released | up_to(count)) & ~holders
+        return w._replace(people=tuple(people), highest=count, released=released)
+
+    @staticmethod
+    def quiet(w: State) -> bool:
+        """Whether nothing is on its way, so that reconcile may compare."""
+        return w.alive and not any(person.pending or person.log or person.waiting for person in w.people)
+
+    def may_reconcile(self, w: State) -> bool:
+        """Whether the scheduled retry compares gate and ledger now."""
+        # Crashes alone never need it: only a failover starts it.
+        return self.quiet(w) and w.failovers > 0 and self.world.broken is not Broken.NO_RECONCILE

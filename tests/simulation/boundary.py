@@ -1,0 +1,90 @@
+"""What the simulation lends a process: real stores behind a boundary that counts, and a stream that is a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from firstcome.stream import Sent, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.rules import Ticket
+
+PASSIVE = {"keys", "answering"}  # neither asks a server anything
+
+
+class Boundary:
+    """A store, lent to one process: everything it asks passes here."""
+
+    def __init__(self, store: object, reach: Callable[[], Callable[[], None]]) -> None:
+        self._store = store
+        self._reach = reach
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if not callable(found) or name in PASSIVE:
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            reached = self._reach()
+            answer = found(*args, **kwargs)
+            if isinstance(answer, Iterator):
+                return self._lazily(answer)
+            reached()
+            return answer
+
+        return call
+
+    def _lazily(self, answer: Iterator[Any]) -> Iterator[Any]:
+        """Count a read that happens page by page where it happens."""
+        reached = self._reach()
+        yield from answer
+        reached()
+
+
+@dataclass
+class Record:
+    """One record of the stream."""
+
+    value: bytes
+    ticket: Ticket | None  # None: nobody can read it
+    read: bool = False  # the group's offset has passed it
+
+
+@dataclass
+class Stream:
+    """Producer and tail of a list of records, as the project's own classes answer."""
+
+    log: list[Record] = field(default_factory=list)
+    late: list[Record] = field(default_factory=list)
+    how: str = ""  # the next send
+    may_be_late: bool = True
+
+    def send(self, ticket: Ticket, generation: int, _correlation_id: str) -> Sent:
+        """Produce a record, or not; `how` says what becomes of it."""
+        record = Record(encode(ticket, generation), ticket)
+        if self.how == "damaged":
+            record.value = record.value.replace(b'"v":1', b'"v":9')
+        if self.how == "late" and self.may_be_late:
+            self.late.append(record)
+        elif self.how not in {"never", "late"}:
+            self.log.append(record)
+        return Sent.DELIVERED if self.how in {"delivered", "damaged"} else Sent.UNKNOWN
+
+    def unread(self, _event_id: str, _timeout_ms: int | None = None) -> list[Ticket]:
+        """Answer the tickets that the group has not read."""
+        return [record.ticket for record in self.log if record.ticket and not record.read]
+
+    def history(self, _event_id: str, _timeout_ms: int | None = None) -> list[Ticket]:
+        """Answer every ticket that was ever in the stream."""
+        return [record.ticket for record in self.log if record.ticket]
+
+    def lag(self, _timeout_ms: int | None = None) -> int:
+        """Answer how many records are unread."""
+        return sum(not record.read for record in self.log)
+
+    def oldest_unread_ms(self, _timeout_ms: int | None = None) -> None:
+        """Answer that nothing explains a pending ticket: the sweep may take any, and no clock decides a test."""

@@ -1,0 +1,289 @@
+"""One event over a real gate and a real ledger, whose processes die, stall and meet each other at every call.
+
+A process is the project's own code; its stores are lent to it through a boundary that counts the calls. At one of
+them, before or after it, the process dies, or stalls while others act. The stream is a list.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from firstcome import batch, issue, operations, retry
+from firstcome.application import Applications
+from firstcome.problem import Problem
+from firstcome.redrive import redrive
+from firstcome.retry import Stores
+from firstcome.rules import BadInput, FailedStatus, Unavailable
+from firstcome.sweep import backlog, sweep
+from tests.simulation.boundary import Boundary, Record, Stream
+from tests.world import World, kafka_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.stream import Sent
+
+TOPIC = "coupon_create"
+PEOPLE = ("ann", "ben", "cat", "dan")
+CAPACITY = 2
+CAPACITY_MAX = 4
+# What may befall this world, beside crashes: an act, and how it is done.
+FAULTS = frozenset({"lose", "lose one", "fail_over", "late"})
+ROUNDS = 20  # until a world without faults has come to rest
+
+
+class Died(BaseException):
+    """The process is no more. Not an `Exception`: nothing it runs may catch this."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a process at one of its calls: it dies, or stalls while others act."""
+
+    call: int  # counted from 0
+    after: bool  # the call has been carried out
+    meanwhile: tuple[Act, ...] = ()  # none: it dies
+
+
+@dataclass(frozen=True)
+class Act:
+    """One process, from its start to its end; `who` and `how` are read by each in its own way."""
+
+    what: str
+    who: tuple[int, ...] = (0,)
+    how: str = ""
+    fate: Fate | None = None
+
+
+class Simulation:
+    """The event, its people, and what they were told."""
+
+    def __init__(self, stores: Stores, event_id: str, faults: frozenset[str] = FAULTS) -> None:
+        self.faults = faults
+        self.stream = Stream(may_be_late="late" in faults)
+        self.stores = Stores(stores.ledger, stores.gate, cast("Any", self.stream), stores.settings)
+        self.world = World(self.stores, event_id)
+        self.event_id = event_id
+        self.told: set[str] = set()  # accepted
+        self.issued: dict[str, int] = {}  # what the status said
+        self.refused: set[str] = set()  # what the status said
+        self.by_hand: set[str] = set()  # the operator was asked to refuse them
+        self.replica: dict[str, Any] | None = None
+        self.lives = 0  # how often the gate was lost
+        self.failed_over = False
+        self.forgot = False  # pending or released alone: nobody can tell that from an empty one
+        self.was_late = False  # a record arrived after its send had been given up, or after a restore
+        self.world.create(CAPACITY)
+
+    # --- processes -----------------------------------------------------------------------------------------------
+
+    def do(self, act: Act) -> None:
+        """Let one process run to its end, or to its death; nothing happens that this world does not know."""
+        if act.what in FAULTS | {"replicate"} and not self._may(act):
+            return
+        # What each of them means to people is checked where they are told, and at the end.
+        with suppress(Died, Unavailable, Problem, BadInput):
+            getattr(self, act.what)(act, self._lend(act.fate))
+
+    def _may(self, act: Act) -> bool:
+        if act.what == "lose":
+            return ("lose one" if act.how in {"pending", "released"} else "lose") in self.faults
+        return ("fail_over" if act.what == "replicate" else act.what) in self.faults
+
+    def _lend(self, fate: Fate | None) -> Stores:
+        calls = iter(range(1_000_000))
+
+        def reach() -> Callable[[], None]:
+            call = next(calls)
+            if fate and fate.call == call and not fate.after:
+                self._meet(fate)
+            return lambda: self._meet(fate) if fate and fate.call == call and fate.after else None
+
+        own = self.stores
+        return Stores(
+            cast("Any", Boundary(own.ledger, reach)),
+            cast("Any", Boundary(own.gate, reach)),
+            cast("Any", Boundary(self.stream, reach)),
+            own.settings,
+        )
+
+    def _meet(self, fate: Fate) -> None:
+        if not fate.meanwhile:
+            raise Died
+        for act in fate.meanwhile:
+            self.do(act)
+
+    def apply(self, act: Act, stores: Stores) -> None:
+        """Somebody applies."""
+        user_id, life = PEOPLE[act.who[0]], self.lives
+        self.stream.how = act.how
+
+        class Sending:
+            """Sets this send's fate, whoever sent meanwhile."""
+
+            @staticmethod
+            def send(*args: Any) -> Sent:
+                self.stream.how = act.how
+                self.was_late |= self.lives != life
+                return cast("Sent", stores.tail.send(*args))  # type: ignore[attr-defined]
+
+        answer = Applications(stores.gate, cast("Any", Sending), stores.ledger, stores.settings).apply(
+            self.event_id, user_id, "correlation"
+        )
+        if answer.body["status"] == "accepted":
+            self.told.add(user_id)
+
+    def consume(self, act: Act, stores: Stores) -> None:
+        """The event source mapping hands over some records, in any order, some of them again."""
+        log = self.stream.log
+        if not log:
+            return
+        picked = [number % len(log) for number in act.who]
+        event: dict[str, Any] = {"records": {}}
+        for number in picked:
+            one = kafka_event(TOPIC, [log[number].value], start=number)["records"][f"{TOPIC}-0"]
+            event["records"].setdefault(f"{TOPIC}-0", []).extend(one)
+        claims, failures = batch.read(event, TOPIC)
+        issue.issue(stores.ledger, stores.gate, claims, failures)
+        if act.how == "committed":
+            for number in picked:
+                log[number].read = True
+
+    def sweep(self, _act: Act, stores: Stores) -> None:
+        """The scheduled sweep, alone."""
+        bounds = backlog(stores.tail, stores.settings)
+        for _ in sweep(stores.ledger, stores.gate, stores.settings, self.event_id, bounds, stop=_after(5)):
+            pass
+
+    def redrive(self, _act: Act, stores: Stores) -> None:
+        """The scheduled redrive, alone."""
+        for _ in redrive(stores.ledger, stores.gate, stores.settings, _after(10)):
+            pass
+
+    def retry(self, _act: Act, stores: Stores) -> None:
+        """A whole scheduled run."""
+        stop = _after(30)
+        retry.run(stores, lambda: 0 if stop() else 1_000_000)
+
+    def operate(self, act: Act, stores: Stores) -> None:
+        """The operator acts: restore, reconcile, redrive, refuse or raise_capacity."""
+        payload: dict[str, Any] = {"action": act.how, "event_id": self.event_id}
+        if act.how == "redrive":
+            payload["all"] = True
+        if act.how == "refuse":
+            payload["user_id"] = PEOPLE[act.who[0]]
+            self.by_hand.add(PEOPLE[act.who[0]])
+        if act.how == "raise_capacity":
+            payload["capacity"] = min(CAPACITY_MAX, self._capacity() + 1)
+        operations.act(stores, payload)
+
+    def arrive(self, _act: Act, _stores: Stores) -> None:
+        """Records arrive whose sends were given up."""
+        self.was_late |= bool(self.stream.late)
+        self.stream.log += self.stream.late
+        self.stream.late = []
+
+    def garble(self, _act: Act, _stores: Stores) -> None:
+        """Somebody produces a record that nobody can read."""
+        self.stream.log.append(Record(b"garbage", None))
+
+    # --- Redis ---------------------------------------------------------------------------------------------------
+
+    def lose(self, act: Act, _stores: Stores) -> None:
+        """Redis loses the gate, or one of its keys."""
+        self.world.lose_gate(*act.how.split())
+        self.lives += 1
+        self.replica = None
+        self.forgot |= act.how in {"pending", "released"}
+
+    def replicate(self, _act: Act, _stores: Stores) -> None:
+        """The replica is as new as the primary."""
+        self.replica = self.world.snapshot()
+
+    def fail_over(self, _act: Act, _stores: Stores) -> None:
+        """The replica takes over, as old as it is."""
+        if self.replica is not None and any(self.replica.values()):
+            self.world.fail_over(self.replica)
+            self.failed_over = True
+
+    # --- the promise ---------------------------------------------------------------------------------------------
+
+    def check_word(self, user_id: str) -> None:
+        """Assert that what a person reads of the ledger's decision never changes (I6)."""
+        applications = Applications(self.stores.gate, cast("Any", None), self.stores.ledger, self.stores.settings)
+        try:
+            body = applications.status(self.event_id, user_id).body
+        except (Unavailable, Problem):
+            body = {"status": "nothing"}
+        word, ticket = body["status"], body.get("ticket")
+        if user_id in self.issued:
+            assert (word, ticket) == ("issued", self.issued[user_id]), f"{user_id} had a coupon, now: {body}"
+        if user_id in self.refused:
+            assert word == "refused", f"{user_id} was refused, now: {body}"
+        if word == "issued":
+            self.issued[user_id] = cast("int", ticket)
+        if word == "refused":
+            self.refused.add(user_id)
+
+    def drain(self) -> None:
+        """Let the faults stop, everything be tried again and everybody ask again, until nothing changes."""
+        self.arrive(Act("arrive"), self.stores)
+        before = None
+        for _ in range(ROUNDS):
+            unread = tuple(number for number, record in enumerate(self.stream.log) if not record.read)
+            if unread:
+                self.consume(Act("consume", unread, "committed"), self.stores)
+            self.world.operate("redrive", all=True)
+            self.retry(Act("retry"), self.stores)
+            if self.forgot:
+                self.world.operate("reconcile")  # as the audit says
+            for person in range(len(PEOPLE)):
+                self.do(Act("apply", (person,), "delivered"))
+            now = self._everything()
+            if now == before:
+                return
+            before = now
+        raise AssertionError(f"it does not come to rest: {before}")
+
+    def check_promise(self) -> None:
+        """Assert I1 to I7 of a world that has come to rest."""
+        found = self.world.audit()
+        rows = self.world.rows()
+        refused = set(self.stores.ledger.refusals(self.event_id))
+        for user_id in PEOPLE:
+            self.check_word(user_id)
+        assert found["ok"], found["findings"]
+        assert found["quiet"], found
+        assert len(rows) == min(self._capacity(), len(PEOPLE) - len(refused)), f"I4: {rows}, refused {refused}"
+        assert self.told <= {*rows, *refused}, f"I3: accepted {self.told}, rows {rows}, refused {refused}"
+        if not (self.failed_over or self.was_late):
+            assert refused <= self.by_hand, f"refused without a reason: {refused - self.by_hand}"
+        held = {user: self.stores.gate.standing(self.event_id, user).ticket for user in PEOPLE}
+        assert held == {user: rows.get(user) for user in PEOPLE}, f"I6: gate {held}, rows {rows}"
+
+    def _capacity(self) -> int:
+        event = self.stores.ledger.event(self.event_id)
+        assert event is not None
+        return event.capacity
+
+    def _everything(self) -> object:
+        failed = self.stores.ledger.list_failed(self.event_id, None, 1_000)
+        view = self.stores.gate.show(self.event_id)
+        assert view is not None, "the gate is lost still"
+        pending = {user: self.stores.gate.standing(self.event_id, user).pending for user in PEOPLE}
+        open_rows = [row.id for row in failed if row.status in {FailedStatus.WAITING, FailedStatus.DEAD}]
+        return self.world.rows(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
+
+
+def _after(calls: int) -> Callable[[], bool]:
+    """A `stop` that says so from that call on."""
+    left = iter(range(calls))
+    return lambda: next(left, None) is None
+
+
+def event_id() -> str:
+    """An event of its own for each example."""
+    return f"sim-{time.time_ns()}"

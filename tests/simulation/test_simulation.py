@@ -1,0 +1,239 @@
+"""A simulation that explores: the real scripts and the real ledger, under whatever hypothesis thinks of.
+
+Every example ends with the faults stopping, everything tried again and everybody asking again; then the promise is
+checked. `make simulate` runs more of it; a failure prints its steps and how to run them again.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from firstcome import retry
+from firstcome.connect import mysql_connection, redis_client
+from firstcome.gate import Gate
+from firstcome.ledger import Ledger
+from firstcome.migrate import migrate
+from firstcome.retry import Stores
+from firstcome.settings import Settings
+from firstcome.tail import Tail
+from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXAMPLES = int(os.environ.get("FIRSTCOME_SIMULATION_EXAMPLES", "80"))
+STEPS = int(os.environ.get("FIRSTCOME_SIMULATION_STEPS", "25"))
+CALLS = 16  # of the longest process that is interesting: a retry with something of everything
+
+one = st.integers(0, len(PEOPLE) - 1).map(lambda person: (person,))
+several = st.lists(st.integers(0, 7), min_size=1, max_size=3).map(tuple)
+sends = st.sampled_from(["delivered", "answer lost", "never", "late", "damaged"])
+offsets = st.sampled_from(["committed", "not committed"])
+losses = st.sampled_from(["", "event", "applied_user", "pending", "released"])
+operations = st.sampled_from(["refuse", "raise_capacity", "redrive", "reconcile", "restore"])
+deaths = st.none() | st.builds(Fate, st.integers(0, CALLS), st.booleans())
+
+
+def acts(fates: st.SearchStrategy[Fate | None]) -> st.SearchStrategy[Act]:
+    """Whatever may happen, under these fates."""
+    return st.one_of(
+        st.builds(Act, st.just("apply"), one, sends, fates),
+        st.builds(Act, st.just("consume"), several, offsets, fates),
+        st.builds(Act, st.sampled_from(["sweep", "redrive", "retry"]), fate=fates),
+        st.builds(Act, st.just("operate"), one, operations, fates),
+        st.builds(Act, st.just("lose"), how=losses),
+        st.sampled_from([Act("arrive"), Act("replicate"), Act("fail_over"), Act("garble")]),
+    )
+
+
+fates = deaths | st.builds(
+    Fate, st.integers(0, CALLS), st.booleans(), st.lists(acts(deaths), min_size=1, max_size=4).map(tuple)
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules for each process, with its fate; the promise at the end."""
+
+    stores: Stores
+    faults: frozenset[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.simulation = Simulation(self.stores, event_id(), self.faults)
+
+    @rule(who=one, how=sends, fate=fates)
+    def apply(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
+        self.simulation.do(Act("apply", who, how, fate))
+
+    @rule(who=several, how=offsets, fate=fates)
+    def consume(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
+        self.simulation.do(Act("consume", who, how, fate))
+
+    @rule(what=st.sampled_from(["sweep", "redrive", "retry"]), fate=fates)
+    def work(self, what: str, fate: Fate | None) -> None:
+        self.simulation.do(Act(what, fate=fate))
+
+    @rule(who=one, how=operations, fate=fates)
+    def operate(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
+        self.simulation.do(Act("operate", who, how, fate))
+
+    @precondition(lambda self: self.faults & {"lose", "lose one"})
+    @rule(how=losses)
+    def lose(self, how: str) -> None:
+        self.simulation.do(Act("lose", how=how))
+
+    @precondition(lambda self: "fail_over" in self.faults)
+    @rule(what=st.sampled_from(["replicate", "fail_over"]))
+    def fail_over(self, what: str) -> None:
+        self.simulation.do(Act(what))
+
+    @rule(what=st.sampled_from(["arrive", "garble"]))
+    def happen(self, what: str) -> None:
+        self.simulation.do(Act(what))
+
+    @rule(who=one)
+    def ask(self, who: tuple[int, ...]) -> None:
+        self.simulation.check_word(PEOPLE[who[0]])
+
+    def teardown(self) -> None:
+        try:
+            self.simulation.drain()
+            self.simulation.check_promise()
+        finally:
+            empty(self.stores, self.simulation.event_id)
+
+
+def empty(stores: Stores, event: str) -> None:
+    """Leave nothing for the next example: a retry works on whatever is due."""
+    stores.ledger.wipe(event)
+    with stores.ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM failed_event")
+        connection.commit()
+    stores.gate.redis.delete(*stores.gate.keys(event), f"coupon:{{{event}}}:lost")
+
+
+@pytest.fixture
+def stores(redis_url: str, mysql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    """Real stores, under settings that wait for nothing."""
+    monkeypatch.setattr(retry, "WAIT_STEP_S", 0)
+    chosen = Settings(
+        redis_url=redis_url,
+        mysql_url=mysql_url,
+        released_rest_ms=0,
+        sweep_overdue_ms=0,
+        restore_wait_ms=0,
+        failed_lease_ms=0,
+        failed_attempts=4,
+        failed_backoff_base_ms=0,
+        known_events_ms=0,
+    )
+    connect = partial(mysql_connection, chosen, chosen.mysql_read_timeout_ms)
+    migrate(connect)
+    ledger = Ledger(connect, chosen)
+    yield Stores(ledger, Gate(redis_client(chosen), chosen), Tail(chosen), chosen)
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [set(), {"lose", "late"}, {"lose", "lose one"}, {"fail_over"}, FAULTS],
+    ids=["crashes alone", "gates lost", "keys lost", "failovers", "everything"],
+)
+def test_whatever_happens_the_promise_holds_in_the_end(stores: Stores, faults: set[str]) -> None:
+    explored = type("Explored", (Machine,), {"stores": stores, "faults": frozenset(faults)})
+    run_state_machine_as_test(
+        explored,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+DELIVERED = "delivered"
+REFUSE = Act("operate", (0,), "refuse")
+RESTORE = Act("operate", how="restore")
+RAISE = Act("operate", how="raise_capacity")
+
+# What it has found, at its shortest.
+FOUND = {
+    "the operator's refusal of a failed row dies before the gate is told": [
+        Act("apply", (0,), "damaged"),
+        Act("consume", (0,), "committed"),
+        Act("operate", (0,), "refuse", Fate(1, after=True)),
+    ],
+    "consume tells of a failed row that was refused meanwhile, while the gate was rebuilt": [
+        Act("apply", (0,), "damaged"),
+        Act(
+            "consume",
+            (0,),
+            "committed",
+            Fate(
+                1,
+                after=False,
+                meanwhile=(
+                    Act("lose"),
+                    Act("operate", how="restore", fate=Fate(5, after=True, meanwhile=(REFUSE, Act("redrive")))),
+                ),
+            ),
+        ),
+    ],
+    "a retry restores by an event as it was before its capacity was raised": [
+        Act(
+            "retry",
+            fate=Fate(
+                0,
+                after=True,
+                meanwhile=(RAISE, *(Act("apply", (person,), DELIVERED) for person in range(3)), Act("lose")),
+            ),
+        ),
+        Act("retry", fate=Fate(4, after=True)),
+        Act("retry", fate=Fate(5, after=True)),
+        Act("apply", (3,), DELIVERED),
+        Act("consume", (3,), "committed"),
+        Act("redrive"),
+    ],
+    "a late record of a higher number than the restored gate has handed out": [
+        Act("apply", (0,), "never"),
+        Act("apply", (1,), "late"),
+        Act("lose"),
+        RESTORE,
+        Act("arrive"),
+        Act("consume", (0,), "committed"),
+    ],
+    "a restore that has read in one loss writes in another": [
+        Act("lose"),
+        Act(
+            "operate",
+            how="restore",
+            fate=Fate(3, after=True, meanwhile=(RESTORE, Act("apply", (0,), DELIVERED), Act("lose"))),
+        ),
+        Act("apply", (2,), DELIVERED),
+        Act("apply", (3,), DELIVERED),
+        Act("consume", (1, 2), "committed"),
+        Act("consume", (0,), "committed"),
+        Act("redrive"),
+    ],
+}
+
+
+@pytest.mark.parametrize("acts", FOUND.values(), ids=FOUND)
+def test_what_was_found_does_not_come_back(stores: Stores, acts: list[Act]) -> None:
+    """Each of these once broke the promise."""
+    simulation = Simulation(stores, event_id())
+    try:
+        for act in acts:
+            simulation.do(act)
+        simulation.drain()
+        simulation.check_promise()
+    finally:
+        empty(stores, simulation.event_id)

@@ -1,0 +1,91 @@
+"""The longest that one request may take is a sum of settings, and lies below the timeout of its function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from firstcome.settings import Settings
+from firstcome.stream import GRACE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
+
+COLD_START_MS = 2_000  # what is left for the import, and for the answer
+
+template = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
+
+
+def timeout_ms(function: str) -> int:
+    """When Lambda ends one invocation."""
+    return int(template["Resources"][function]["Properties"]["Timeout"]) * 1000
+
+
+# --- one call of each server, when it falls silent at the worst moment -----------------------------------------------
+
+
+def redis_ms(settings: Settings) -> int:
+    """Each try may have to connect, and connecting is tried as often."""
+    return settings.redis_timeout_ms * (settings.redis_retries + 1) ** 2
+
+
+def kafka_ms(settings: Settings) -> int:
+    """An environment's first send: metadata, then the verdict, and what the library takes to say so."""
+    return settings.kafka_max_block_ms + settings.kafka_delivery_timeout_ms + GRACE_MS
+
+
+def mysql_read_ms(settings: Settings) -> int:
+    """Connect and ask: a silence ends the request, whether it comes before the greeting or after the question."""
+    return settings.mysql_connect_timeout_ms + settings.mysql_status_timeout_ms
+
+
+def mysql_write_ms(settings: Settings) -> int:
+    """Connect, lose against other transactions as often as it is tried, then wait for an answer that does not come."""
+    locks = settings.mysql_lock_wait_s * 1000 * (settings.mysql_deadlock_retries + 1)
+    return settings.mysql_connect_timeout_ms + locks + settings.mysql_read_timeout_ms
+
+
+# --- one request -----------------------------------------------------------------------------------------------------
+
+
+def winner_ms(settings: Settings) -> int:
+    """The policy of Redis, once an environment; the gate; the stream."""
+    return 2 * redis_ms(settings) + kafka_ms(settings)
+
+
+def lost_gate_ms(settings: Settings) -> int:
+    """The policy; the gate, which says that it is lost; the ledger, which knows the event."""
+    return 2 * redis_ms(settings) + mysql_read_ms(settings)
+
+
+def status_ms(settings: Settings) -> int:
+    """The gate; the ledger."""
+    return redis_ms(settings) + mysql_read_ms(settings)
+
+
+def batch_ms(settings: Settings) -> int:
+    """The ledger; the gate: of one event, settled and owned."""
+    return mysql_write_ms(settings) + 2 * redis_ms(settings)
+
+
+@pytest.mark.parametrize("request_ms", [winner_ms, lost_gate_ms, status_ms], ids=lambda one: one.__name__)
+def test_apply_answers_before_it_is_ended(request_ms: Callable[[Settings], int]) -> None:
+    """Whichever servers are at their slowest, the caller is told something."""
+    assert request_ms(Settings()) + COLD_START_MS <= timeout_ms("ApplyFunction")
+
+
+def test_consume_ends_before_it_is_ended() -> None:
+    """Or a slow batch would be cut off, and written again and again."""
+    assert batch_ms(Settings()) + COLD_START_MS <= timeout_ms("ConsumeFunction")
+
+
+def test_a_retry_of_redis_costs_more_than_it_seems() -> None:
+    """One more repetition is five more timeouts, not one: that is why there is one only."""
+    usual = Settings()
+    more = replace(usual, redis_retries=usual.redis_retries + 1)
+    assert redis_ms(more) - redis_ms(usual) == 5 * usual.redis_timeout_ms
