@@ -8,7 +8,7 @@ export AWS_EC2_METADATA_DISABLED := true
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e simulate sabotage lint types openapi lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types openapi lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ test-integration: setup ## only those of one part on real servers
 
 test-e2e: setup ## only those over HTTP through the local cloud
 	$(PYTEST) tests/e2e
+
+test-faults: setup ## the crash matrix: real processes killed, real servers stopped; figures of each
+	$(PYTEST) tests/faults
+
+test-faults-long: setup ## the outage of 130 s
+	$(PYTEST) tests/faults/long
 
 SEED ?= $(shell date +%s)
 

@@ -1,0 +1,155 @@
+"""The one audit that every fault ends with: all seven invariants, against what people were told."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from firstcome.gate import REFUSED, parse_held
+from tests.faults.table import FIGURES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from firstcome.rules import Ticket
+    from tests.faults.town import Told, Town
+
+# A process that was killed owes its own request: 500 or a connection that breaks (0). "Try again" is 503.
+ANSWERS = {
+    *("202 accepted", "202 reserved", "200 accepted"),
+    *("409 sold_out", "409 refused", "503 gate_lost", "503 try_again"),
+}
+RANKS = {202: 1, 200: 2}  # how far the answer says that it has come
+
+
+def assert_promise(
+    town: Town,
+    *,
+    fill: bool = True,
+    within_s: float | None = None,
+    reassigned: Collection[str] = (),
+    forgotten: bool = False,
+    failed: int | None = 0,
+) -> dict[str, Any]:
+    """Let everybody ask who is still to, wait until all is whole, and hold the end to the promise; answer the figures.
+
+    `fill`: newcomers take what is left. `within_s`: no request took longer. `reassigned`: who may have another ticket
+    than they were told, or none. `forgotten`: Redis forgot everything, so that this may happen to whoever was only told
+    "reserved": it is not promised. `failed`: so many failed rows there may ever have been, None for any number.
+    """
+    town.until_whole()
+    town.ask_again()
+    if fill:
+        town.fill()
+    town.until_whole()
+    figures = hold(town, full=fill, reassigned=reassigned, forgotten=forgotten)
+    note(town.name, figures)
+    if failed is not None:
+        assert figures["failed_rows"] <= failed, f"failed rows that should not be: {town.failed()}"
+    if within_s is not None:
+        slow = [one.answer for one in town.told if one.answer.seconds > within_s]
+        assert not slow, f"answered within {within_s} s: {slow[:5]}"
+    return figures
+
+
+def hold(town: Town, *, full: bool, reassigned: Collection[str] = (), forgotten: bool = False) -> dict[str, Any]:
+    """Hold what MySQL, Redis and the topic say now to what people were told; print and answer the figures."""
+    told, rows, refused = list(town.told), town.rows(), town.refused()
+    failures, records, promised = town.failed(), town.records(), town.promised()
+    audit = town.operate("audit")
+    if forgotten:
+        kept = {one.answer.user_id for one in told if one.ticket and one.answer.word != "reserved"}
+        reassigned = set(reassigned) | (promised.keys() - kept)
+    seen = {f"{one.answer.status} {one.answer.word}" for one in told if one.answer.status not in (0, 500, 502, 504)}
+
+    open_ = {user_id for user_id, status, _ in failures if status in ("waiting", "dead")}
+    holders = {row.user_id for row in rows}
+    owed = (promised.keys() - set(reassigned)) | {one.user_id for one in records}
+    lost = sorted(owed - holders - open_ - refused)
+    figures = {
+        "told_accepted": len(promised),
+        "rows": len(rows),
+        "failed_rows": len(failures),
+        "refused": len(refused),
+        "lost": len(lost),
+        "over_issued": max(0, len(rows) - town.capacity),
+        "duplicated": 2 * len(rows) - len(holders) - len({row.ticket for row in rows}),
+        "whole_s": round(town.whole_s or 0, 1),
+        "slowest_s": round(town.slowest_s, 1),
+        "requests": len(told),
+        "capacity": town.capacity,
+        "seed": town.seed,
+    }
+    print("  ".join(f"{name} {figure}" for name, figure in figures.items()))
+
+    assert len(rows) <= town.capacity, f"I1: {figures}"
+    assert all(1 <= row.ticket <= town.capacity for row in rows), f"I1: {rows}"
+    assert not figures["duplicated"], f"I2: {figures}"
+    assert not lost, f"I3: promised, or sent, and come to nothing: {lost}"
+    assert audit["invariants"]["I4"]["figures"].get("nobody") == 0, f"I4: {audit['invariants']['I4']}"
+    if full:
+        dead = sum(status == "dead" for _, status, _ in failures)
+        assert len(rows) + dead == town.capacity, f"I4: {figures}"
+    _in_order(town, rows)
+    _one_answer(told, promised, rows, reassigned)
+    _gate_agrees(town, rows, refused)
+    assert seen <= ANSWERS | {"503 None"}, f"I7: {seen}"  # None: API Gateway's own, which has no code
+    return figures
+
+
+def _in_order(town: Town, rows: list[Ticket]) -> None:
+    """I5: of two tickets that were never given back, the lower one was applied for earlier."""
+    with town.gate() as gate:
+        reissued = int(gate.redis.hget(gate.keys(town.event_id)[0], "reissued") or 0)
+        generation = int(gate.redis.hget(gate.keys(town.event_id)[0], "generation") or 1)
+    earliest = list(accumulate((row.applied_at_ms for row in reversed(rows)), min))[::-1]
+    late = [row for row, least in zip(rows, earliest, strict=True) if row.applied_at_ms > least]
+    if generation == 1:  # a gate that was rebuilt has free numbers below the highest
+        assert len(late) <= reissued, f"I5: out of order, {reissued} reissued: {late}"
+
+
+def _one_answer(
+    told: Iterable[Told], promised: dict[str, set[int]], rows: list[Ticket], reassigned: Collection[str]
+) -> None:
+    """I6: a winner has the ticket that was told, one, and what a person is told only moves forward."""
+    theirs = {row.user_id: row.ticket for row in rows}
+    for user_id, tickets in promised.items():
+        if user_id not in reassigned:
+            assert len(tickets) == 1, f"I6: {user_id} was told {tickets}"
+            assert theirs.get(user_id) in {None, *tickets}, f"I6: {user_id} was told {tickets}, has {theirs[user_id]}"
+    people: dict[str, list[Told]] = {}
+    for one in told:
+        if one.definite and one.answer.user_id not in reassigned:
+            people.setdefault(one.answer.user_id, []).append(one)
+    for user_id, answers in people.items():
+        answers.sort(key=lambda one: one.given)
+        given = [one.given for one in answers]
+        highest = list(accumulate((_rank(one) for one in answers), max))
+        for one in answers:
+            before = bisect_left(given, one.asked)
+            rank = highest[before - 1] if before else 0
+            assert _rank(one) >= rank, f"I6: {user_id} was told {[(a.answer.status, a.answer.word) for a in answers]}"
+
+
+def _rank(one: Told) -> int:
+    return 3 if one.answer.word == "refused" else RANKS.get(one.answer.status, 0)
+
+
+def _gate_agrees(town: Town, rows: list[Ticket], refused: set[str]) -> None:
+    """Redis says the same as MySQL, person by person."""
+    with town.gate() as gate:
+        applied: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id)[1])  # type: ignore[assignment]
+        pending = gate.redis.zcard(gate.keys(town.event_id)[2])
+    held = {user_id: parse_held(value)[0] for user_id, value in applied.items() if value != REFUSED}
+    assert {row.user_id: row.ticket for row in rows}.items() <= held.items(), "I6: gate and ledger"
+    assert {user_id for user_id, value in applied.items() if value == REFUSED} == refused, "I6: refused"
+    assert pending == 0, f"I4: {pending} pending"
+
+
+def note(test: str, figures: dict[str, Any]) -> None:
+    """Add the figures of one test to the file that the table is made of."""
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    with FIGURES.open("a") as file:
+        file.write(json.dumps({"test": test, **figures}) + "\n")

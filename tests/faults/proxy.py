@@ -1,0 +1,211 @@
+"""A TCP proxy before a real server, which can refuse, fall deaf, hold requests back and swallow answers.
+
+What goes wrong between two machines goes wrong here; nothing stands in for a server. `KafkaProxy` knows the frames of
+Kafka's protocol: it names itself as the broker's address, and tells a produce request from the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Self
+
+from dev.recipes import HOST, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRODUCE = 0  # its key in Kafka's protocol
+_RECEIVE = 262_144
+
+
+class Proxy:
+    """One listening port before one server, whose port is asked for at every connection."""
+
+    def __init__(self, upstream: Callable[[], int]) -> None:
+        """Choose a port; nothing listens before `start`."""
+        self.port = free_port()
+        self.upstream = upstream
+        self._listener: socket.socket | None = None
+        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._hears = threading.Event()
+        self._hears.set()
+        self._answers = threading.Event()
+        self._answers.set()
+        self.swallowed = 0  # answers that nobody was given
+
+    # --- what it can be told to do --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Let everything through, from now on; does nothing where it does so already."""
+        self._hears.set()
+        self._answers.set()
+        if self._listener is not None:
+            return
+        self._listener = socket.create_server((HOST, self.port), reuse_port=False)
+        self._spawn(self._accept, self._listener)
+
+    def refuse(self) -> None:
+        """Close the port, and cut every connection."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut every connection, in the middle of whatever it carries; new ones are served."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, set()
+        for pair in pairs:
+            for end in pair:
+                _hang_up(end)
+
+    def deafen(self) -> None:
+        """Take connections and requests, pass on nothing: the server never hears of them until `start`."""
+        self._hears.clear()
+
+    def swallow(self) -> None:
+        """Pass on what is asked, and throw away what is answered, until `start`."""
+        self._answers.clear()
+
+    def stop(self) -> None:
+        """Close everything, and wait until its threads have ended."""
+        self._hears.set()
+        self.refuse()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    # --- the way of the bytes -------------------------------------------------------------------------------------
+
+    def request(self, data: bytes, pair: Pair) -> bytes:
+        """Answer what of the bytes on their way to the server is passed on."""
+        del pair
+        self._hears.wait()
+        return data
+
+    def answer(self, data: bytes, pair: Pair) -> bytes:
+        """Answer what of the bytes on their way back is passed on."""
+        del pair
+        if self._answers.is_set():
+            return data
+        self.swallowed += 1
+        return b""
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection((HOST, self.upstream()), timeout=5)
+            except OSError:
+                _hang_up(client)
+                client.close()
+                continue
+            server.settimeout(None)
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._lock:
+                self._pairs.add((client, server))
+            self._spawn(self._carry, Pair(client, server))
+
+    def _carry(self, pair: Pair) -> None:
+        back = self._spawn(self._pump, pair.server, pair.client, self.answer, pair)
+        self._pump(pair.client, pair.server, self.request, pair)
+        back.join()
+        with self._lock:
+            self._pairs.discard((pair.client, pair.server))
+        pair.client.close()
+        pair.server.close()
+
+    def _pump(
+        self, source: socket.socket, sink: socket.socket, change: Callable[[bytes, Pair], bytes], pair: Pair
+    ) -> None:
+        with contextlib.suppress(OSError):  # cut, or either side has left
+            while data := source.recv(_RECEIVE):
+                if passed := change(data, pair):
+                    sink.sendall(passed)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            source.shutdown(socket.SHUT_RD)
+
+    def _spawn(self, work: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(target=work, args=args, name=f"proxy {self.port}", daemon=True)
+        with self._lock:
+            self._threads = [one for one in self._threads if one.is_alive()]
+            thread.start()
+            self._threads.append(thread)
+        return thread
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Pair:
+    """One connection through the proxy: both sockets, and what is half read of either direction."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self.client = client
+        self.server = server
+        self.asked = b""
+        self.answered = b""
+        self.produces: set[int] = set()  # correlation ids
+
+
+class KafkaProxy(Proxy):
+    """A proxy before the one broker. Its answers name this port, so that clients come back here."""
+
+    def swallow(self) -> None:
+        """Swallow the answers to produce requests only: the record arrives, and nobody is told."""
+        super().swallow()
+
+    def request(self, data: bytes, pair: Pair) -> bytes:
+        """Note which requests produce."""
+        data = super().request(data, pair)
+        frames, pair.asked = _frames(pair.asked + data)
+        for frame in frames:
+            key, _, correlation_id = struct.unpack_from(">hhi", frame, 4)
+            if key == PRODUCE:
+                pair.produces.add(correlation_id)
+        return b"".join(frames)
+
+    def answer(self, data: bytes, pair: Pair) -> bytes:
+        """Put this port in the place of the broker's; leave out what is to be swallowed."""
+        frames, pair.answered = _frames(pair.answered + data)
+        theirs, ours = (HOST.encode() + struct.pack(">i", port) for port in (self.upstream(), self.port))
+        kept = b""
+        for frame in frames:
+            (correlation_id,) = struct.unpack_from(">i", frame, 4)
+            produced = correlation_id in pair.produces
+            pair.produces.discard(correlation_id)
+            if produced and not super().answer(frame, pair):
+                continue
+            kept += frame.replace(theirs, ours)  # as long as before: the frame stays whole
+        return kept
+
+
+def _frames(data: bytes) -> tuple[list[bytes], bytes]:
+    """Cut whole frames off; answer them and the rest."""
+    frames = []
+    while len(data) >= 4 and len(data) >= (size := 4 + struct.unpack_from(">i", data)[0]):
+        frames.append(data[:size])
+        data = data[size:]
+    return frames, data
+
+
+def _hang_up(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

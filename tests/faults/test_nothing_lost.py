@@ -1,0 +1,98 @@
+"""I3: whoever was told "accepted" ends with a coupon row, whichever process or broker dies in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.faults import (
+    apply_dies_after_the_gate_before_the_send,
+    apply_dies_after_the_send_before_the_answer,
+    apply_dies_before_the_gate,
+    away,
+    consume_dies_after_settling_before_the_offset,
+    consume_dies_after_the_commit_before_settling,
+    consume_dies_before_the_insert,
+    consume_dies_between_insert_and_commit,
+    kafka_accepts_and_never_hears,
+    kafka_hears_after_the_send_has_timed_out,
+    kafka_is_killed_in_a_burst_for_10_s,
+    kafka_refuses_connections,
+    kafka_takes_the_records_and_the_answers_are_lost,
+    nothing,
+    the_leader_moves_in_a_burst,
+    the_poller_dies_in_a_burst,
+    the_topic_is_missing,
+    under,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.faults import Fault
+    from tests.faults.town import Town
+
+COUPONS = 50
+PEOPLE = 100
+# kafka_max_block_ms + kafka_delivery_timeout_ms + a moment is 4 s; in the front it may wait for one such to end.
+BOUND_S = 10
+DRAIN = 15_000
+
+
+@under(
+    nothing,
+    apply_dies_before_the_gate,
+    apply_dies_after_the_gate_before_the_send,
+    apply_dies_after_the_send_before_the_answer,
+    consume_dies_before_the_insert,
+    consume_dies_between_insert_and_commit,
+    consume_dies_after_the_commit_before_settling,
+    consume_dies_after_settling_before_the_offset,
+    the_poller_dies_in_a_burst,
+    the_leader_moves_in_a_burst,
+    the_topic_is_missing,
+)
+def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> None:
+    town.opening(COUPONS)
+    with fault(town):
+        town.rush(PEOPLE)
+    town.assert_promise(within_s=BOUND_S)
+
+
+@under(
+    nothing,
+    kafka_refuses_connections,
+    kafka_accepts_and_never_hears,
+    kafka_hears_after_the_send_has_timed_out,
+    kafka_takes_the_records_and_the_answers_are_lost,
+)
+def test_everybody_who_was_accepted_has_a_coupon_though_the_network_fails(distant: Town, fault: Fault) -> None:
+    distant.opening(COUPONS)
+    with fault(distant):
+        distant.rush(PEOPLE)
+    distant.assert_promise(within_s=BOUND_S)
+
+
+@pytest.mark.parametrize("coupons", [100, 1_000])
+def test_a_broker_that_is_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town, coupons: int) -> None:
+    """And nobody waits for it: every request is answered within its bound."""
+    town.opening(coupons)
+    with kafka_is_killed_in_a_burst_for_10_s(town):
+        told = town.rush(coupons + 200)
+    assert {one.answer.status for one in told} <= {202, 409}, "the outage is nobody's business"
+    town.assert_promise(within_s=BOUND_S)
+
+
+def test_a_database_that_is_killed_for_10_s_while_15000_records_drain_costs_no_coupon(
+    town: Town, wait_until: Callable[..., None]
+) -> None:
+    """Nothing becomes a failed row, and nobody's hand is needed: Kafka is the buffer."""
+    town.opening(DRAIN)
+    with town.unconsumed():
+        town.past_http(DRAIN)
+    wait_until(lambda: town.count() > DRAIN // 10, "the drain has begun")
+    with away(town.servers.mariadb, town, 10, answers=0):
+        pass
+    assert town.count() < DRAIN, "killed in the middle of it"
+    town.assert_promise(failed=0)
