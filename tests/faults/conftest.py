@@ -47,11 +47,6 @@ SETTINGS = {
 }
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the folder's marker."""
-    config.addinivalue_line("markers", "faults: processes and servers are killed, through the local cloud")
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave `long/` alone unless the command names it."""
     named = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
