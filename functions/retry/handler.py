@@ -28,7 +28,7 @@ stores = Stores(
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Do one run; `event` carries nothing that it needs."""
     done = run(stores, context.get_remaining_time_in_millis)
-    for name in ("swept", "restored", "fenced", "reconciled"):
+    for name in ("swept", "restored", "fenced", "released", "reconciled"):
         count(name, done[name])
     for outcome, number in done["redriven"].items():
         count(f"redriven_{outcome}", number)

@@ -19,6 +19,7 @@ import pytest
 import redis
 from pymysql.constants import CLIENT
 
+from dev.recipes import free_port
 from firstcome import connect
 from firstcome.connect import credentials, forget, kafka_config, mysql_connection, redis_client
 from firstcome.rules import BadInput, Unavailable
@@ -126,18 +127,19 @@ def cluster_url(tmp_path: Path, wait_until: Callable[..., None]) -> Iterator[str
     """A Redis Cluster of one node."""
     server = shutil.which("redis-server")
     assert server is not None, "redis-server is missing"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()  # low enough for the cluster's bus, which is 10,000 above it
     options = f"--port {port} --bind 127.0.0.1 --dir {tmp_path} --logfile redis.log --requirepass first"
     cluster = "--cluster-enabled yes --cluster-announce-ip 127.0.0.1"
     process = subprocess.Popen([server, *options.split(), *cluster.split()])
-    with redis.Redis(port=port, password="first") as node:
-        wait_until(lambda: answers(node), "the node answers")
-        node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        wait_until(lambda: node.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster has all slots")
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    process.wait(10)
+    try:
+        with redis.Redis(port=port, password="first") as node:
+            wait_until(lambda: answers(node), "the node answers")
+            node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: node.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "it has all slots")
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()  # it would not end in order once its folder has gone
+        process.wait(10)
 
 
 def answers(node: redis.Redis) -> bool:
