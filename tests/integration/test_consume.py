@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from firstcome.rules import Reason, Unavailable
 from firstcome.stream import encode
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def environment(world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A fresh execution environment of the function, over this world's servers."""
-    settings = world.stores.settings
-    monkeypatch.setenv("FIRSTCOME_REDIS_URL", settings.redis_url)
-    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", settings.mysql_url)
-    monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", settings.kafka_topic)
+    servers = world.stores.settings
+    monkeypatch.setenv("FIRSTCOME_REDIS_URL", servers.redis_url)
+    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", servers.mysql_url)
+    monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", servers.kafka_topic)
     return load_handler("consume")
 
 
@@ -80,6 +83,33 @@ def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[...,
     found = {(row.source.topic, row.source.offset): (row.payload, row.reason) for row in rows if row.source is not None}
     expected = {(topic, number): (record or b"", reason) for number, (record, reason) in enumerate(bad, start=1)}
     assert found == expected | {("other", 0): (encode(alice, 1), Reason.WRONG_TOPIC)}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("v", "event_id", "user_id", "ticket", "applied_at", "generation")
+garbage = st.binary(max_size=300) | st.builds(
+    lambda changed: json.dumps({"v": 1, "ticket": 1, "generation": 1, **changed}).encode(),
+    st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6),
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.lists(garbage, max_size=5), after=st.lists(garbage, max_size=5))
+def test_whatever_stands_beside_a_good_record_it_becomes_a_row(
+    world: World, consume: Callable[..., Any], before: list[bytes], after: list[bytes]
+) -> None:
+    """No bytes of another producer fail the batch, or cost a person the coupon."""
+    user_id = f"user-{uuid.uuid4().hex}"
+    world.operate("raise_capacity", capacity=len(world.rows()) + 4)
+    start = len(world.rows()) * 1_000  # a place in the stream of its own
+    values = [*before, encode(world.apply(user_id), 1), *after]
+    answer = consume(kafka_event(world.event_id, values, start=start))
+    assert answer == {"records": len(values), "issued": 1, "failed": len(values) - 1}
+    assert user_id in world.rows()
 
 
 def test_a_batch_that_comes_again_changes_nothing(world: World, consume: Callable[..., Any]) -> None:
