@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from firstcome.gate import Gate, Word
-    from firstcome.retry import Stores
+    from firstcome.stores import Stores
 
 HOUR_MS = 3_600_000
 FAR = 2**53  # later than any time, and still exact to Redis

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
-from firstcome.retry import Stores, run
-from firstcome.settings import Settings
-from firstcome.tail import Tail
+from firstcome.retry import run
+from firstcome.stores import Stores
 from firstcome.telemetry import count, flush, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-settings = Settings.from_env()
-stores = Stores(
-    ledger=Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings),
-    gate=Gate(redis_client(settings), settings),
-    tail=Tail(settings),
-    settings=settings,
-)
+stores = Stores.from_env()
 
 
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:

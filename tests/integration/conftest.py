@@ -12,8 +12,8 @@ from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
 from firstcome.ledger import Ledger
 from firstcome.migrate import migrate
-from firstcome.retry import Stores
 from firstcome.settings import Settings
+from firstcome.stores import Stores
 from firstcome.tail import Tail, ensure_topic
 from tests.world import World, fields
 

@@ -15,8 +15,8 @@ from firstcome import batch, issue, operations, retry
 from firstcome.application import Applications
 from firstcome.problem import Problem
 from firstcome.redrive import redrive
-from firstcome.retry import Stores
 from firstcome.rules import BadInput, FailedStatus, Unavailable
+from firstcome.stores import Stores
 from firstcome.sweep import backlog, sweep
 from tests.simulation.boundary import Boundary, Record, Stream
 from tests.world import World, kafka_event

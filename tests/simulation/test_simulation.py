@@ -20,8 +20,8 @@ from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
 from firstcome.ledger import Ledger
 from firstcome.migrate import migrate
-from firstcome.retry import Stores
 from firstcome.settings import Settings
+from firstcome.stores import Stores
 from firstcome.tail import Tail
 from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
 

@@ -12,8 +12,8 @@ from firstcome.rules import FailedStatus
 
 if TYPE_CHECKING:
     from firstcome.events import Event
-    from firstcome.retry import Stores
     from firstcome.rules import Ticket
+    from firstcome.stores import Stores
 
 SHOWN = 20  # findings of one kind that the answer spells out; the figures count all
 STUCK_MS = 10 * 60 * 1000  # ten runs of the schedule: the sweep should have taken it

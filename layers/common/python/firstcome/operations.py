@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from firstcome.events import Event
     from firstcome.failed import FailedRow
     from firstcome.gate import EventView
-    from firstcome.retry import Stores
+    from firstcome.stores import Stores
 
 Input = dict[str, Any]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firstcome.issue import release_refused
@@ -23,23 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from firstcome.events import Event
-    from firstcome.gate import Gate
-    from firstcome.ledger import Ledger
-    from firstcome.settings import Settings
-    from firstcome.tail import Tail
+    from firstcome.stores import Stores
 
 # How often to look whether a lost gate may be restored, while there is nothing else to do.
 WAIT_STEP_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """The three stores and the settings: what every unit of work needs."""
-
-    ledger: Ledger
-    gate: Gate
-    tail: Tail
-    settings: Settings
 
 
 def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:

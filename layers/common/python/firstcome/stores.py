@@ -1,0 +1,33 @@
+"""The three stores of one execution environment: gate, ledger and the stream's tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from firstcome.connect import mysql_connection, redis_client
+from firstcome.gate import Gate
+from firstcome.ledger import Ledger
+from firstcome.settings import Settings
+from firstcome.tail import Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What every unit of work of the retry, and every action of the operator, needs."""
+
+    ledger: Ledger
+    gate: Gate
+    tail: Tail
+    settings: Settings
+
+    @classmethod
+    def from_env(cls) -> Stores:
+        """Make the clients, once per execution environment. None of them connects before it is used."""
+        settings = Settings.from_env()
+        return cls(
+            ledger=Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings),
+            gate=Gate(redis_client(settings), settings),
+            tail=Tail(settings),
+            settings=settings,
+        )
