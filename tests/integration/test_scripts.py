@@ -144,6 +144,16 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
     assert word_of(gate, event, "dave") is Word.SOLD_OUT
 
 
+def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_id: str) -> None:
+    """The schedule was between the operator's ledger and gate: it found none, and now there is one."""
+    _, since = gate.lost(event_id) or (0, 0)
+    assert gate.configure(event_id, 1, fields(), create=True) == "CREATED"
+    alice = gate.apply(event_id, "alice", "call")
+    new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
+    assert gate.restore(event_id, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "ALIVE"
+    assert gate.apply(event_id, "alice", "again").ticket == alice.ticket
+
+
 def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
     """Marks of the old gate do not live on in the new one."""
     word_of(gate, event, "alice")

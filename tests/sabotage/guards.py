@@ -205,7 +205,7 @@ GUARDS = [
         f"{LAYER}/restore.lua",
         "if not fenced() or redis.call",
         "if redis.call",
-        f"{SCRIPTS}::test_restore_puts_the_rebuilt_gate_in_place_once_and_whole",
+        f"{SCRIPTS}::test_restore_leaves_a_gate_alone_that_was_made_meanwhile",
     ),
     Guard(
         "restore is of the loss whose sources it read",
