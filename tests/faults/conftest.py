@@ -151,8 +151,7 @@ def _town(cloud: Cloud, proxies: Proxies | None, request: pytest.FixtureRequest)
     for trigger in (LOCAL / "triggers").iterdir():
         trigger.unlink()
     _whole(servers)
-    name = f"{request.node.path.relative_to(HERE)}::{request.node.name}"
-    town = Town(cloud, servers, LOCAL / "triggers", f"fault-{uuid.uuid4().hex[:12]}", proxies, name)
+    town = Town(cloud, servers, LOCAL / "triggers", f"fault-{uuid.uuid4().hex[:12]}", proxies, name_of(request))
     yield town
     _whole(servers)
     for function in cloud.functions:
@@ -160,6 +159,11 @@ def _town(cloud: Cloud, proxies: Proxies | None, request: pytest.FixtureRequest)
             os.kill(pid, signal.SIGCONT)
     with contextlib.suppress(InvocationError):  # an event that is not whole stays, for whoever looks for the reason
         town.operate("wipe")
+
+
+def name_of(request: pytest.FixtureRequest) -> str:
+    """The file and name of the test, as the table of figures knows it."""
+    return f"{request.node.path.relative_to(HERE)}::{request.node.name}"
 
 
 def _whole(servers: Servers) -> None:

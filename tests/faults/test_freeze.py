@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cloud import Cloud
-from tests.faults.conftest import LOCAL, SETTINGS
+from tests.faults.conftest import LOCAL, SETTINGS, name_of
 from tests.faults.faults import nothing, under
 from tests.faults.proxy import KafkaProxy, Pair, Proxy
 from tests.faults.servers import lasting
@@ -100,7 +100,7 @@ def town(short_lived_cloud: tuple[Cloud, Proxies], request: pytest.FixtureReques
     """An event in that cloud."""
     cloud, proxies = short_lived_cloud
     event_id = f"fault-{uuid.uuid4().hex[:12]}"
-    yield Town(cloud, cloud.servers, LOCAL / "triggers", event_id, proxies, request.node.name)
+    yield Town(cloud, cloud.servers, LOCAL / "triggers", event_id, proxies, name_of(request))
     thaw(cloud)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dev.cloud import Cloud
 from tests.faults import servers as faults
-from tests.faults.conftest import LOCAL, SETTINGS
+from tests.faults.conftest import LOCAL, SETTINGS, name_of
 from tests.faults.faults import nothing, under
 from tests.faults.town import Town
 
@@ -60,7 +60,7 @@ def town(hasty_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Town]:
         hasty_cloud.servers,
         LOCAL / "triggers",
         f"fault-{uuid.uuid4().hex[:12]}",
-        name=request.node.name,
+        name=name_of(request),
     )
     hasty_cloud.poller.stop()
 

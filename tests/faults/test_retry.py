@@ -12,7 +12,7 @@ import pytest
 from dev.cloud import ROOT, Cloud
 from tests.faults import servers as faults
 from tests.faults import unfinished
-from tests.faults.conftest import LOCAL, SETTINGS
+from tests.faults.conftest import LOCAL, SETTINGS, name_of
 from tests.faults.faults import under
 from tests.faults.town import Town
 
@@ -107,7 +107,7 @@ def hurried_cloud(
 def hurried(hurried_cloud: Cloud, request: pytest.FixtureRequest) -> Town:
     """An event in that cloud."""
     event_id = f"fault-{uuid.uuid4().hex[:12]}"
-    return Town(hurried_cloud, hurried_cloud.servers, LOCAL / "triggers", event_id, name=request.node.name)
+    return Town(hurried_cloud, hurried_cloud.servers, LOCAL / "triggers", event_id, name=name_of(request))
 
 
 def test_a_retry_that_is_ended_by_its_timeout_is_taken_up_by_the_next(
