@@ -15,10 +15,12 @@ from firstcome.migrate import migrate
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.tail import Tail, ensure_topic
+from tests.api import Api, environments
 from tests.world import World, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 READ_TIMEOUT_MS = 20_000
 
@@ -84,3 +86,18 @@ def event(gate: Gate, event_id: str) -> str:
     """An open event of three coupons, in the gate alone."""
     assert gate.configure(event_id, 1, fields(), create=True) == "CREATED"
     return event_id
+
+
+@pytest.fixture
+def start(
+    load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, world: World
+) -> Iterator[Callable[..., Api]]:
+    """Make execution environments of apply with the world's servers, or others."""
+    with environments(load_handler, monkeypatch, world.stores.settings) as start:
+        yield start
+
+
+@pytest.fixture
+def api(start: Callable[..., Api]) -> Api:
+    """An execution environment of apply with every server in reach."""
+    return start()

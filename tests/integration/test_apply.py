@@ -13,31 +13,15 @@ from kafka import KafkaConsumer, TopicPartition
 from firstcome import operations
 from firstcome.rules import rfc3339
 from firstcome.stream import decode
-from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS, Api, environments, jwt
+from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
 
     from tests.world import World
 
 HOUR_MS = 3_600_000
 CORRELATED = {"content-type": "application/json", "x-correlation-id": "order-4711"}
-
-
-@pytest.fixture
-def start(
-    load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, world: World
-) -> Iterator[Callable[..., Api]]:
-    """Make execution environments with the world's servers, or others."""
-    with environments(load_handler, monkeypatch, world.stores.settings) as start:
-        yield start
-
-
-@pytest.fixture
-def api(start: Callable[..., Api]) -> Api:
-    """An execution environment with every server in reach."""
-    return start()
 
 
 def records(world: World) -> list[Any]:

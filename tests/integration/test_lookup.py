@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from firstcome.rules import Ticket, rfc3339
-from tests.api import NO_MYSQL, NO_REDIS, Api, environments, jwt
+from tests.api import NO_MYSQL, NO_REDIS, Api, jwt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from collections.abc import Callable
+
+    import pytest
 
     from tests.world import World
-
-
-@pytest.fixture
-def start(
-    load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, world: World
-) -> Iterator[Callable[..., Api]]:
-    """Make execution environments with the world's servers, or others."""
-    with environments(load_handler, monkeypatch, world.stores.settings) as start:
-        yield start
-
-
-@pytest.fixture
-def api(start: Callable[..., Api]) -> Api:
-    """An execution environment with every server in reach."""
-    return start()
 
 
 def statements(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[object]:
