@@ -9,13 +9,14 @@ import pytest
 from dev.process import wait_until
 from tests.faults import redis_faults as faults
 from tests.faults import unfinished
-from tests.faults.conftest import ENVIRONMENTS
+from tests.faults.conftest import ENVIRONMENTS, SETTINGS
 from tests.faults.faults import nothing, under
 from tests.faults.servers import signalling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.gate import Gate
     from tests.faults.faults import Fault
     from tests.faults.town import Town
 
@@ -24,6 +25,7 @@ EARLY = 20
 MEANWHILE = 40
 # A silent Redis costs 2 s by the settings; a busy machine is given as much again, and what a process needs to come up.
 WITHIN_S = 5.0
+RESTORE_WAIT_MS = int(SETTINGS["FIRSTCOME_RESTORE_WAIT_MS"])
 
 
 @under(
@@ -114,21 +116,35 @@ def release(town: Town) -> Callable[[], None]:
     return lambda: put_off(town)
 
 
-def restore(town: Town) -> Callable[[], None]:
-    """Retry rebuilds a lost gate."""
+def lost(town: Town) -> Callable[[], None]:
+    """Retry finds a gate lost, and cannot note since when."""
     unfinished.a_lost_gate(town)
+    return lambda: stays_fenced(town)
 
-    def then() -> None:
-        put_off(town)
-        assert town.ask("late").answer.word == "gate_lost"
 
-    return then
+def restore(town: Town) -> Callable[[], None]:
+    """Retry rebuilds a gate that has been lost for long enough."""
+    unfinished.a_lost_gate(town)
+    with town.gate() as whole:
+        wait_until(lambda: lost_ms(whole, town) > RESTORE_WAIT_MS, "the loss is as old as a restore wants it")
+    return lambda: stays_fenced(town)
 
 
 def reconcile(town: Town) -> Callable[[], None]:
     """Retry compares the gate with the ledger after a failover that forgot a row."""
     unfinished.a_row_that_the_gate_forgot(town)
     return lambda: put_off(town)
+
+
+def overdue(town: Town) -> Callable[[], None]:
+    """Retry looks for what is overdue, and sweeps it: neither needs memory."""
+    unfinished.a_ticket_without_record(town)
+
+    def then() -> None:
+        wait_until(lambda: town.sweeps() == 1, "the ticket is swept without memory", timeout_s=30)
+        assert len(town.rows()) == 1
+
+    return then
 
 
 def configure(town: Town) -> Callable[[], None]:
@@ -148,6 +164,19 @@ def committed(town: Town, rows: int) -> None:
     assert len(town.rows()) == rows
 
 
+def stays_fenced(town: Town) -> None:
+    """Let the schedule run: the gate is not rebuilt, and nobody is given anything."""
+    put_off(town)
+    assert town.ask("late").answer.word == "gate_lost"
+
+
+def lost_ms(whole: Gate, town: Town) -> int:
+    """For how long the gate has been known to be lost."""
+    found = whole.lost(town.event_id)
+    assert found is not None
+    return found[0]
+
+
 def put_off(town: Town) -> None:
     """Let the schedule run: it puts off what it cannot do, and goes on."""
     done = town.retry()
@@ -155,7 +184,9 @@ def put_off(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [gate, settle, own, reassign, release, restore, reconcile, configure], ids=lambda step: step.__name__
+    "script",
+    [gate, settle, own, reassign, release, lost, restore, reconcile, overdue, configure],
+    ids=lambda step: step.__name__,
 )
 def test_out_of_memory_a_script_does_all_or_nothing(town: Town, script: Callable[[Town], Callable[[], None]]) -> None:
     """Where it does nothing, somebody hears of it, and what it should have done is done later."""
@@ -167,6 +198,25 @@ def test_out_of_memory_a_script_does_all_or_nothing(town: Town, script: Callable
     finally:
         town.cloud.poller.start()
     town.assert_promise(failed=1, reassigned={"forgotten"})
+
+
+def test_out_of_memory_an_ended_gate_expires_whole(town: Town) -> None:
+    """A time to live needs no memory: what has ended makes room when room is wanted most."""
+    town.opening(3)
+    town.fill()
+    town.until_whole()
+    town.operate("end")
+    with faults.redis_is_out_of_memory(town):
+        done = town.retry()
+        assert done is not None
+        assert done["expiring"] >= 1
+    with town.gate() as ended:
+        keys = [key for key in ended.keys(town.event_id) if ended.redis.exists(key)]
+        until = {ended.redis.execute_command("PEXPIRETIME", key) for key in keys}
+    assert len(keys) == 2, "event and applied_user: nothing is pending or free"
+    assert len(until) == 1, until
+    assert until != {-1}, "they have a time to live"
+    town.assert_promise(fill=False)
 
 
 # --- half a gate -----------------------------------------------------------------------------------------------------
