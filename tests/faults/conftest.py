@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka import KafkaAdminClient
 
 from dev.cloud import ROOT, Cloud
 from dev.invoke import InvocationError
@@ -21,6 +22,8 @@ from tests.faults.town import Proxies, Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from firstcome.settings import Settings
 
 LOCAL = ROOT / ".local" / "faults"
 HERE = Path(__file__).parent
@@ -159,6 +162,17 @@ def _town(cloud: Cloud, proxies: Proxies | None, request: pytest.FixtureRequest)
             os.kill(pid, signal.SIGCONT)
     with contextlib.suppress(InvocationError):  # an event that is not whole stays, for whoever looks for the reason
         town.operate("wipe")
+    _forget_what_was_read(servers, town.settings)
+
+
+def _forget_what_was_read(servers: Servers, settings: Settings) -> None:
+    """Delete the records that the group has read: each audit reads the whole log, and here it is of one event."""
+    admin = KafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    try:
+        committed = admin.list_group_offsets([settings.kafka_group])[settings.kafka_group]
+        admin.delete_records({at: read.offset for at, read in committed.items() if read.offset > 0})
+    finally:
+        admin.close()
 
 
 def name_of(request: pytest.FixtureRequest) -> str:

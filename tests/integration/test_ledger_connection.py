@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import socket
+import uuid
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
+from firstcome.connect import mysql_connection
 from firstcome.ledger import Claim, Ledger
 from firstcome.queries import queries
 from firstcome.rules import BadInput, Ticket, Unavailable
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from firstcome.ledger import Connection
 
@@ -216,3 +221,41 @@ def test_a_deadlocks_victim_tries_again(ledger: Ledger, losses: int, *, wins: bo
             again.transact(work)
     assert len(runs) == 4
     again.close()
+
+
+@pytest.fixture
+def ordinary(ledger: Ledger, mysql_url: str) -> Iterator[Ledger]:
+    """The same ledger for a user without privileges: read_only does not bind the others."""
+    user = f"test_{uuid.uuid4().hex[:20]}"
+    url = urlsplit(mysql_url)
+    settings = replace(ledger.settings, mysql_url=url._replace(netloc=f"{user}@{url.hostname}:{url.port}").geturl())
+    with ledger.connect() as root, root.cursor() as cursor:
+        cursor.execute(f"CREATE USER {user}@'%'")
+        cursor.execute(f"GRANT ALL ON `{url.path.strip('/')}`.* TO {user}@'%'")
+        yield Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
+        cursor.execute(f"DROP USER {user}@'%'")
+
+
+@contextmanager
+def read_only(ledger: Ledger) -> Iterator[None]:
+    """Let the server refuse every write meanwhile, as a primary that has become a replica: MySQL even to root."""
+    with ledger.connect() as root, root.cursor() as cursor:
+        cursor.execute("SELECT VERSION()")
+        name = "read_only" if "MariaDB" in str(cursor.fetchall()) else "super_read_only"
+        cursor.execute(f"SET GLOBAL {name} = 1")
+        try:
+            yield
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")  # and super_read_only with it
+
+
+def test_a_server_that_turns_read_only_is_left_and_found_again(ledger: Ledger, ordinary: Ledger) -> None:
+    """Nothing fails for good: the batch comes again, over a new connection, which may lead to the new primary."""
+    before = connection_of(ordinary)
+    with read_only(ledger):
+        with pytest.raises(Unavailable, match="read.only"):
+            ordinary.write([CLAIM])
+        assert ordinary.standing("E", "a").row is None, "reading goes on"
+    assert not before.open
+    assert ordinary.write([CLAIM]).issued == 1
+    assert not any(ledger.count_failed("E").values())

@@ -126,6 +126,12 @@ def test_an_event_sees_its_own_records(log: Log) -> None:
     assert log.tail.history("F") == [ticket(2, "F")]
 
 
+def test_an_event_sees_a_record_that_spells_its_name_otherwise(log: Log) -> None:
+    """JSON has two ways to write a letter: a record that another producer escaped is owed like any other."""
+    log.write(record(1, "E").replace(b'"E"', b'"\\u0045"'), record(2, "F"))
+    assert log.tail.unread("E") == [ticket(1, "E")]
+
+
 def test_a_bad_record_is_skipped_and_counted(log: Log) -> None:
     """A record that cannot be decoded hides no other; it is unread like any other."""
     log.write(record(1), b"no json", b"", record(2))

@@ -176,7 +176,7 @@ def wipe(stores: Stores, payload: Input) -> dict[str, Any]:
     if not stores.settings.local_cloud:
         raise BadInput("local_only", "wipe exists on the local cloud only")
     event_id = check_event_id(payload.get("event_id"))
-    if stores.tail.lag() > 0:
+    if not stores.tail.caught_up():
         raise BadInput("busy", "records are unread: wait until consume has read them")
     stores.ledger.wipe(event_id)
     with stores.gate.answering():

@@ -74,7 +74,7 @@ def reconcile(
     seen = snapshot(gate, event_id)
     if seen is None:
         return Reconciled.FENCED, []
-    if seen.pending or tail.lag() > 0 or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
+    if seen.pending or not tail.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
         return Reconciled.BUSY, []
     repairs = find_repairs(
         seen,
