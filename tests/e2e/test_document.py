@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
@@ -10,7 +10,7 @@ from hypothesis import settings
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from dev.cloud import ROOT
-from tests.e2e.campaign import HOUR_MS, Campaign
+from tests.e2e.campaign import Campaign
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +41,7 @@ def events(cloud: Cloud, http: httpx.Client) -> dict[str, Campaign]:
 @schema.parametrize()
 @settings(max_examples=EXAMPLES)
 def test_whatever_is_asked_the_answer_is_documented(
-    case: schemathesis.Case, state: str, cloud: Cloud, events: dict[str, Campaign]
+    case: schemathesis.Case[Any], state: str, cloud: Cloud, events: dict[str, Campaign]
 ) -> None:
     """Never a 5xx, never a status, a header or a body that the document does not know, never a wrong request obeyed."""
     assert case.meta is not None

@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 LONG = HERE / "long"
 ENVIRONMENTS = 4  # of apply: the machine has two cores
 
-# What takes minutes in production takes a second or two here; what bounds a request is as in production.
+# What takes minutes in production takes a second or two here; what bounds a person's request is as in production.
 SETTINGS = {
     "FIRSTCOME_SWEEP_OVERDUE_MS": "1000",
     "FIRSTCOME_SWEEP_OVERDUE_BLIND_MS": "3000",
@@ -41,6 +41,7 @@ SETTINGS = {
     "FIRSTCOME_RETRY_RESERVE_MS": "2000",
     "FIRSTCOME_KAFKA_BREAKER_MS": "1000",
     "FIRSTCOME_KAFKA_READ_TIMEOUT_MS": "5000",
+    "FIRSTCOME_MYSQL_READ_TIMEOUT_MS": "5000",
     "FIRSTCOME_KNOWN_EVENTS_MS": "200",
     "FIRSTCOME_SOLD_OUT_MEMORY_MS": "200",
     "FIRSTCOME_RELEASED_REST_MS": "300",

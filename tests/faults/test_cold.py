@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from dev.invoke import InvocationError
+from firstcome.rules import Ticket
 from firstcome.settings import Settings
-from firstcome.stream import GRACE_MS
+from firstcome.stream import GRACE_MS, encode
 from tests.faults.faults import nothing, under
+from tests.world import kafka_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +85,19 @@ EXPECTED: dict[Fault, tuple[str, set[object], float, float]] = {
 }
 
 
+# What consume, the schedule and the operator can do without it: whether the batch is committed, whether something is
+# put off, and which part of `show` says "away" (None: nothing can be shown without the ledger).
+OTHERS: dict[Fault, tuple[bool, bool, set[str] | None]] = {
+    nothing: (True, False, set()),
+    redis_is_away: (True, True, {"gate"}),
+    redis_is_deaf: (True, True, {"gate"}),
+    kafka_is_away: (True, False, {"unread"}),
+    kafka_is_deaf: (True, False, {"unread"}),
+    mysql_is_away: (False, True, None),
+    mysql_is_deaf: (False, True, None),
+}
+
+
 @under(*EXPECTED)
 def test_a_cold_start_into_an_outage_answers_within_its_bound(distant: Town, fault: Fault) -> None:
     """Nothing is asked of a server before a request needs it, and then no longer than the settings allow."""
@@ -97,3 +115,41 @@ def test_a_cold_start_into_an_outage_answers_within_its_bound(distant: Town, fau
     for proxy in distant.proxies.all:  # type: ignore[union-attr]
         proxy.start()
     distant.assert_promise(within_s=INIT_S + apply_s + BUSY_S)
+
+
+@under(*OTHERS)
+def test_a_cold_start_of_the_others_does_what_can_be_done(distant: Town, fault: Fault) -> None:
+    """Each of them fails with the name of what is away, or does its part; none is ended by its timeout."""
+    committed, put_off, away = OTHERS[fault]
+    distant.opening(COUPONS)
+    with distant.gate() as gate:
+        decision = gate.apply(distant.event_id, "early", "call")
+    assert decision.ticket is not None
+    assert decision.applied_at_ms is not None
+    record = encode(Ticket(distant.event_id, "early", decision.ticket, decision.applied_at_ms), decision.generation)
+    calls = {
+        "consume": kafka_event(distant.settings.kafka_topic, [record]),
+        "retry": {},
+        "operate": {"action": "show", "event_id": distant.event_id},
+    }
+    with fault(distant):
+        distant.kill(*calls)
+        with ThreadPoolExecutor(len(calls)) as threads:
+            answers = dict(zip(calls, threads.map(partial(answer, distant), calls, calls.values()), strict=True))
+    assert answers["consume"] == ({"records": 1, "issued": 1, "failed": 0} if committed else "Unavailable")
+    assert bool(answers["retry"]["unavailable"]) == put_off
+    if away is None:
+        assert answers["operate"] == "Unavailable"
+    else:
+        assert {part for part, shown in answers["operate"].items() if "away: " in str(shown)} == away
+    for proxy in distant.through.all:
+        proxy.start()
+    distant.assert_promise()
+
+
+def answer(town: Town, function: str, payload: object) -> Any:
+    """What the function answers, or the type of the error that it raises."""
+    try:
+        return town.cloud.invoke(function, payload)
+    except InvocationError as error:
+        return error.said["errorType"]

@@ -253,7 +253,7 @@ def test_a_server_that_turns_read_only_is_left_and_found_again(ledger: Ledger, o
     """Nothing fails for good: the batch comes again, over a new connection, which may lead to the new primary."""
     before = connection_of(ordinary)
     with read_only(ledger):
-        with pytest.raises(Unavailable, match="read.only"):
+        with pytest.raises(Unavailable, match=r"read.only"):
             ordinary.write([CLAIM])
         assert ordinary.standing("E", "a").row is None, "reading goes on"
     assert not before.open
