@@ -1,0 +1,90 @@
+"""The two APIs: who may use a route, what a browser is told, what is limited and what is written down."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.templates import Resource, application, deployed, functions
+
+STAGES = ("ApiApiGatewayDefaultStage", "BackEndApiApiGatewayDefaultStage")
+
+
+def routes(api: Resource) -> dict[str, str]:
+    """Answer who may use each route of a translated API."""
+    found: dict[str, str] = {}
+    for path, methods in api["Properties"]["Body"]["paths"].items():
+        for method, operation in methods.items():
+            [[authorizer]] = operation["security"]
+            found["$default" if operation.get("isDefaultRoute") else f"{method.upper()} {path}"] = authorizer
+    return found
+
+
+def test_only_the_view_of_an_event_is_open_to_all() -> None:
+    """Applicants bring a token, back ends sign with IAM; that holds for what no route names, too."""
+    open_to_all = {"GET /events/{event_id}": "NONE"}
+    applicants, back_ends = routes(deployed()["Api"]), routes(deployed()["BackEndApi"])
+    assert {key: who for key, who in applicants.items() if who != "Applicant"} == open_to_all
+    assert set(back_ends.values()) == {"AWS_IAM"}
+    assert applicants.keys() == back_ends.keys() - {"$default"}
+
+
+def test_the_routes_are_those_of_the_handler() -> None:
+    """A route that only one of them knows would be a 404 of the wrong kind, or never be reached."""
+    from functions.apply.handler import app
+
+    known = {f"{route.method} {route.path}" for route in (*app._static_routes, *app._dynamic_routes)}
+    assert routes(deployed()["Api"]).keys() == {key.translate(str.maketrans("<>", "{}")) for key in known}
+
+
+def test_a_browser_can_ask_before_it_has_a_token() -> None:
+    """API Gateway answers a preflight itself where no route catches it; $default would, and demand a token."""
+    assert not [key for key in routes(deployed()["Api"]) if key == "$default" or key.startswith(("OPTIONS", "ANY", "X-"))]
+
+
+@pytest.mark.parametrize("origin", ["", "https://coupons.example.com"])
+def test_no_page_but_ours_may_read_the_answers(origin: str) -> None:
+    """One origin, never all of them; none where there is no page; and no cookies."""
+    resources = deployed(PageOrigin=origin)
+    cors = resources["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
+    assert cors["allowOrigins"] == [origin or "https://none.invalid"]
+    assert cors["allowMethods"] == ["GET", "POST"]
+    assert not cors.get("allowCredentials")
+    assert "x-amazon-apigateway-cors" not in resources["BackEndApi"]["Properties"]["Body"]
+
+
+@pytest.mark.parametrize("domain", ["", "api.example.com"])
+def test_a_domain_of_ones_own_is_the_only_way_in(domain: str) -> None:
+    """The default URL is off exactly where another one leads to the API."""
+    resources = deployed(ApiDomainName=domain, ApiCertificateArn="arn:aws:acm:us-east-1:1:certificate/1")
+    [server] = resources["Api"]["Properties"]["Body"]["servers"]
+    off = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
+    assert off is ("ApiMapping" in resources) is bool(domain)
+
+
+def test_both_apis_are_throttled() -> None:
+    """What is too much is turned away before anything is invoked."""
+    for stage in STAGES:
+        assert deployed()[stage]["Properties"]["DefaultRouteSettings"] == {
+            "ThrottlingRateLimit": {"Ref": "ApiRateLimit"},
+            "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+        }
+
+
+def test_every_request_is_written_down_without_naming_anybody() -> None:
+    """One line of JSON with what finds the function's own line; neither an address nor a path, which names a person."""
+    for stage in STAGES:
+        settings = deployed()[stage]["Properties"]["AccessLogSettings"]
+        assert settings["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+        line = json.loads(settings["Format"])
+        assert {"request_id", "route", "status", "latency_ms", "integration_error"} <= line.keys()
+        assert line["request_id"] == "$context.requestId"
+        named = ("identity", "path", "claims", "principal", "user", "userAgent")
+        assert not [value for value in line.values() if any(word in value for word in named)]
+
+
+def test_every_handler_route_stands_in_both_apis() -> None:
+    """Each event names its API: one that named none would make a third."""
+    events = [event["Properties"] for event in functions["ApplyFunction"]["Events"].values()]
+    assert {event["ApiId"]["Ref"] for event in events} == set(application.of_type("AWS::Serverless::HttpApi"))

@@ -1,0 +1,90 @@
+"""The four functions: what they are made of, where they write, and what becomes of a run that fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.templates import FUNCTIONS, ROOT, application, deployed, functions, infrastructure, only, statements
+
+shared = application.content["Globals"]["Function"]
+
+
+def test_there_are_four_functions_of_the_same_kind() -> None:
+    """python3.13 on the processor that the parameter names, each from its own folder, all with the layer."""
+    assert list(functions) == FUNCTIONS
+    assert shared["Runtime"] == "python3.13"
+    assert shared["Architectures"] == [{"Ref": "Architecture"}]
+    assert shared["Layers"] == [{"Ref": "CommonLayer"}]
+    for name, properties in functions.items():
+        assert not {"Runtime", "Architectures", "Layers", "Handler"} & properties.keys()
+        module, _, function = shared["Handler"].partition(".")
+        source = ROOT / properties["CodeUri"] / f"{module}.py"
+        assert source.parent.name == name.removesuffix("Function").lower()
+        assert f"def {function}(" in source.read_text()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_writes_to_a_log_group_that_forgets(name: str) -> None:
+    """Its own group, with a retention, and its role may write there and nowhere else."""
+    group = functions[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert application.of_type("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    role = application.of_type("AWS::IAM::Role")[functions[name]["Role"]["Fn::GetAtt"][0]]
+    writing = [each for each in statements(role) if "logs:" in str(each["Action"])]
+    assert [each["Resource"] for each in writing] == [{"Fn::GetAtt": [group, "Arn"]}]
+
+
+def test_every_log_group_of_both_templates_forgets() -> None:
+    """Logs that are kept for ever are what nobody asked for."""
+    for template in (application, infrastructure):
+        groups = template.of_type("AWS::Logs::LogGroup")
+        assert groups
+        assert all(each["RetentionInDays"] == {"Ref": "LogRetentionDays"} for each in groups.values())
+
+
+def test_every_function_says_how_long_it_may_take() -> None:
+    """Lambda's own 3 s would end a retry before it began."""
+    made = infrastructure.of_type("AWS::Lambda::Function")
+    assert all("Timeout" in each for each in (*functions.values(), *made.values()))
+
+
+def test_apply_cannot_take_all_connections() -> None:
+    """How many environments there may be is said, because each holds connections to all servers."""
+    assert functions["ApplyFunction"]["ReservedConcurrentExecutions"] == {"Ref": "ApplyConcurrency"}
+
+
+def test_consume_is_never_throttled() -> None:
+    """The partitions bound it; a reservation below their number would only make it fail."""
+    assert "ReservedConcurrentExecutions" not in functions["ConsumeFunction"]
+
+
+def test_the_schedule_is_every_minute_and_its_failures_are_kept() -> None:
+    """Neither an invocation that Scheduler could not make nor one that failed disappears."""
+    resources = deployed()
+    schedule = only(resources, "AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    target, queue = schedule["Target"], {"Fn::GetAtt": ["RetryDeadLetters", "Arn"]}
+    assert target["Input"] == (ROOT / "events" / "retry-schedule.json").read_text().strip()
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 60, "the next minute's run does the same work"
+    assert only(resources, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
+
+
+def test_what_is_invoked_asynchronously_has_a_failure_destination() -> None:
+    """What Scheduler invokes is asynchronous. HTTP, the event source and the operator wait for the answer."""
+    asynchronous = {
+        name
+        for name, each in functions.items()
+        for event in each.get("Events", {}).values()
+        if event["Type"] not in ("HttpApi", "MSK")
+    }
+    assert asynchronous == {"RetryFunction"}
+    invoke = only(deployed(), "AWS::Lambda::EventInvokeConfig")
+    assert invoke["FunctionName"] == {"Ref": "RetryFunction"}
+    assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["RetryDeadLetters", "Arn"]}
+
+
+def test_operate_has_no_door_but_iam() -> None:
+    """No event and no permission of another service: only a principal with lambda:InvokeFunction gets in."""
+    assert "Events" not in functions["OperateFunction"]
+    permitted = [each["Properties"] for each in deployed().values() if each["Type"] == "AWS::Lambda::Permission"]
+    assert {each["FunctionName"]["Ref"] for each in permitted} == {"ApplyFunctionAliaslive"}

@@ -1,0 +1,226 @@
+"""template.infrastructure.yaml: its outputs are template.yaml's parameters, and what holds data stays."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import samcli.cli.types
+
+from firstcome.tail import TOPIC_CONFIGS
+from tests.templates import Resource, application, functions, infrastructure
+
+outputs = infrastructure.outputs
+# What each attribute looks like once it exists, to see that a parameter takes the output made of it.
+EXAMPLES = {
+    "SubnetA": "subnet-0a",
+    "SubnetB": "subnet-0b",
+    "SubnetC": "subnet-0c",
+    "FunctionGroup": "sg-0f",
+    "Cache.PrimaryEndPoint.Address": "master.firstcome.abc.use1.cache.amazonaws.com",
+    "RedisSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:RedisSecret-AbCdEf",
+    "Brokers": "arn:aws:kafka:us-east-1:123456789012:cluster/infra/01234567-89ab-cdef-0123-456789abcdef-2",
+    "Bootstrap.Brokers": "b-1.infra.abc.c2.kafka.us-east-1.amazonaws.com:9098,b-2.infra.abc.c2.kafka.us-east-1.amazonaws.com:9098",
+    "Database.Endpoint.Address": "infra-database.abc.us-east-1.rds.amazonaws.com",
+    "Database.Endpoint.Port": "3306",
+    "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf",
+}
+
+
+def example(value: Any) -> str:
+    """Answer an output's value as it will look."""
+    match value:
+        case {"Ref": name}:
+            return EXAMPLES[name]
+        case {"Fn::GetAtt": path}:
+            return EXAMPLES[".".join(path)]
+        case {"Fn::Sub": text}:
+            return re.sub(r"\$\{(.*?)}", lambda found: EXAMPLES[found[1]], text)
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(example(part) for part in parts)
+    raise AssertionError(value)
+
+
+# --- outputs ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_output_is_a_parameter() -> None:
+    """By name, so that one command carries them over."""
+    assert outputs.keys() <= application.parameters.keys()
+    assert all(each["Description"] for each in outputs.values())
+
+
+def test_what_has_no_default_is_an_output_or_who_may_apply() -> None:
+    """After the infrastructure, only the identity provider is left to name."""
+    required = {name for name, each in application.parameters.items() if "Default" not in each}
+    assert required - outputs.keys() == {"JwtIssuer", "JwtAudience"}
+
+
+def test_every_password_is_handed_on() -> None:
+    """A secret that is made and not named would leave its server locked."""
+    assert {name for name in application.parameters if name.endswith("SecretArn")} <= outputs.keys()
+
+
+@pytest.mark.parametrize("name", list(outputs))
+def test_a_parameter_takes_the_output_of_its_name(name: str) -> None:
+    """The pattern of the one matches what the other will say."""
+    pattern = application.parameters[name].get("AllowedPattern", r"^\S+$")
+    assert re.search(pattern, example(outputs[name]["Value"]))
+
+
+def test_sam_deploy_takes_the_outputs_as_they_are_printed() -> None:
+    """`--parameter-overrides $(aws cloudformation describe-stacks …)`: Name=value, in one line."""
+    values = {name: example(each["Value"]) for name, each in outputs.items()}
+    line = " ".join(f"{name}={value}" for name, value in values.items())
+    assert samcli.cli.types.CfnParameterOverridesType().convert((line,), None, None) == values
+
+
+# --- who may speak to whom -------------------------------------------------------------------------------------------
+
+PORTS = {"BrokerGroup": 9098, "CacheGroup": 6379, "DatabaseGroup": 3306, "EndpointGroup": 443}
+
+
+def rules(kind: str, peer: str) -> dict[tuple[str, str, int], str]:
+    """Answer each rule as (from, to, port), with the condition under which it exists."""
+    found = {}
+    for each in infrastructure.resources.values():
+        if each["Type"] == f"AWS::EC2::SecurityGroup{kind}":
+            rule: Resource = each["Properties"]
+            assert rule["IpProtocol"] == "tcp"
+            assert rule["FromPort"] == rule["ToPort"]
+            here, there = rule["GroupId"]["Ref"], rule[peer]["Ref"]  # a group, never a range of addresses
+            ends = (there, here) if kind == "Ingress" else (here, there)
+            found[(*ends, rule["FromPort"])] = each.get("Condition", "always")
+    return found
+
+
+def test_servers_let_in_the_functions_and_no_one_else() -> None:
+    """And the event source's pollers, which are in the brokers' own group: to the brokers, and to the endpoints."""
+    functions_only = {("FunctionGroup", group, port): "always" for group, port in PORTS.items()}
+    pollers = {("BrokerGroup", "BrokerGroup", 9098): "always", ("BrokerGroup", "EndpointGroup", 443): "OnDemand"}
+    assert rules("Ingress", "SourceSecurityGroupId") == functions_only | pollers
+
+
+def test_whatever_may_come_in_may_leave() -> None:
+    """Both ends of a way are open, under the same condition, or neither is."""
+    assert rules("Egress", "DestinationSecurityGroupId") == rules("Ingress", "SourceSecurityGroupId")
+
+
+def test_no_group_keeps_the_rule_that_allows_everything() -> None:
+    """A group without an outgoing rule of its own would have AWS's: anywhere."""
+    from_somewhere = {ends[0] for ends, condition in rules("Egress", "DestinationSecurityGroupId").items() if condition == "always"}
+    for name, group in infrastructure.of_type("AWS::EC2::SecurityGroup").items():
+        assert "SecurityGroupIngress" not in group
+        nowhere = [each["CidrIp"] for each in group.get("SecurityGroupEgress", [])] == ["127.0.0.1/32"]
+        assert nowhere != (name in from_somewhere), name
+
+
+def test_nothing_leads_out_of_the_network() -> None:
+    """No gateway, no route, no address that the world could reach."""
+    kinds = {each["Type"].removeprefix("AWS::EC2::") for each in infrastructure.resources.values()}
+    assert not [kind for kind in kinds if re.search("Gateway|Route|EIP", kind)]
+    assert infrastructure.of_type("AWS::RDS::DBInstance")["Database"]["PubliclyAccessible"] is False
+    assert not [each for each in infrastructure.of_type("AWS::EC2::Subnet").values() if "MapPublicIpOnLaunch" in each]
+
+
+def test_everything_is_in_three_zones() -> None:
+    """A subnet in each, and every server and endpoint in all of them."""
+    subnets = infrastructure.of_type("AWS::EC2::Subnet")
+    assert sorted(each["AvailabilityZone"]["Fn::Select"][0] for each in subnets.values()) == [0, 1, 2]
+    assert sorted(each["CidrBlock"]["Fn::Select"][0] for each in subnets.values()) == [0, 1, 2]
+    everywhere = [{"Ref": name} for name in subnets]
+    for kind in ("AWS::EC2::VPCEndpoint", "AWS::ElastiCache::SubnetGroup", "AWS::RDS::DBSubnetGroup"):
+        assert all(each["SubnetIds"] == everywhere for each in infrastructure.of_type(kind).values())
+    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
+    assert brokers["BrokerNodeGroupInfo"]["ClientSubnets"] == everywhere
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_what_holds_data_outlives_the_stack() -> None:
+    """As it is, or as a snapshot; also when a change would replace it."""
+    kept = {"AWS::MSK::Cluster": "Retain", "AWS::ElastiCache::ReplicationGroup": "Snapshot", "AWS::RDS::DBInstance": "Snapshot"}
+    found = {each["Type"] for each in infrastructure.resources.values()}
+    assert kept.keys() <= found
+    for each in infrastructure.resources.values():
+        if each["Type"] in kept:
+            assert each["DeletionPolicy"].startswith(kept[each["Type"]])
+            assert each["UpdateReplacePolicy"] == kept[each["Type"]]
+
+
+def test_the_database_is_protected_unless_somebody_says_otherwise() -> None:
+    """Backups for as long as the stream keeps what would make an older ledger whole again."""
+    database = infrastructure.of_type("AWS::RDS::DBInstance")["Database"]
+    assert infrastructure.parameters["DeletionProtection"]["Default"] == "true"
+    assert database["DeletionProtection"] == {"Ref": "DeletionProtection"}
+    assert database["MultiAZ"] is True
+    days = int(TOPIC_CONFIGS["retention.ms"]) / 86_400_000
+    assert database["BackupRetentionPeriod"] == days
+
+
+# --- settings of the servers -----------------------------------------------------------------------------------------
+
+
+def test_the_brokers_keep_what_they_acknowledged() -> None:
+    """On two disks; with a group's offsets for as long as its records; and no topic that nobody made."""
+    lines = infrastructure.of_type("AWS::MSK::Configuration")["BrokerConfiguration"]["ServerProperties"].splitlines()
+    said = dict(line.split("=") for line in lines)
+    assert said["min.insync.replicas"] == "2"
+    assert said["auto.create.topics.enable"] == "false"
+    assert said["unclean.leader.election.enable"] == TOPIC_CONFIGS["unclean.leader.election.enable"]
+    assert int(said["offsets.retention.minutes"]) * 60_000 == int(TOPIC_CONFIGS["retention.ms"])
+    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
+    assert int(said["default.replication.factor"]) == brokers["NumberOfBrokerNodes"] == 3
+    assert application.parameters["KafkaReplication"]["Default"] == 3
+
+
+def test_the_brokers_speak_tls_and_iam_only() -> None:
+    """The template's default for KafkaSecurity is the only way in."""
+    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
+    assert brokers["ClientAuthentication"] == {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
+    assert brokers["EncryptionInfo"] == {"EncryptionInTransit": {"ClientBroker": "TLS", "InCluster": True}}
+    assert application.parameters["KafkaSecurity"]["Default"] == "AWS_MSK_IAM"
+
+
+def test_the_gate_is_never_evicted() -> None:
+    """Full is an error that somebody sees; half a gate is one that nobody sees."""
+    [parameters] = infrastructure.of_type("AWS::ElastiCache::ParameterGroup").values()
+    assert parameters["Properties"]["maxmemory-policy"] == "noeviction"
+    cache = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]
+    assert cache["TransitEncryptionMode"] == "required"
+    assert cache["AutomaticFailoverEnabled"] is cache["MultiAZEnabled"] is True
+
+
+def test_the_database_has_connections_for_two_versions_of_everything() -> None:
+    """The sum that template.yaml's ApplyConcurrency speaks of; frozen environments of the old version keep theirs."""
+    apply = application.parameters["ApplyConcurrency"]["Default"]
+    consume = application.parameters["KafkaPartitions"]["Default"]
+    retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
+    each = apply + consume + retry + operate
+    assert f"{apply} + {consume} + {retry} + {operate} = {each} connections" in application.text
+    said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
+    assert int(said["max_connections"]) >= 2 * each
+    assert said["require_secure_transport"] == "1"
+
+
+def test_no_password_is_written_down() -> None:
+    """Each is made by AWS and named by its secret."""
+    assert infrastructure.of_type("AWS::RDS::DBInstance")["Database"]["ManageMasterUserPassword"] is True
+    [user] = infrastructure.of_type("AWS::ElastiCache::User").values()
+    [password] = user["Passwords"]
+    assert password == {"Fn::Sub": "{{resolve:secretsmanager:${RedisSecret}:SecretString:password}}"}
+    secret = infrastructure.of_type("AWS::SecretsManager::Secret")["RedisSecret"]["GenerateSecretString"]
+    assert f'"username": "{user["UserName"]}"' in secret["SecretStringTemplate"]
+
+
+def test_pollers_on_demand_have_their_endpoints() -> None:
+    """STS and Lambda, for Lambda alone; provisioned pollers need none, and then there are none."""
+    endpoints = {
+        PurePosixPath(each["Properties"]["ServiceName"]["Fn::Sub"].replace(".", "/")).name: each.get("Condition")
+        for each in infrastructure.resources.values()
+        if each["Type"] == "AWS::EC2::VPCEndpoint"
+    }
+    assert endpoints == {"secretsmanager": None, "sts": "OnDemand", "lambda": "OnDemand"}

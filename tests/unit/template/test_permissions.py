@@ -1,0 +1,81 @@
+"""Least privilege, said aloud: every statement has a reason, a resource, and a use."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.templates import Template, application, deployed, infrastructure, statements
+
+BOTH = pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
+# EC2 and CloudWatch describe everything or nothing; interfaces do not exist before they are made; and the policy of an
+# endpoint for Lambda and STS must say *.
+WIDE = {"AttachToTheVpc", "SeeTheirNetwork", "WatchTheAlarms", "ActUnderARole", "InvokeAFunction"}
+
+
+def reasons(template: Template) -> dict[str, str]:
+    """Answer the comment above each Sid, by the Sid."""
+    found: dict[str, str] = {}
+    comment: list[str] = []
+    for line in map(str.strip, template.text.splitlines()):
+        if line.startswith("#"):
+            comment.append(line)
+        elif line.startswith(("- Sid:", "Sid:")):
+            found[line.partition("Sid:")[2].strip() + f" {len(found)}"] = " ".join(comment)
+            comment = []
+        elif not line.startswith(("- !If", "- Has")):
+            comment = []
+    return found
+
+
+@BOTH
+def test_every_statement_says_why(template: Template) -> None:
+    """The lines above each Sid are a comment."""
+    assert len(reasons(template)) == len(template.statements()) > 0
+    assert not [sid for sid, comment in reasons(template).items() if not comment]
+
+
+@BOTH
+def test_a_wildcard_says_why_there_is_no_name(template: Template) -> None:
+    """It is one of a few, and its comment speaks of it."""
+    wide = {each["Sid"] for each in template.statements() if each["Resource"] == "*" and each["Effect"] == "Allow"}
+    assert wide <= WIDE
+    assert not [sid for sid, comment in reasons(template).items() if sid.split()[0] in wide and "*" not in comment]
+    assert not [each for each in template.statements() if each["Effect"] == "Allow" and "*" in str(each["Action"])]
+
+
+def test_roles_are_our_own() -> None:
+    """No policy of AWS is attached: those name no resource."""
+    for name, role in deployed(GradualDeployment="true").items():
+        if role["Type"] == "AWS::IAM::Role":
+            managed = role["Properties"].get("ManagedPolicyArns", [])
+            assert all(each.get("Ref") in application.of_type("AWS::IAM::ManagedPolicy") for each in managed), name
+
+
+def test_only_the_event_source_may_move_the_group() -> None:
+    """A function that could commit offsets could lose records."""
+    for name, role in application.of_type("AWS::IAM::Role").items():
+        assert ("kafka-cluster:AlterGroup" in str(statements(role))) == (name == "ConsumeRole")
+
+
+def test_only_the_event_source_may_look_at_the_network() -> None:
+    """It needs the brokers' VPC and groups; a function is attached to what its own configuration names."""
+    holders = [*application.of_type("AWS::IAM::Role").items(), *application.of_type("AWS::IAM::ManagedPolicy").items()]
+    for name, owner in holders:
+        assert ("ec2:DescribeVpcs" in str(statements(owner))) == (name == "ConsumeRole")
+
+
+def test_only_apply_writes_into_the_stream() -> None:
+    """A record of another producer is a failed row at best."""
+    for name, role in application.of_type("AWS::IAM::Role").items():
+        assert ("kafka-cluster:WriteData" in str(statements(role))) == (name == "ApplyRole")
+
+
+@pytest.mark.parametrize(
+    ("secrets", "read"), [((), 0), (("RedisSecretArn",), 1), (("RedisSecretArn", "MysqlSecretArn"), 2)]
+)
+def test_only_secrets_that_there_are_may_be_read(secrets: tuple[str, ...], read: int) -> None:
+    """Without a secret, there is no statement about one."""
+    arns = {name: f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}" for name in secrets}
+    policy = deployed(**arns)["NetworkAndSecrets"]["Properties"]["PolicyDocument"]["Statement"]
+    reading = [each["Resource"] for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
+    assert [len(each) for each in reading] == ([read] if read else [])
