@@ -45,6 +45,7 @@ class Failure:
     ticket: int | None = None
     applied_at_ms: int | None = None
     source: Source | None = None
+    correlation_id: str = ""
 
     @property
     def claim(self) -> Ticket | None:
@@ -142,6 +143,12 @@ def count_failed(ledger: Ledger, event_id: str | None = None) -> dict[FailedStat
     """Answer how many rows there are in each status, of one event or of all."""
     found = ledger.read(lambda connection: dict(queries.count_failed(connection, event_id=event_id)))
     return {status: found.get(status, 0) for status in FailedStatus}
+
+
+def count_open(ledger: Ledger) -> dict[FailedStatus, int]:
+    """Answer how many rows of all events are waiting and how many are dead."""
+    found = ledger.read(lambda connection: dict(queries.count_open(connection)))
+    return {status: found.get(status, 0) for status in (FailedStatus.WAITING, FailedStatus.DEAD)}
 
 
 def _columns(failure: Failure) -> list[str | int | None]:

@@ -213,6 +213,10 @@ ORDER BY id
 -- name: count_failed(event_id)
 SELECT status, COUNT(*) FROM failed_event WHERE :event_id IS NULL OR event_id = :event_id GROUP BY status
 
+-- name: count_open()
+SELECT status, COUNT(*) FROM failed_event FORCE INDEX (failed_event_due)
+WHERE status IN ('waiting', 'dead') GROUP BY status
+
 -- == coupon_event ====================================================================================================
 
 -- name: create_event(event_id, name, capacity, opens_at, closes_at)!
