@@ -60,9 +60,8 @@ def log(claims: Sequence[Claim], failures: Sequence[Failure], issued: Issued) ->
 
 def _not_issued(why: str, whose: tuple[str | None, str | None, int | None], one: Claim | Failure) -> None:
     event_id, user_id, ticket = whose
-    at = one.source and f"{one.source.topic}/{one.source.partition}/{one.source.offset}"
     known = {"event_id": event_id, "user_id": user_id, "ticket": ticket, "correlation_id": one.correlation_id}
-    logger.warning("not issued", extra={"why": why, **known, "source": at})
+    logger.warning("not issued", extra={"why": why, **known, "source": str(one.source)})
 
 
 def _read_one(record: dict[str, Any], source: Source, topic: str, claims: list[Claim], failures: list[Failure]) -> None:

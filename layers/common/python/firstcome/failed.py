@@ -32,6 +32,10 @@ class Source:
     offset: int
     timestamp_ms: int
 
+    def __str__(self) -> str:
+        """Where the logs say it stood."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -72,6 +76,7 @@ class FailedRow:
     source: Source | None
     created_at_ms: int
     updated_at_ms: int
+    correlation_id: str  # empty where the record did not say it
 
     @property
     def claim(self) -> Ticket | None:
@@ -157,9 +162,8 @@ def _columns(failure: Failure) -> list[str | int | None]:
     payload = b64encode(failure.payload).decode()
     what = [known.event_id, known.user_id, known.ticket, applied_at, payload, failure.reason, text(failure.detail)]
     source = failure.source
-    if source is None:
-        return [*what, None, None, None, None]
-    return [*what, source.topic, source.partition, source.offset, source.timestamp_ms]
+    place = (source.topic, source.partition, source.offset, source.timestamp_ms) if source else (None,) * 4
+    return [*what, *place, failure.correlation_id or None]
 
 
 def text(detail: str) -> str:
@@ -187,6 +191,7 @@ def row_of(columns: tuple[Any, ...]) -> FailedRow:
         next_attempt_at_ms=to_ms(columns[15]),
         created_at_ms=to_ms(columns[16]),
         updated_at_ms=to_ms(columns[17]),
+        correlation_id=columns[18] or "",
     )
 
 

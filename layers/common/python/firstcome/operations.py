@@ -290,5 +290,6 @@ def _show_failed(row: FailedRow) -> dict[str, Any]:
         "detail": row.detail,
         "status": row.status,
         "attempts": row.attempts,
+        "correlation_id": row.correlation_id or None,
         "payload": row.payload.decode("utf-8", "replace"),
     }

@@ -56,11 +56,15 @@ def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], b
                 ledger.postpone_failed(row, 0, row.reason, row.detail, counted=False)
             else:
                 outcome = attempt(ledger, gate, settings, row)
-                known = {"event_id": row.event_id, "user_id": row.user_id, "ticket": row.ticket}
-                logger.info(
-                    "redriven", extra={"failed_id": row.id, "outcome": outcome, "attempts": row.attempts, **known}
-                )
+                _log(row, outcome)
                 yield outcome
+
+
+def _log(row: FailedRow, outcome: Redriven) -> None:
+    done = {"failed_id": row.id, "outcome": outcome, "attempts": row.attempts, "reason": row.reason}
+    known = {"event_id": row.event_id, "user_id": row.user_id, "ticket": row.ticket}
+    came = {"correlation_id": row.correlation_id, "source": str(row.source) if row.source else None}
+    logger.info("redriven", extra={**done, **known, **came})
 
 
 def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> Redriven:
