@@ -20,7 +20,7 @@ from firstcome.problem import Problem
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.settings import Settings
 from firstcome.stream import Stream
-from firstcome.telemetry import count, flush, logger
+from firstcome.telemetry import count, invocation, logger
 
 if TYPE_CHECKING:
     from firstcome.problem import Answer
@@ -33,6 +33,7 @@ applications = Applications(
     settings,
 )
 app = APIGatewayHttpResolver()
+WINNERS = ("accepted", "reserved")
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
 
@@ -74,7 +75,7 @@ def say_no(error: Exception) -> Response[str]:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
         write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
-        known = {"path": request.path, "correlation_id": problem.correlation_id(request.raw_event)}
+        known = {**problem.place(request.path), "correlation_id": problem.correlation_id(request.raw_event)}
         write(answer.body["code"], extra={"reason": repr(error), **known})
     return reply(answer)
 
@@ -85,7 +86,7 @@ app.exception_handler([Exception, NotFoundError])(say_no)
 def reply(answer: Answer) -> Response[str]:
     """Answer Powertools' response, and count it."""
     if answer.counted:
-        count(answer.counted)
+        count(answer.counted, may_wait=answer.counted not in WINNERS)  # the crowd shares its lines
     request = app.current_event
     headers = {**answer.headers, "X-Correlation-Id": problem.correlation_id(request.raw_event)}
     # A response to HEAD has no body, whatever it says.
@@ -93,9 +94,8 @@ def reply(answer: Answer) -> Response[str]:
     return Response(answer.status, answer.media_type, body, headers)
 
 
+@invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one HTTP request."""
     # API Gateway decodes the path, and the resolver's pattern lacks characters that an id may have: encode them all.
-    answer = app.resolve({**event, "rawPath": quote(event["rawPath"], errors="replace")}, context)
-    flush()
-    return answer
+    return app.resolve({**event, "rawPath": quote(event["rawPath"], errors="replace")}, context)

@@ -6,11 +6,12 @@ from typing import Any
 
 from firstcome.operations import act
 from firstcome.stores import Stores
-from firstcome.telemetry import logger
+from firstcome.telemetry import invocation, logger
 
 stores = Stores.from_env()
 
 
+@invocation
 def handler(event: object, context: object) -> dict[str, Any]:
     """Carry out one action."""
     answer = act(stores, event)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstcome.retry import run
 from firstcome.stores import Stores
-from firstcome.telemetry import count, flush, logger
+from firstcome.telemetry import invocation, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,13 +14,9 @@ if TYPE_CHECKING:
 stores = Stores.from_env()
 
 
+@invocation
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Do one run; `event` carries nothing that it needs."""
     done = run(stores, context.get_remaining_time_in_millis)
-    for name in ("swept", "restored", "fenced", "released", "reconciled"):
-        count(name, done[name])
-    for outcome, number in done["redriven"].items():
-        count(f"redriven_{outcome}", number)
     logger.info("run", extra={"done": done})
-    flush()
     return done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from firstcome import operations
 from firstcome.rules import rfc3339
 from firstcome.stream import decode
+from tests import emf
 from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
 
 if TYPE_CHECKING:
@@ -179,7 +179,8 @@ def test_a_lost_gate_cannot_be_told_from_no_event_without_the_ledger(start: Call
 
 
 def test_each_answer_is_counted(api: Api, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line of metrics an answer, named for its kind."""
+    """By its kind; and what gate and stream took of its time is measured."""
+    emf.write_out()
     world.apply("bob")
     world.apply("carol")
     capsys.readouterr()
@@ -187,9 +188,10 @@ def test_each_answer_is_counted(api: Api, world: World, capsys: pytest.CaptureFi
         api.post(world.event_id, {"user_id": user_id})
     world.lose_gate()
     api.post(world.event_id, {"user_id": "alice"})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    counted = [metric["Name"] for line in lines for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
-    assert counted == ["accepted", "already", "sold_out", "fenced"]
+    emf.write_out()
+    counted = emf.named(capsys.readouterr().out)
+    assert (len(counted.pop("gate_ms")), len(counted.pop("send_ms"))) == (4, 1)
+    assert counted == {"accepted": [1], "already": [1], "sold_out": [1], "fenced": [1]}
 
 
 def test_the_log_names_each_ticket_and_no_body(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,6 +104,7 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "coupons_after": ({"event_id": "E", "after": 5, "page": 10}, {"coupon": "PRIMARY"}),
     "coupon_of": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
     "lock_event": ({"event_id": "E"}, {"coupon_event": "PRIMARY"}),
+    "count_open": ({}, {"failed_event": "failed_event_due"}),
     "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
 }
 

@@ -82,7 +82,7 @@ def record(number: int, event_id: str = "E", applied_at_ms: int = NOW_MS) -> byt
 def test_nothing_written_is_nothing_unread(log: Log) -> None:
     """An empty topic of a group that was never seen is read to its end."""
     assert log.tail.unread() == []
-    assert log.tail.oldest_unread_ms() is None
+    assert log.tail.backlog().oldest_ms is None
     assert log.tail.lag() == 0
     assert log.tail.caught_up()
 
@@ -143,11 +143,11 @@ def test_the_oldest_unread_is_the_earliest_first_one_of_all_partitions(log: Log)
     """A backlog explains a pending ticket that is younger than the oldest unread record."""
     log.write(record(1, applied_at_ms=NOW_MS + 30), record(2, applied_at_ms=NOW_MS + 40))
     log.write(record(3, applied_at_ms=NOW_MS + 10), record(4, applied_at_ms=NOW_MS + 20), partition=1)
-    assert log.tail.oldest_unread_ms() == NOW_MS + 10
+    assert log.tail.backlog().oldest_ms == NOW_MS + 10
     log.commit(1, partition=1)
-    assert log.tail.oldest_unread_ms() == NOW_MS + 20
+    assert log.tail.backlog().oldest_ms == NOW_MS + 20
     log.commit(2, partition=1)
-    assert log.tail.oldest_unread_ms() == NOW_MS + 30
+    assert log.tail.backlog().oldest_ms == NOW_MS + 30
 
 
 def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> None:
@@ -155,7 +155,7 @@ def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> N
     log.write(record(1, applied_at_ms=0))
     log.commit(1)
     first = log.producer().send(log.settings.kafka_topic, value=b"no json", partition=0).get(timeout=10)
-    assert log.tail.oldest_unread_ms() == first.timestamp
+    assert log.tail.backlog().oldest_ms == first.timestamp
 
 
 def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
@@ -170,7 +170,7 @@ def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
     assert log.tail.unread() == [ticket(1), ticket(2)]
     log.commit(3)  # behind the second record, before its marker
     assert log.tail.unread() == []
-    assert log.tail.oldest_unread_ms() is None
+    assert log.tail.backlog().oldest_ms is None
     assert time.monotonic() - started < log.settings.kafka_read_timeout_ms / 1000, "a gap is not waited for"
 
 
@@ -181,7 +181,7 @@ def test_records_that_were_deleted_unread_make_the_tail_unknown(log: Log, commit
     if committed is not None:
         log.commit(committed)
     log.delete_before(2)
-    for question in (log.tail.unread, log.tail.oldest_unread_ms, log.tail.lag):
+    for question in (log.tail.unread, log.tail.backlog, log.tail.lag):
         with pytest.raises(Unavailable, match="starts at 2"):
             question()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from firstcome.stream import Sent, encode
+from firstcome.tail import Backlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,5 +87,6 @@ class Stream:
         """Answer how many records are unread."""
         return sum(not record.read for record in self.log)
 
-    def oldest_unread_ms(self, _timeout_ms: int | None = None) -> None:
+    def backlog(self, _timeout_ms: int | None = None) -> Backlog:
         """Answer that nothing explains a pending ticket: the sweep may take any, and no clock decides a test."""
+        return Backlog(self.lag(), None)

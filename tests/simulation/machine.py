@@ -17,7 +17,7 @@ from firstcome.problem import Problem
 from firstcome.redrive import redrive
 from firstcome.rules import BadInput, FailedStatus, Unavailable
 from firstcome.stores import Stores
-from firstcome.sweep import backlog, sweep
+from firstcome.sweep import backlog, bounds, sweep
 from tests.simulation.boundary import Boundary, Record, Stream
 from tests.world import World, kafka_event
 
@@ -154,8 +154,8 @@ class Simulation:
 
     def sweep(self, _act: Act, stores: Stores) -> None:
         """The scheduled sweep, alone."""
-        bounds = backlog(stores.tail, stores.settings)
-        for _ in sweep(stores.ledger, stores.gate, stores.settings, self.event_id, bounds, stop=_after(5)):
+        explained = bounds(backlog(stores.tail), stores.settings)
+        for _ in sweep(stores.ledger, stores.gate, stores.settings, self.event_id, explained, stop=_after(5)):
             pass
 
     def redrive(self, _act: Act, stores: Stores) -> None:

@@ -11,6 +11,7 @@ from firstcome.gate import Word
 from firstcome.problem import Answer, Problem, later
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
 from firstcome.stream import Sent
+from firstcome.telemetry import timed
 
 if TYPE_CHECKING:
     from firstcome.coupon import LedgerStanding
@@ -44,7 +45,8 @@ class Applications:
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
-        decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
+        with timed("gate_ms", may_wait=True):
+            decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
         match decision.word:
             case Word.ACCEPTED:
                 return self._accepted(_ticket(event_id, user_id, decision), decision.generation, correlation_id)
@@ -60,7 +62,8 @@ class Applications:
 
     def _accepted(self, ticket: Ticket, generation: int, correlation_id: str) -> Answer:
         # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
-        sent = self.stream.send(ticket, generation, correlation_id)
+        with timed("send_ms"):
+            sent = self.stream.send(ticket, generation, correlation_id)
         word = "accepted" if sent is Sent.DELIVERED else "reserved"
         return _application(202, word, ticket, counted=word)
 

@@ -29,6 +29,7 @@ class Claim:
     ticket: Ticket
     payload: bytes = b""
     source: Source | None = None
+    correlation_id: str = ""
 
 
 class Outcome(StrEnum):
@@ -185,9 +186,8 @@ def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[
         if reason is not None:
             one = claim.ticket
             detail = verdict.detail or f"ticket {one.ticket}"
-            yield Failure(
-                reason, detail, claim.payload, one.event_id, one.user_id, one.ticket, one.applied_at_ms, claim.source
-            )
+            known = (one.event_id, one.user_id, one.ticket, one.applied_at_ms)
+            yield Failure(reason, detail, claim.payload, *known, claim.source, claim.correlation_id)
 
 
 def _json(claims: Sequence[Claim], batch: Sequence[int]) -> str:

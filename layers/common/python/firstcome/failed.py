@@ -32,6 +32,10 @@ class Source:
     offset: int
     timestamp_ms: int
 
+    def __str__(self) -> str:
+        """Where the logs say it stood."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -45,6 +49,7 @@ class Failure:
     ticket: int | None = None
     applied_at_ms: int | None = None
     source: Source | None = None
+    correlation_id: str = ""
 
     @property
     def claim(self) -> Ticket | None:
@@ -71,6 +76,7 @@ class FailedRow:
     source: Source | None
     created_at_ms: int
     updated_at_ms: int
+    correlation_id: str  # empty where the record did not say it
 
     @property
     def claim(self) -> Ticket | None:
@@ -144,15 +150,20 @@ def count_failed(ledger: Ledger, event_id: str | None = None) -> dict[FailedStat
     return {status: found.get(status, 0) for status in FailedStatus}
 
 
+def count_open(ledger: Ledger) -> dict[FailedStatus, int]:
+    """Answer how many rows of all events are waiting and how many are dead."""
+    found = ledger.read(lambda connection: dict(queries.count_open(connection)))
+    return {status: found.get(status, 0) for status in (FailedStatus.WAITING, FailedStatus.DEAD)}
+
+
 def _columns(failure: Failure) -> list[str | int | None]:
     known = valid(failure.event_id, failure.user_id, failure.ticket, failure.applied_at_ms)
     applied_at = None if known.applied_at_ms is None else sql_time(known.applied_at_ms)
     payload = b64encode(failure.payload).decode()
     what = [known.event_id, known.user_id, known.ticket, applied_at, payload, failure.reason, text(failure.detail)]
     source = failure.source
-    if source is None:
-        return [*what, None, None, None, None]
-    return [*what, source.topic, source.partition, source.offset, source.timestamp_ms]
+    place = (source.topic, source.partition, source.offset, source.timestamp_ms) if source else (None,) * 4
+    return [*what, *place, failure.correlation_id or None]
 
 
 def text(detail: str) -> str:
@@ -180,6 +191,7 @@ def row_of(columns: tuple[Any, ...]) -> FailedRow:
         next_attempt_at_ms=to_ms(columns[15]),
         created_at_ms=to_ms(columns[16]),
         updated_at_ms=to_ms(columns[17]),
+        correlation_id=columns[18] or "",
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from firstcome.ledger import Outcome
 from firstcome.rules import Ticket, Unavailable
+from firstcome.telemetry import timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,8 @@ def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequenc
     Raises `Unavailable` where the ledger cannot commit: then nothing is written. Where only the gate is away, the
     batch is a success.
     """
-    written = ledger.write(claims, failures)
+    with timed("ledger_ms"):
+        written = ledger.write(claims, failures)
     try:
         tell(gate, written.verdicts)
         own(gate, written.owned)

@@ -66,6 +66,7 @@ class Ledger:
     list_failed = failed.list_failed
     open_failed = failed.open_failed
     count_failed = failed.count_failed
+    count_open = failed.count_open
 
     create_event = events.create_event
     event = events.event

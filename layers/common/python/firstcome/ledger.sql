@@ -117,11 +117,11 @@ SELECT user_id FROM refusal WHERE event_id = :event_id
 -- (`id = failed_event.id` would raise 1869 on MySQL for a duplicate inside the batch.)
 INSERT INTO failed_event (
   event_id, user_id, ticket, applied_at, payload, reason, detail, status, next_attempt_at,
-  source_topic, source_partition, source_offset, source_timestamp, created_at, updated_at
+  source_topic, source_partition, source_offset, source_timestamp, created_at, updated_at, correlation_id
 )
 SELECT batch.event_id, batch.user_id, batch.ticket, batch.applied_at, FROM_BASE64(batch.payload), batch.reason,
   batch.detail, 'waiting', UTC_TIMESTAMP(3), batch.source_topic, batch.source_partition, batch.source_offset,
-  batch.source_timestamp, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)
+  batch.source_timestamp, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), batch.correlation_id
 FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
   n FOR ORDINALITY,
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
@@ -134,7 +134,8 @@ FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
   source_topic VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]',
   source_partition INT PATH '$[8]',
   source_offset BIGINT PATH '$[9]',
-  source_timestamp BIGINT PATH '$[10]'
+  source_timestamp BIGINT PATH '$[10]',
+  correlation_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin PATH '$[11]'
 )) AS batch
 ORDER BY batch.n
 ON DUPLICATE KEY UPDATE attempts = failed_event.attempts
@@ -142,7 +143,8 @@ ON DUPLICATE KEY UPDATE attempts = failed_event.attempts
 -- name: due_failed(page)
 -- Rows that another retry has locked at this moment are passed over, not waited for.
 SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
-  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at
+  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
+  correlation_id
 FROM failed_event FORCE INDEX (failed_event_due)
 WHERE status = 'waiting' AND next_attempt_at <= UTC_TIMESTAMP(3)
 ORDER BY next_attempt_at LIMIT :page
@@ -195,12 +197,14 @@ WHERE status IN ('waiting', 'dead')
 
 -- name: failed_row(failed_id)^
 SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
-  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at
+  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
+  correlation_id
 FROM failed_event WHERE id = :failed_id
 
 -- name: list_failed(event_id, status, page)
 SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
-  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at
+  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
+  correlation_id
 FROM failed_event
 WHERE (:event_id IS NULL OR event_id = :event_id) AND (:status IS NULL OR status = :status)
 ORDER BY id LIMIT :page
@@ -212,6 +216,10 @@ ORDER BY id
 
 -- name: count_failed(event_id)
 SELECT status, COUNT(*) FROM failed_event WHERE :event_id IS NULL OR event_id = :event_id GROUP BY status
+
+-- name: count_open()
+SELECT status, COUNT(*) FROM failed_event FORCE INDEX (failed_event_due)
+WHERE status IN ('waiting', 'dead') GROUP BY status
 
 -- == coupon_event ====================================================================================================
 

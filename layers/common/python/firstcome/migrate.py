@@ -1,8 +1,8 @@
 """Migrate: bring the ledger's schema up to date.
 
 The files of `migrations/` are applied in the order of their numbers, each once, and recorded with their checksum. One
-file is ONE statement, and one that may run twice (`IF NOT EXISTS`): DDL commits by itself, so a process that dies
-between the statement and its record makes the next one run it again.
+file is ONE statement, and one that may run twice (`IF NOT EXISTS`, or `ADD COLUMN`, which MySQL gives no such words):
+DDL commits by itself, so a process that dies between the statement and its record makes the next one run it again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from firstcome.rules import Unavailable
-from firstcome.transient import is_transient
+from firstcome.transient import code_of, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from firstcome.ledger import Connection
 
 FOLDER = Path(__file__).with_name("migrations")
+DUPLICATE_COLUMN = 1060  # ER_DUP_FIELDNAME: the column is there already
 LOCK_WAIT_S = 10  # another one is migrating: as a rule it is done by then
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -101,7 +102,11 @@ def _missing(migrations: list[Migration], applied: dict[int, str]) -> list[Migra
 
 
 def _apply(cursor: pymysql.cursors.Cursor, migration: Migration) -> str:
-    cursor.execute(migration.statement)
+    try:
+        cursor.execute(migration.statement)
+    except pymysql.Error as error:
+        if code_of(error) != DUPLICATE_COLUMN:
+            raise
     cursor.execute(
         "INSERT INTO schema_migration (number, name, checksum, applied_at) VALUES (%s, %s, %s, UTC_TIMESTAMP(3))",
         (migration.number, migration.name, migration.checksum),

@@ -139,7 +139,7 @@ def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
     _event(stores, event_id)
     refused = stores.ledger.refuse(event_id, user_id, reason)
     if not refused.done:
-        raise BadInput("has_coupon", f"{user_id} has a coupon of {event_id} already")
+        raise BadInput("has_coupon", f"this person has a coupon of {event_id} already")
     told = _or_away(lambda: release_refused(stores.ledger, stores.gate, event_id, user_id))
     return {"event_id": event_id, "user_id": user_id, "gate": told}
 
@@ -290,5 +290,6 @@ def _show_failed(row: FailedRow) -> dict[str, Any]:
         "detail": row.detail,
         "status": row.status,
         "attempts": row.attempts,
+        "correlation_id": row.correlation_id or None,
         "payload": row.payload.decode("utf-8", "replace"),
     }

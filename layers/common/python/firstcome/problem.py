@@ -8,9 +8,9 @@ import random
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from firstcome.rules import BadInput, Unavailable, check_user_id
+from firstcome.rules import BadInput, Unavailable, check_user_id, harmless
 
 MEDIA_TYPE = "application/problem+json"  # RFC 9457
 TYPE_PREFIX = "urn:problem-type:firstcome:"  # a name, not an address: nothing to fetch, nothing to keep alive
@@ -69,9 +69,6 @@ METHODS: dict[str, str] = {
 }
 _METHODS = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), method) for path, method in METHODS.items()]
 
-# What a caller may choose for the log and the record's header; anything else would be theirs to write there.
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._=-]{1,128}")
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -110,7 +107,7 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
 
 # The metric of each problem that says something of an event, or of a server that is away.
 _COUNTED = {code: code for code, meaning in CODES.items() if meaning.status == 409}
-_COUNTED |= {"gate_lost": "fenced", "try_again": "unavailable"}
+_COUNTED |= {"gate_lost": "fenced", "try_again": "unavailable", "internal": "internal"}
 
 
 def of(error: Exception) -> Problem:
@@ -138,6 +135,12 @@ def nothing_here(path: str) -> Problem:
         if pattern.fullmatch(path):
             return Problem("method_not_allowed", headers={"Allow": allowed})
     return Problem("unknown_path")
+
+
+def place(path: str) -> dict[str, str]:
+    """Answer what the log says of an encoded path: whom it names stands apart, so that logs may name nobody."""
+    resource, named, user_id = unquote(path).partition("/applications/")
+    return {"path": resource + named, "user_id": user_id} if named else {"path": resource}
 
 
 def caller(event: dict[str, Any], local_identity: str) -> str | None:
@@ -194,8 +197,7 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
 
 def correlation_id(event: dict[str, Any]) -> str:
     """Answer the caller's own `x-correlation-id` if it is harmless, else API Gateway's request id."""
-    theirs = header(event, "x-correlation-id")
-    return theirs if _CORRELATION_ID.fullmatch(theirs) else str(event["requestContext"].get("requestId", ""))
+    return harmless(header(event, "x-correlation-id")) or str(event["requestContext"].get("requestId", ""))
 
 
 def header(event: dict[str, Any], name: str) -> str:

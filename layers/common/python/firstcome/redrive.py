@@ -11,6 +11,7 @@ from firstcome.issue import tell
 from firstcome.ledger import Claim, Outcome, Verdict
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
 from firstcome.stream import BadRecord, decode
+from firstcome.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +55,16 @@ def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], b
             if stop():
                 ledger.postpone_failed(row, 0, row.reason, row.detail, counted=False)
             else:
-                yield attempt(ledger, gate, settings, row)
+                outcome = attempt(ledger, gate, settings, row)
+                _log(row, outcome)
+                yield outcome
+
+
+def _log(row: FailedRow, outcome: Redriven) -> None:
+    done = {"failed_id": row.id, "outcome": outcome, "attempts": row.attempts, "reason": row.reason}
+    known = {"event_id": row.event_id, "user_id": row.user_id, "ticket": row.ticket}
+    came = {"correlation_id": row.correlation_id, "source": str(row.source) if row.source else None}
+    logger.info("redriven", extra={**done, **known, **came})
 
 
 def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> Redriven:

@@ -15,15 +15,18 @@ from firstcome.reconcile import Reconciled, failed_over, reconcile
 from firstcome.redrive import Redriven, redrive
 from firstcome.restore import Restored, restore
 from firstcome.rules import EventState, Unavailable
-from firstcome.sweep import backlog, sweep
-from firstcome.telemetry import logger
+from firstcome.sweep import backlog, bounds, sweep
+from firstcome.telemetry import count, logger, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from firstcome.events import Event
     from firstcome.stores import Stores
+    from firstcome.tail import Backlog
 
+# What a run counts, and what it finds: metrics of every run, zeros included, so that an alarm on them has data.
+COUNTED = ("swept", "restored", "released", "reconciled")
 # How often to look whether a lost gate may be restored, while there is nothing else to do.
 WAIT_STEP_S = 0.5
 
@@ -56,36 +59,42 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
 
     events: list[Event] = []
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
+    known = not unavailable and not broken
     lost: list[Event] = []  # their gates wait for the records in flight
     fenced: set[str] = set()  # applications are refused there
     for event in _until(stop, events):
         trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
     redriven: Counter[Redriven] = Counter()
     trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
-    bounds = backlog(stores.tail, settings)
+    unread = backlog(stores.tail)
     for event in _until(stop, events):
-        trying("sweep", lambda event=event: _sweep(stores, event, bounds, counts, stop))  # type: ignore[misc]
+        trying("sweep", lambda event=event: _sweep(stores, event, bounds(unread, settings), counts, stop))  # type: ignore[misc]
         trying("expire", lambda event=event: _expire(stores, event, counts))  # type: ignore[misc]
     while lost and not stop():
         time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
         for event in list(lost):
             lost.remove(event)
             trying("restore", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
-    if broken:
-        raise RuntimeError(f"the rest of the run is done, but for {'; '.join(broken)}")
-    return {
+    gauges = {**_behind(unread), **_waiting(events if known else None, fenced, counts)}
+    trying("failed rows", lambda: gauges.update(_open_rows(stores)))
+    done: dict[str, Any] = {
         "redriven": {outcome: redriven[outcome] for outcome in Redriven},
         "swept": counts["swept"],
         "configured": counts["configured"],
         "restored": counts["restored"],
-        "fenced": len(fenced),
         "released": counts["released"],
         "reconciled": counts["reconciled"],
         "reconcile_later": counts["reconcile_later"],
         "expiring": counts["expiring"],
+        **gauges,
         "unavailable": unavailable,
         "stopped": stop(),
     }
+    _report({name: done[name] for name in COUNTED} | {f"redriven_{each}": redriven[each] for each in Redriven}, gauges)
+    if broken:
+        raise RuntimeError(f"the rest of the run is done, but for {'; '.join(broken)}")
+    count("runs")
+    return done
 
 
 def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
@@ -105,10 +114,15 @@ def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], cou
     if restored is Restored.RESTORED:
         counts["restored"] += 1
         fenced.discard(event.event_id)
+        logger.info("restored", extra={"event_id": event.event_id})
     view = gate.show(event.event_id) if restored is Restored.ALIVE else None
     if view is None:
         return
     fenced.discard(event.event_id)
+    counts["gates"] += 1
+    if view.oldest_pending_ms is not None:
+        age_ms = view.now_ms - view.oldest_pending_ms
+        counts["oldest_pending_age_ms"] = max(counts["oldest_pending_age_ms"], age_ms)
     if view.version < event.version:
         counts["configured"] += gate.configure(event.event_id, event.version, event.gate_fields) == "UPDATED"
     # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else would meet that ticket.
@@ -118,6 +132,42 @@ def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], cou
         word, repairs = reconcile(ledger, gate, tail, settings, event.event_id)
         counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
         logger.info("reconciled", extra={"event_id": event.event_id, "outcome": word, "repairs": len(repairs)})
+
+
+# --- gauges: what cannot be known is left out, because a zero that was guessed would silence an alarm ----------------
+
+
+def _behind(unread: Backlog | None) -> dict[str, int]:
+    """Answer how far behind consume is."""
+    if unread is None:
+        return {}
+    now_ms = time.time_ns() // 1_000_000
+    age_ms = 0 if unread.oldest_ms is None else max(0, now_ms - unread.oldest_ms)
+    return {"unread_records": unread.records, "oldest_unread_age_ms": age_ms}
+
+
+def _waiting(events: list[Event] | None, fenced: set[str], counts: Counter[str]) -> dict[str, int]:
+    """Answer how many events are fenced, and how old the oldest pending ticket is, as the run found them."""
+    if events is None:
+        return {}
+    found = {"fenced_events": len(fenced)}
+    if counts["gates"] or not events:
+        found["oldest_pending_age_ms"] = counts["oldest_pending_age_ms"]
+    return found
+
+
+def _open_rows(stores: Stores) -> dict[str, int]:
+    return {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
+
+
+def _report(counts: dict[str, int], gauges: dict[str, int]) -> None:
+    for name, value in counts.items():
+        count(name, value)
+    for name, value in gauges.items():
+        measure(name, value)
+
+
+# --- units of work ---------------------------------------------------------------------------------------------------
 
 
 def _sweep(

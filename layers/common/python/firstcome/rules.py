@@ -14,9 +14,12 @@ EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 # Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.
 USER_ID_PATTERN = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]{1,255}"
 USER_ID_MAX_LENGTH = 255
+# What a caller may choose for the log and the record's header; anything else would be theirs to write there.
+CORRELATION_ID_PATTERN = r"[A-Za-z0-9._=-]{1,128}"
 
 _EVENT_ID = re.compile(EVENT_ID_PATTERN)
 _USER_ID = re.compile(USER_ID_PATTERN)
+_CORRELATION_ID = re.compile(CORRELATION_ID_PATTERN)
 
 
 class EventState(StrEnum):
@@ -88,6 +91,11 @@ def check_user_id(value: object) -> str:
             "without space, quotes, backslash and / ? # %",
         )
     return value
+
+
+def harmless(correlation_id: str) -> str:
+    """Answer the correlation id if it is one that may stand in a log; otherwise an empty one."""
+    return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""
 
 
 @dataclass(frozen=True, slots=True)

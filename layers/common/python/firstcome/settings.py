@@ -85,6 +85,11 @@ class Settings:
     retry_reserve_ms: int = 45_000
     known_events_ms: int = 1_000  # apply reads the list of live events from the ledger at most this often
 
+    # --- logs ----------------------------------------------------------------------------------------------------
+    # `plain`, or `hashed`: then no line names a person. Plain, because "what became of alice?" is the usual question.
+    log_user_ids: str = "plain"
+    log_key_secret_arn: str = ""  # a secret {"username", "password"}, whose password is the key of the hashes
+
     # --- local use only: template.yaml cannot set these ----------------------------------------------------------
     local_identity: str = ""  # `backend` or `jwt:<sub>`: who calls, in place of API Gateway's authorizer
     local_cloud: bool = False  # allows `wipe`

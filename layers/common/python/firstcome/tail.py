@@ -46,6 +46,14 @@ TOPIC_CONFIGS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the group has still to read."""
+
+    records: int
+    oldest_ms: int | None  # when its oldest record was applied for; None: everything is read
+
+
+@dataclass(frozen=True, slots=True)
 class _Span:
     """A part of one partition: from the offset `start` up to, not including, `end`."""
 
@@ -78,8 +86,8 @@ class Tail:
         with self._open(timeout_ms, whole=True) as (consumer, spans, deadline):
             return _tickets(_records(consumer, spans, deadline), event_id)
 
-    def oldest_unread_ms(self, timeout_ms: int | None = None) -> int | None:
-        """Answer when the oldest unread record was applied for, or None when everything is read.
+    def backlog(self, timeout_ms: int | None = None) -> Backlog:
+        """Answer how many records are unread, and when the oldest of them was applied for.
 
         It is the earliest of each partition's first unread record; where that one cannot be decoded, its time in the
         log counts.
@@ -92,7 +100,7 @@ class Tail:
                     oldest.append(ticket.applied_at_ms)
                 except BadRecord:
                     oldest.append(record.timestamp)
-        return min(oldest, default=None)
+        return Backlog(sum(span.end - span.start for span in spans.values()), min(oldest, default=None))
 
     def lag(self, timeout_ms: int | None = None) -> int:
         """Answer the number of unread records in all partitions."""

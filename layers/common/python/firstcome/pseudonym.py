@@ -1,0 +1,83 @@
+"""What stands for a person in the logs: the id itself, or, with `log_user_ids=hashed`, a keyed hash of it.
+
+A hash without a key would be no secret: ids can be guessed, and the hash of each guess compared. The key comes from
+Secrets Manager (`log_key_secret_arn`); where there is none, or it cannot be read, each execution environment makes one
+up: its lines then tell people apart, and nobody can tell who they are. A line's event, ticket and correlation id are
+never hashed; they lead from one function's log to the other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from firstcome.connect import credentials
+from firstcome.rules import Unavailable
+from firstcome.settings import Settings
+
+# Whatever a library quotes in its words may be a value that we gave it: "Duplicate entry 'E-alice' for key …". From the
+# first quotation mark to the last one, since the value may have some itself.
+_QUOTED = re.compile(r"""(['"`]).*['"`]""", re.DOTALL)
+HASH_LENGTH = 16  # hex digits: 64 bits, so that two people of a campaign do not share one
+
+
+def mark(user_id: str) -> str:
+    """Answer what the logs call this person."""
+    key = _key()
+    if not key:
+        return user_id
+    return "u:" + hmac.new(key, user_id.encode(), hashlib.sha256).hexdigest()[:HASH_LENGTH]
+
+
+def conceal(error: BaseException) -> None:
+    """Take out of an error's words what may name a person, and what it came from; its type stays."""
+    if _key():
+        error.args = tuple(_plain(each) for each in error.args)
+        error.__cause__, error.__context__ = None, None
+
+
+class Formatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON, with people as `mark` calls them."""
+
+    def serialize(self, log: Any) -> str:
+        """Answer the line. The formatted traceback goes, where people are hashed: `stack_trace` has its frames."""
+        if _key():
+            log = {name: _named(name, value) for name, value in log.items() if name != "exception"}
+        return super().serialize(log)
+
+
+def _named(name: str, value: Any) -> Any:
+    if name == "user_id" and isinstance(value, str):
+        return mark(value)
+    if isinstance(value, dict):
+        return {inner: each if inner == "frames" else _named(inner, each) for inner, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(name, each) for each in value]
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Answer the value without what it quotes; an error as its words."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _QUOTED.sub(r"\1…\1", str(value))
+
+
+@cache
+def _key() -> bytes:
+    """Answer the key of the hashes; empty: people are called by their ids."""
+    settings = Settings.from_env()
+    if settings.log_user_ids == "plain":
+        return b""
+    if settings.log_key_secret_arn:
+        try:
+            return credentials(settings.log_key_secret_arn)[1].encode()
+        except Unavailable:
+            pass  # logging must not fail, and must not name anybody
+    return secrets.token_bytes(32)

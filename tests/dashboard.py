@@ -1,0 +1,51 @@
+"""The alarms and the dashboard of template.yaml, and the metrics that they name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emf import Metric
+
+yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
+
+template: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.yaml").read_text())
+
+
+def alarms() -> dict[str, dict[str, Any]]:
+    """Answer the properties of every alarm that tells somebody, by logical id."""
+    found = {name: each for name, each in template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    return {name: each["Properties"] for name, each in found.items() if "AlarmActions" in each["Properties"]}
+
+
+def widgets() -> list[dict[str, Any]]:
+    """Answer the dashboard's widgets; what CloudFormation puts in stands as `${…}`."""
+    body, _ = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    found: list[dict[str, Any]] = json.loads(body)["widgets"]
+    return found
+
+
+def metrics() -> set[Metric]:
+    """Answer every metric that an alarm or the dashboard names."""
+    return {*_of_alarms(), *_of_widgets()}
+
+
+def _of_alarms() -> Iterator[Metric]:
+    for alarm in alarms().values():
+        stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for metric in stats or [alarm]:
+            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric["Dimensions"])
+            yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def _of_widgets() -> Iterator[Metric]:
+    for widget in widgets():
+        for line in widget["properties"].get("metrics", []):
+            namespace, name, *rest = [each for each in line if not isinstance(each, dict)]
+            yield namespace, name, frozenset(zip(rest[::2], rest[1::2], strict=True))

@@ -1,0 +1,342 @@
+"""What four functions say of a campaign: the metrics that the template looks at, the correlation id, and no secret.
+
+The handlers run on real servers, through every answer and every trouble, and what they write is read back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from firstcome import operations, pseudonym, telemetry
+from firstcome.rules import Unavailable, rfc3339
+from firstcome.stream import encode
+from tests import dashboard, emf
+from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS
+from tests.world import HOUR_MS, kafka_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from tests.api import Api, Reply
+    from tests.world import World
+
+PEOPLE = {name: f"{name}|4711-{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "mallory")}
+CORRELATION_ID = "order-0815"
+SECRETS = ["bearer-hunter2", "body-hunter2", "cookie-hunter2", "redis-hunter2", "mysql-hunter2"]
+HEADERS = {
+    "content-type": "application/json",
+    "x-correlation-id": CORRELATION_ID,
+    "authorization": f"Bearer {SECRETS[0]}",
+    "cookie": f"session={SECRETS[2]}",
+}
+SETTINGS = {
+    "FIRSTCOME_SWEEP_OVERDUE_MS": "0",
+    "FIRSTCOME_RELEASED_REST_MS": "0",
+    "FIRSTCOME_RESTORE_WAIT_MS": "0",
+    "FIRSTCOME_FAILED_BACKOFF_BASE_MS": "0",
+    "FIRSTCOME_FAILED_ATTEMPTS": "2",
+    "FIRSTCOME_KNOWN_EVENTS_MS": "0",
+}
+
+
+class _Stdout:
+    """The stdout of the moment: the logger keeps the one of its import."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+class _Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 600_000
+
+
+@dataclass
+class Campaign:
+    """One event, through all four functions; each step may fail, as on Lambda, which logs what is raised."""
+
+    world: World
+    start: Callable[..., Api]
+    load: Callable[[str], ModuleType]
+    raised: list[BaseException] = field(default_factory=list)
+
+    def post(self, api: Api, name: str, event_id: str = "") -> Reply:
+        body = {"user_id": PEOPLE[name], "password": SECRETS[1]}
+        return api.post(event_id or self.world.event_id, body, HEADERS)
+
+    def invoke(self, name: str, event: dict[str, Any], module: ModuleType | None = None) -> Any:
+        try:
+            return (module or self.load(name)).handler(event, _Context())
+        except Exception as error:  # noqa: BLE001
+            self.raised.append(error)
+            lines = "".join(traceback.format_exception(error))
+            print(f"[ERROR] {type(error).__name__}: {error}\n{lines}")
+            return None
+
+    def operate(self, action: str, **payload: Any) -> Any:
+        return self.invoke("operate", {"action": action, "event_id": self.world.event_id, **payload})
+
+    def consume(self, *values: bytes | None, start: int = 0) -> Any:
+        event = kafka_event(self.world.event_id, values, start=start)
+        for records in event["records"].values():
+            for record in records:
+                record["headers"] = [{"trace": [1, 2]}, {"correlation_id": list(CORRELATION_ID.encode())}]
+        return self.invoke("consume", event)
+
+    def retry(self) -> Any:
+        return self.invoke("retry", {})
+
+    def run(self) -> None:
+        """Let every answer and every trouble happen once."""
+        self._answers()
+        self._troubles_of_apply()
+        self._records()
+        self._troubles_behind()
+
+    def _answers(self) -> None:
+        event_id, api = self.world.event_id, self.start()
+        now = int(time.time() * 1000)
+        window = {"opens_at": rfc3339(now + HOUR_MS), "closes_at": rfc3339(now + 2 * HOUR_MS)}
+        later = f"{event_id}-2"
+        for action, payload in (("create", {"name": "Later", "capacity": 1, **window}), ("open", {})):
+            operations.act(self.world.stores, {"action": action, "event_id": later, **payload})
+        self.operate("refuse", user_id=PEOPLE["erin"], reason="a bot")
+        words = [
+            self.post(api, "alice").status,
+            self.post(api, "alice").status,
+            self.post(api, "erin").code,
+            self.post(self.start(**NO_KAFKA), "bob").word,
+            self.post(api, "carol").status,
+            self.post(api, "dave").code,
+            self.post(api, "dave", later).code,
+        ]
+        assert words == [202, 202, (409, "refused"), (202, "reserved"), 202, (409, "sold_out"), (409, "not_open")]
+        for action, code in (("pause", "paused"), ("close", "closed")):
+            self.operate(action)
+            assert self.post(api, "dave").code == (409, code)
+        self.operate("open")
+
+    def _troubles_of_apply(self) -> None:
+        event_id, gate = self.world.event_id, self.world.stores.gate
+        assert self.post(self.start(**NO_REDIS), "dave").code == (503, "try_again")
+        away = {"mysql_url": f"mysql://root:{SECRETS[4]}@127.0.0.1:1/firstcome"}
+        assert self.start(**away).status(event_id, PEOPLE["dave"]).code == (503, "try_again")
+        away = {"redis_url": f"redis://:{SECRETS[3]}@127.0.0.1:1/0"}
+        assert self.start(**away).status(event_id, PEOPLE["dave"]).code == (503, "try_again")
+        api, key = self.start(), gate.keys(event_id)[0]
+        gate.redis.rename(key, f"{key}:aside")
+        assert self.post(api, "dave").code == (503, "gate_lost")
+        gate.redis.set(key, "garbled")
+        assert self.post(api, "dave").code == (500, "internal")
+        self.retry()
+        gate.redis.delete(key)
+        gate.redis.rename(f"{key}:aside", key)
+
+    def _records(self) -> None:
+        world = self.world
+        with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE TRIGGER turns_down BEFORE INSERT ON coupon FOR EACH ROW BEGIN"
+                " IF NEW.user_id LIKE 'mallory%' THEN SIGNAL SQLSTATE '45000'"
+                " SET MESSAGE_TEXT = 'nothing for ''mallory|4711-mallory@example.com'''; END IF; END"
+            )
+        try:
+            self.operate("raise_capacity", capacity=5)
+            tickets = [world.apply(PEOPLE[name]) for name in ("alice", "mallory")]
+            dave = world.ticket(PEOPLE["dave"], 99)
+            self.consume(*(encode(ticket, 1) for ticket in (*tickets, dave)), b'{"user_id": "', None)
+            for _ in range(4):
+                self.retry()
+        finally:
+            with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+                cursor.execute("DROP TRIGGER turns_down")
+
+    def _troubles_behind(self) -> None:
+        self.operate("refuse", user_id=PEOPLE["alice"])
+        self.operate("list_failed")
+        self.operate("audit")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIRSTCOME_MYSQL_URL", NO_MYSQL["mysql_url"])
+            self.consume(encode(self.world.ticket(PEOPLE["bob"], 2), 1), start=9)
+            self.retry()
+
+
+@pytest.fixture
+def campaign(
+    world: World,
+    start: Callable[..., Api],
+    load_handler: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Campaign]:
+    """Four functions over the world's servers; what waits for a later line is written before and after."""
+    for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "kafka_group", "mysql_url"):
+        monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", getattr(world.stores.settings, name))
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", _Stdout())
+    # What the libraries say, as Lambda has them say it: on stdout, from WARNING on.
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, logging.StreamHandler(_Stdout())])
+    pseudonym._key.cache_clear()
+    emf.write_out()
+    yield Campaign(world, start, load_handler)
+    emf.write_out()
+    pseudonym._key.cache_clear()
+
+
+def said(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> str:
+    """Answer all that the four functions and their libraries write in the course of it."""
+    capsys.readouterr()
+    campaign.run()
+    emf.write_out()
+    return capsys.readouterr().out
+
+
+def logged(output: str) -> list[dict[str, Any]]:
+    """Answer the log's lines."""
+    lines = [line for line in output.splitlines() if line.startswith('{"level"')]
+    return [json.loads(line) for line in lines]
+
+
+def test_the_template_looks_at_what_the_functions_emit(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of our own in an alarm or on the dashboard is emitted, with these dimensions; and none for nobody to see."""
+    emitted = set(emf.read(said(campaign, capsys)))
+    looked_at = {one for one in dashboard.metrics() if not one[0].startswith("AWS/")}
+    assert looked_at - emitted == set(), "misspelt, or no function emits it"
+    assert emitted - looked_at == set(), "nobody looks at it"
+
+
+def test_every_run_of_retry_has_data(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """Zeros included: where data is missing, the retry does not run, or could not find out."""
+    capsys.readouterr()
+    campaign.retry()
+    emitted = emf.named(capsys.readouterr().out)
+    gauges = {"dead_rows", "waiting_rows", "oldest_pending_age_ms", "oldest_unread_age_ms", "unread_records"}
+    zeros = {*gauges, "fenced_events", "swept", "restored", "released", "reconciled"}
+    assert {name: emitted.get(name) for name in zeros} == {name: [0] for name in zeros}
+    assert emitted["runs"] == [1]
+
+
+def test_what_the_retry_cannot_know_is_no_zero(
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is away leaves out the figures that need it; the run is still a run."""
+    needs = {
+        "FIRSTCOME_MYSQL_URL": {"dead_rows", "waiting_rows", "oldest_pending_age_ms", "fenced_events"},
+        "FIRSTCOME_REDIS_URL": {"oldest_pending_age_ms"},
+        "FIRSTCOME_KAFKA_BOOTSTRAP": {"unread_records", "oldest_unread_age_ms"},
+    }
+    away = {"FIRSTCOME_" + name.upper(): url for name, url in (NO_MYSQL | NO_REDIS | NO_KAFKA).items()}
+    monkeypatch.setenv("FIRSTCOME_KAFKA_READ_TIMEOUT_MS", "300")
+    gauges = set().union(*needs.values())
+    capsys.readouterr()
+    for name, missing in needs.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, away[name])
+            campaign.retry()
+        emitted = emf.named(capsys.readouterr().out)
+        assert gauges - emitted.keys() == missing, name
+        assert emitted["runs"] == [1]
+
+
+def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """It fails, so that the dead-letter queue has it; what it counted is written all the same."""
+    campaign.world.lose_gate()
+    campaign.world.stores.gate.redis.set(campaign.world.stores.gate.keys(campaign.world.event_id)[0], "garbled")
+    capsys.readouterr()
+    campaign.retry()
+    emitted = emf.named(capsys.readouterr().out)
+    assert [type(error) for error in campaign.raised] == [RuntimeError]
+    assert "runs" not in emitted
+    assert emitted["fenced_events"] == [1]
+
+
+def test_the_figures_are_those_of_the_servers(
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ages in milliseconds, unread records, and how many rows a person must look at."""
+    world = campaign.world
+    monkeypatch.setenv("FIRSTCOME_FAILED_BACKOFF_BASE_MS", "60000")
+    alice = world.apply(PEOPLE["alice"])
+    world.send(alice, values=[b"no record", b"nor this"])
+    campaign.consume(b"no record")
+    capsys.readouterr()
+    campaign.retry()
+    emitted = emf.named(capsys.readouterr().out)
+    age_ms = int(time.time() * 1000) - alice.applied_at_ms
+    assert emitted["unread_records"] == [3]
+    assert emitted["waiting_rows"] == [1]
+    for name in ("oldest_pending_age_ms", "oldest_unread_age_ms"):
+        [found] = emitted[name]
+        assert 0 < found <= age_ms, name
+    monkeypatch.setenv("FIRSTCOME_FAILED_BACKOFF_BASE_MS", "0")
+    campaign.invoke("operate", {"action": "redrive", "all": True})
+    campaign.retry()
+    assert emf.named(capsys.readouterr().out)["dead_rows"][-1] == 1
+
+
+def test_the_correlation_id_leads_from_request_to_row(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """Apply's line has it with event and ticket, consume's by event and ticket, a failed record's beside its place."""
+    lines = logged(said(campaign, capsys))
+    event_id = campaign.world.event_id
+    given = [line for line in lines if line["message"] == "given"]
+    assert given[0]["correlation_id"] == CORRELATION_ID
+    [batch] = [line for line in lines if line["message"] == "batch"]
+    assert batch["tickets"] == {event_id: {str(given[0]["ticket"]): CORRELATION_ID}}
+    lost = [line for line in lines if line["message"] == "not issued"]
+    assert {line["correlation_id"] for line in lost} == {CORRELATION_ID}
+    assert {line["why"] for line in lost} == {"rejected", "out_of_range", "not_json", "no_value"}
+    assert {line["source"] for line in lost} == {f"{event_id}/0/{offset}" for offset in (1, 2, 3, 4)}
+    redriven = [line for line in lines if line["message"] == "redriven"]
+    assert {line["outcome"] for line in redriven} == {"waiting", "dead"}
+    assert {line["source"] for line in redriven} == {line["source"] for line in lost}
+    assert {line["correlation_id"] for line in redriven} == {CORRELATION_ID}
+
+
+@pytest.mark.parametrize("mode", ["plain", "hashed"])
+def test_the_logs_name_nobody_where_they_must_not(
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Hashed: no id in any line of any function, nor in what Lambda logs of an error; plain: there to be found."""
+    monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", mode)
+    output = said(campaign, capsys)
+    assert {type(error).__name__ for error in campaign.raised} == {"Unavailable", "BadInput", "RuntimeError"}
+    named = {name for name, user_id in PEOPLE.items() if user_id in output}
+    assert named == (set() if mode == "hashed" else PEOPLE.keys() - {"erin"})  # a refusal fills no log
+    if mode == "hashed":
+        marks = {line["user_id"] for line in logged(output) if line.get("user_id")}
+        assert {pseudonym.mark(PEOPLE[name]) for name in ("alice", "carol", "mallory")} <= marks
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_no_secret_is_logged(
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    """No password, token, cookie or body, and no key of the caller's, whatever goes wrong and at any level."""
+    monkeypatch.setattr(telemetry.logger._logger, "level", level)
+    output = said(campaign, capsys)
+    assert len(logged(output)) > 10
+    found = [secret for secret in [*SECRETS, "hunter2", "ASIAIOSFODNN7EXAMPLE", "Bearer"] if secret in output]
+    assert not found
+
+
+def test_an_outage_is_an_error_of_the_same_type() -> None:
+    """Concealed or not: what catches it, and what Lambda calls it, does not change."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pseudonym, "_key", lambda: b"key")
+        error = Unavailable("mysql", "Duplicate entry 'E-alice' for key 'coupon.one'")
+        error.__cause__ = ValueError("alice")
+        pseudonym.conceal(error)
+    assert (str(error), error.what) == ("mysql: Duplicate entry '…'", "mysql")
+    assert not isinstance(error.__cause__, ValueError)
