@@ -39,7 +39,7 @@ def test_a_lock_names_no_index(lock: str) -> None:
 
 
 def test_hashes_are_required_wherever_a_lock_is_installed() -> None:
-    """pip checks hashes by itself when a file has some; uv, and a file whose hashes were removed, must be told."""
+    """Pip checks hashes by itself when a file has some; uv, and a file whose hashes were removed, must be told."""
     files = [(ROOT / path).read_text() for path in ("Makefile", "layers/common/python/Makefile", ".ci/run")]
     commands = re.split(r"\n|\|\||&&|;", "\n".join(files).replace("\\\n", " "))
     installing = [command for command in commands if re.search(r"\bpip (install|sync)\b", command)]
