@@ -1,4 +1,4 @@
-"""Nobody writes into the log but the code: whatever a caller sends, a line stays one line, and each of its fields ours."""
+"""Nobody but the code writes into the log: whatever a caller sends, a line stays one line, and its fields are ours."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_what_others_wrote_is_a_value_and_never_a_field(log: io.StringIO) -> Non
 
 @given(st.text() | st.from_regex(r"[A-Za-z0-9._=-]{0,200}\s*", fullmatch=True))
 def test_a_correlation_id_is_harmless_or_ours(theirs: str) -> None:
-    """It goes into the log, the record's header and the answer's: 1 to 128 characters that mean nothing to any of them."""
+    """It goes into log, record and answer: 1 to 128 characters that mean nothing to any of them."""
     event = {"headers": {"x-correlation-id": theirs}, "requestContext": {"requestId": OURS}}
     found = problem.correlation_id(event)
     assert found in {theirs, OURS}
