@@ -164,6 +164,7 @@ def test_a_change_reaches_the_ledger_while_the_gate_is_away(
         ({"action": "erase"}, "bad_user_id"),
         ({"action": "erase", "user_id": "erased#1"}, "bad_user_id"),
         ({"action": "erase", "user_id": "u", "event_id": "no spaces"}, "bad_event_id"),
+        ({"action": "erase", "user_id": "u", "event_id": "nobody-made-this"}, "unknown_event"),
         ({"action": "purge", "event_id": "nobody-made-this"}, "unknown_event"),
         ({"action": "refuse", "event_id": "e", "user_id": "u", "reason": 5}, "bad_reason"),
     ],

@@ -1,4 +1,4 @@
-"""The documents speak of what is there: links, tests, parameters, outputs, and the permission that security.md counts on."""
+"""The documents speak of what is there: links, tests, parameters, outputs, and what security.md counts on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def commands() -> str:
 
 def test_deploy_md_names_parameters_that_exist() -> None:
     """Those that are set on a command line, or anywhere in the text."""
-    known = template("template.yaml")["Parameters"].keys() | template("template.infrastructure.yaml")["Parameters"].keys()
+    known = (
+        template("template.yaml")["Parameters"].keys() | template("template.infrastructure.yaml")["Parameters"].keys()
+    )
     said = set(re.findall(r"\b((?:[A-Z][a-z0-9]+){2,}[A-Za-z]*)=", DEPLOY))
     # A word like those in a sentence: some parameter, output or resource of ours.
     spoken = set(re.findall(r"`((?:[A-Z][a-z0-9]+){2,})`", DEPLOY))
@@ -113,7 +115,9 @@ def test_only_apply_writes_into_the_topic() -> None:
 def actions(resource: dict[str, Any]) -> set[str]:
     """What the policies in a role or a policy allow."""
     properties = resource.get("Properties", {})
-    policies = [policy.get("PolicyDocument", {}) for policy in properties.get("Policies", []) if isinstance(policy, dict)]
+    policies = [
+        policy.get("PolicyDocument", {}) for policy in properties.get("Policies", []) if isinstance(policy, dict)
+    ]
     if "PolicyDocument" in properties:
         policies.append(properties["PolicyDocument"])
     allowed: set[str] = set()

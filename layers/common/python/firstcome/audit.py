@@ -69,7 +69,7 @@ def audit(stores: Stores, event: Event) -> dict[str, Any]:
     report = Report()
     _ledger_alone(report, stores, event, books)
     _stream(report, books)
-    if seen is None and _gated(stores, event):
+    if seen is None and stores.ledger.is_gated(event.event_id):
         report.find("I7", "the gate is lost: applications are refused", event.event_id, "restore")
     elif seen is not None and stable:
         _gate(report, event, seen, books)
@@ -87,12 +87,6 @@ def audit(stores: Stores, event: Event) -> dict[str, Any]:
         "invariants": laws,
         "findings": report.findings,
     }
-
-
-def _gated(stores: Stores, event: Event) -> bool:
-    """Say whether the event should have a gate: past its retention, the ledger alone answers for it."""
-    gated = stores.ledger.gated_events(stores.settings.retention_days)
-    return any(one.event_id == event.event_id for one in gated)
 
 
 def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:

@@ -79,10 +79,15 @@ def events_kept_too_long(ledger: Ledger, days: int) -> list[str]:
     return ledger.read(lambda connection: [row[0] for row in queries.events_kept_too_long(connection, days=days)])
 
 
+def not_over(event_id: str, days: int) -> BadInput:
+    """Answer the error that turns an event down which may still need to know its people."""
+    return BadInput("not_over", f"event {event_id} must have ended {days} days ago: until then its gate may be rebuilt")
+
+
 def _check(connection: Connection, ledger: Ledger, event_id: str, user_id: str | None) -> None:
     """Raise `BadInput` unless the event is over and owes nothing, to the person or to anybody."""
     days = ledger.settings.retention_days
     if queries.over(connection, event_id=event_id, retention_days=days) is None:
-        raise BadInput("not_over", f"event {event_id} must have ended {days} days ago: until then its gate may return")
+        raise not_over(event_id, days)
     if owed := queries.owed(connection, event_id=event_id, user_id=user_id):
         raise BadInput("owed", f"{owed} failed rows of {event_id} are open: redrive or refuse them first")

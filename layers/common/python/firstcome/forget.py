@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from firstcome.erasure import not_over
 from firstcome.rules import BadInput, check_event_id, check_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.events import Event
     from firstcome.stores import Stores
 
 NO_EVENT = ""  # stands for the failed rows of no event that we know
@@ -29,7 +31,7 @@ def erase(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
     named_by_stream = {(one.event_id, one.user_id) for one in _history(stores)}
 
     def person(event_id: str) -> int:
-        _gone(stores, event_id, in_stream=(event_id, user_id) in named_by_stream)
+        _over(stores, event_id, in_stream=(event_id, user_id) in named_by_stream)
         return ledger.erase_person(event_id, user_id)
 
     if only is not None:
@@ -55,10 +57,7 @@ def purge(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
     named_by_stream = {one.event_id for one in _history(stores)}
 
     def everybody(event_id: str) -> int:
-        _gone(stores, event_id, in_stream=event_id in named_by_stream)
-        event = ledger.event(event_id)
-        if event is None:
-            raise BadInput("unknown_event", f"there is no event {event_id}")
+        event = _over(stores, event_id, in_stream=event_id in named_by_stream)
         return ledger.erase_everybody(event_id, event.capacity)
 
     if only is not None:
@@ -76,14 +75,20 @@ def _history(stores: Stores) -> list[Any]:
     return stores.tail.history(timeout_ms=stores.settings.kafka_tail_timeout_ms)
 
 
-def _gone(stores: Stores, event_id: str, *, in_stream: bool) -> None:
-    """Raise `BadInput` while Redis or Kafka still name people of the event."""
+def _over(stores: Stores, event_id: str, *, in_stream: bool) -> Event:
+    """Answer the event; raise `BadInput` while it may need to know its people, or Redis or Kafka still name them."""
+    event = stores.ledger.event(event_id)
+    if event is None:
+        raise BadInput("unknown_event", f"there is no event {event_id}")
+    if stores.ledger.is_gated(event_id):  # the statement that erases asks again, under the event's lock
+        raise not_over(event_id, stores.settings.retention_days)
     with stores.gate.answering():
         alive = stores.gate.redis.exists(*stores.gate.keys(event_id))
     if alive:
         raise BadInput("gate_alive", f"the gate of {event_id} is still there: it goes by itself after the retention")
     if in_stream:
         raise BadInput("in_stream", f"the stream still has records of {event_id}: they go by themselves with their age")
+    return event
 
 
 def _held(stores: Stores, event_id: str, user_id: str) -> bool:

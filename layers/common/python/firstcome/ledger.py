@@ -71,6 +71,7 @@ class Ledger:
     event = events.event
     live_events = events.live_events
     gated_events = events.gated_events
+    is_gated = events.is_gated
     set_state = events.set_state
     raise_capacity = events.raise_capacity
     next_generation = events.next_generation
