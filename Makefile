@@ -6,9 +6,11 @@ READY := .venv/.ready
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 PYTEST := $(PY) -m pytest
+AUDIT := .local/audit
+LOCKS := layers/common/python/requirements.txt requirements-dev.txt requirements-audit.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types openapi lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types audit sbom openapi lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +71,16 @@ lint: setup ## ruff, import rules, template
 types: setup ## mypy, strict
 	.venv/bin/mypy
 
+audit: setup $(AUDIT)/.ready ## known vulnerabilities in the locks; asks PyPI's database, so it needs the open network
+	@# --strict: a package that the database does not know is an error, not "no known vulnerabilities". Without pip: the
+	@# locks are complete, and nothing is installed.
+	@for lock in $(LOCKS); do echo "$$lock"; \
+	  $(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || exit; done
+
 ##@ What is generated
+
+sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the layer, from its lock
+	$(PY) -m dev.sbom $(AUDIT)/bin/cyclonedx-py
 
 openapi: setup ## docs/openapi.json, from the resolver of functions/apply
 	$(PY) -m dev.openapi
@@ -77,6 +88,7 @@ openapi: setup ## docs/openapi.json, from the resolver of functions/apply
 lock: setup ## requirements*.txt from requirements*.in
 	$(LOCK) layers/common/python/requirements.in -o layers/common/python/requirements.txt
 	$(LOCK) -c layers/common/python/requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements-audit.in -o requirements-audit.txt
 
 ##@ Setting up
 
@@ -100,4 +112,10 @@ $(READY): requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@.venv/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The auditors live beside .venv: nothing of what they check may depend on them.
+$(AUDIT)/.ready: requirements-audit.txt
+	@.venv/bin/uv venv --quiet --allow-existing --python $(PY) $(AUDIT)
+	@.venv/bin/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.txt
 	@touch $@

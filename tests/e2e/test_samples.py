@@ -88,6 +88,8 @@ CASES = {
     "operate-reconcile": Case(WON, {"outcome": "reconciled", "repairs": 0}),
     "operate-audit": Case((*WON, "apply-second-person"), {"event_id": EVENT_ID, "ok": True, "quiet": True}),
     "operate-expire": Case(ENDED, {"gate": "EXPIRING"}),
+    "operate-erase": Case(OPEN, {"erased": {}, "kept": []}),
+    "operate-purge": Case(ENDED, {"erased": {}, "kept": []}),
     "operate-wipe": Case(OPEN, {"wiped": EVENT_ID}),
     "operate-bad-action": Case((), {"errorType": "BadInput"}),
 }

@@ -105,6 +105,10 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "coupon_of": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
     "lock_event": ({"event_id": "E"}, {"coupon_event": "PRIMARY"}),
     "count_open": ({}, {"failed_event": "failed_event_due"}),
+    "owed": ({"event_id": "E", "user_id": None}, {"failed_event": "failed_event_open"}),
+    "erase_coupon": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"coupon": "coupon_one_each"}),
+    "erase_coupons": ({"event_id": "E", "low": 1, "high": 10}, {"coupon": "PRIMARY"}),
+    "erase_refusal": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"refusal": "PRIMARY"}),
     "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
 }
 

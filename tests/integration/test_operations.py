@@ -161,6 +161,11 @@ def test_a_change_reaches_the_ledger_while_the_gate_is_away(
         ({"action": "redrive"}, "bad_id"),
         ({"action": "refuse", "id": 2**40}, "bad_id"),
         ({"action": "refuse", "event_id": "e", "user_id": ""}, "bad_user_id"),
+        ({"action": "erase"}, "bad_user_id"),
+        ({"action": "erase", "user_id": "erased#1"}, "bad_user_id"),
+        ({"action": "erase", "user_id": "u", "event_id": "no spaces"}, "bad_event_id"),
+        ({"action": "erase", "user_id": "u", "event_id": "nobody-made-this"}, "unknown_event"),
+        ({"action": "purge", "event_id": "nobody-made-this"}, "unknown_event"),
         ({"action": "refuse", "event_id": "e", "user_id": "u", "reason": 5}, "bad_reason"),
     ],
 )
@@ -175,5 +180,5 @@ def test_every_action_is_one_of_the_documented(world: World) -> None:
     """The table is the door: what is not in it cannot be done."""
     assert list(ACTIONS) == [
         *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "show", "list_failed"),
-        *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "wipe"),
+        *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "erase", "purge", "wipe"),
     ]

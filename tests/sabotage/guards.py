@@ -15,6 +15,7 @@ FAILED = "tests/integration/test_ledger_failed.py"
 CONCURRENCY = "tests/integration/test_ledger_concurrency.py"
 STREAM = "tests/integration/test_stream.py"
 OPERATIONS = "tests/integration/test_operations.py"
+ERASURE = "tests/integration/test_erasure.py"
 
 
 class Guard(NamedTuple):
@@ -362,5 +363,55 @@ GUARDS = [
         "if not stores.settings.local_cloud:",
         "if False:",
         f"{OPERATIONS}::test_wipe_is_for_the_local_cloud_only",
+    ),
+    # --- erasure ---------------------------------------------------------------------------------------------------
+    Guard(
+        "erasure keeps the coupon",
+        f"{LAYER}/ledger.sql",
+        "UPDATE coupon SET user_id = :pseudonym WHERE event_id = :event_id AND user_id = :user_id",
+        "DELETE FROM coupon WHERE event_id = :event_id AND user_id = :user_id AND :pseudonym <> ''",
+        f"{ERASURE}::test_an_erased_person_is_nowhere_in_the_ledger",
+    ),
+    Guard(
+        "erasure waits until the event is over",
+        f"{LAYER}/ledger.sql",
+        "event_id = :event_id AND state = 'ended' AND ended_at <= UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY",
+        "event_id = :event_id AND (state = 'ended' OR :retention_days >= 0)",
+        f"{ERASURE}::test_a_live_event_keeps_its_people",
+    ),
+    Guard(
+        "erasure waits for the gate to go",
+        f"{LAYER}/forget.py",
+        "    if alive:",
+        "    if False:",
+        f"{ERASURE}::test_a_gate_that_is_left_is_in_the_way",
+    ),
+    Guard(
+        "erasure waits for the records to go",
+        f"{LAYER}/forget.py",
+        "    if in_stream:",
+        "    if False:",
+        f"{ERASURE}::test_a_record_in_the_stream_is_in_the_way",
+    ),
+    Guard(
+        "erasure forgets nobody who is owed a coupon",
+        f"{LAYER}/erasure.py",
+        "if owed := queries.owed(connection, event_id=event_id, user_id=user_id):",
+        "if owed := 0:",
+        f"{ERASURE}::test_who_is_owed_a_coupon_is_not_forgotten",
+    ),
+    Guard(
+        "erasure leaves a name that is nobody's",
+        f"{LAYER}/erasure.py",
+        'ERASED = "erased#"',
+        'ERASED = "erased-"',
+        f"{ERASURE}::test_a_pseudonym_is_nobodys_id",
+    ),
+    Guard(
+        "erasure is one transaction",
+        f"{LAYER}/erasure.py",
+        "        coupons = queries.erase_coupon(connection, **row)",
+        "        coupons = ledger.transact(lambda other: queries.erase_coupon(other, **row))",
+        f"{ERASURE}::test_a_run_that_dies_erases_all_of_an_event_or_nothing",
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -81,6 +82,15 @@ def test_the_layer_is_pure_python(built: Path) -> None:
         tags = [line for line in wheel.read_text().splitlines() if line.startswith("Tag:")]
         assert tags
         assert all(tag.endswith("-none-any") for tag in tags), wheel
+
+
+def test_the_bill_of_materials_names_what_the_layer_holds(built: Path) -> None:
+    """Whatever was installed stands in docs/sbom.json, in its version; boto3 and Python are Lambda's."""
+    components = json.loads((ROOT / "docs" / "sbom.json").read_text())["components"]
+    named = {f"{each['name'].replace('-', '_').lower()}-{each['version']}" for each in components}
+    installed = {path.stem.lower() for path in (built / "CommonLayer" / "python").glob("*.dist-info")}
+    assert len(installed) > 5
+    assert installed <= named
 
 
 def test_the_layer_stays_small(built: Path) -> None:

@@ -69,9 +69,9 @@ def audit(stores: Stores, event: Event) -> dict[str, Any]:
     report = Report()
     _ledger_alone(report, stores, event, books)
     _stream(report, books)
-    if seen is None:
+    if seen is None and stores.ledger.is_gated(event.event_id):
         report.find("I7", "the gate is lost: applications are refused", event.event_id, "restore")
-    elif stable:
+    elif seen is not None and stable:
         _gate(report, event, seen, books)
         _expiry(report, stores, event)
     pending = len(seen.pending) if seen else 0

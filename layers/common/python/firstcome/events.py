@@ -84,6 +84,11 @@ def live_events(ledger: Ledger) -> list[Event]:
     return gated_events(ledger, retention_days=0)
 
 
+def is_gated(ledger: Ledger, event_id: str) -> bool:
+    """Say whether the event has, or should have, a gate: past its retention, the ledger alone answers for it."""
+    return any(one.event_id == event_id for one in gated_events(ledger, ledger.settings.retention_days))
+
+
 def set_state(ledger: Ledger, event_id: str, state: EventState) -> Event:
     """Take the event to `state`, and answer it; raise `BadInput` where it cannot go there from where it is."""
 

@@ -1,7 +1,7 @@
 """The ledger: coupon rows, refusals, failed rows and events in MySQL, whose keys hold the promise.
 
 One object, one connection; its methods live beside the table that they work on: `coupon`, `refusal`, `failed` with
-`leases`, and `events`. Each is one statement or one transaction, and may be repeated.
+`leases`, and `events`; `erasure` works on all of them. Each is one statement or one transaction, and may be repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pymysql
 from pymysql.constants import CLIENT
 
-from firstcome import coupon, events, failed, leases, refusal
+from firstcome import coupon, erasure, events, failed, leases, refusal
 from firstcome.coupon import Claim, Outcome, Verdict, Written
 from firstcome.failed import Failure, Source
 from firstcome.queries import queries
@@ -72,10 +72,18 @@ class Ledger:
     event = events.event
     live_events = events.live_events
     gated_events = events.gated_events
+    is_gated = events.is_gated
     set_state = events.set_state
     raise_capacity = events.raise_capacity
     next_generation = events.next_generation
     wipe = events.wipe
+
+    erase_person = erasure.erase_person
+    erase_everybody = erasure.erase_everybody
+    erase_strays = erasure.erase_strays
+    strays = erasure.strays
+    events_naming = erasure.events_naming
+    events_kept_too_long = erasure.events_kept_too_long
 
     def read(self, query: Callable[[Connection], _T]) -> _T:
         """Run one statement outside any transaction, and answer what `query` made of it."""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from firstcome.audit import audit as audit_event
+from firstcome.forget import erase, purge
 from firstcome.issue import release_refused
 from firstcome.reconcile import reconcile as reconcile_event
 from firstcome.restore import restore as restore_event
@@ -207,6 +208,8 @@ ACTIONS: dict[str, Callable[[Stores, Input], dict[str, Any]]] = {
     "reconcile": reconcile,
     "audit": audit,
     "expire": expire,
+    "erase": erase,
+    "purge": purge,
     "wipe": wipe,
 }
 

@@ -65,7 +65,9 @@ class Settings:
     # is handed out: longer, so that nobody is told "sold out" by a memory while others are served.
     sold_out_memory_ms: int = 1_000
     released_rest_ms: int = 1_500
-    retention_days: int = 30  # of an ended event's gate
+    # Of an ended event's gate. Above 21: the stream's 14 days, and the 7 that a segment of the log may take to close.
+    retention_days: int = 30
+    ledger_retention_days: int = 365  # of people's ids in an ended event's rows: `purge` erases those that are older
 
     # --- retry ---------------------------------------------------------------------------------------------------
     failed_batch: int = 100  # rows claimed at a time: one lease must cover them

@@ -1,0 +1,316 @@
+"""Erasure: an id leaves the ledger for good, the coupon stays counted, and nothing brings the id back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from firstcome import erasure
+from firstcome.coupon import Outcome
+from firstcome.erasure import ERASED
+from firstcome.ledger import Failure, Source
+from firstcome.queries import queries
+from firstcome.rules import BadInput, FailedStatus, Reason, check_user_id
+from tests.api import jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.api import Api
+    from tests.world import World
+
+TABLES = ("coupon_event", "coupon", "refusal", "failed_event")
+SOURCE = Source("coupon_create", 0, 7, 1_700_000_000_000)
+
+
+@pytest.fixture
+def sold(world: World) -> World:
+    """Alice and bob have a coupon, mallory was refused; nothing of it was ever in the stream."""
+    world = world.with_settings(ledger_retention_days=0)
+    world.consume(world.apply("alice"), world.apply("bob"))
+    world.operate("refuse", user_id="mallory", reason="mallory is a bot")
+    return world
+
+
+def end(world: World) -> None:
+    """End the event, longer ago than its retention: its gate goes as a whole."""
+    outlive(world)
+    assert world.operate("expire")["gate"] == "EXPIRING"
+    assert world.stores.gate.show(world.event_id) is None
+
+
+def outlive(world: World) -> None:
+    """End the event, longer ago than its retention; nothing has let the gate go."""
+    world.operate("end")
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        past = "UPDATE coupon_event SET ended_at = UTC_TIMESTAMP(3) - INTERVAL 40 DAY WHERE event_id = %s"
+        cursor.execute(past, (world.event_id,))
+
+
+def everything(world: World) -> str:
+    """Every row of the ledger as text: what somebody reads who looks for a name."""
+    found = []
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"SELECT * FROM {table}")
+            found += [repr(row) for row in cursor.fetchall()]
+    return "\n".join(found)
+
+
+def fail(world: World, user_id: str | None, payload: bytes, status: FailedStatus, source: Source | None = None) -> None:
+    """Store a failed row of this event, and bring it into a status."""
+    known = (world.event_id, user_id, None if user_id is None else 3, None)
+    failure = Failure(Reason.LEDGER_REJECTED, f"the server said {user_id}", payload, *known, source)
+    ledger = world.stores.ledger
+    assert ledger.write([], [failure]).stored == 1
+    with ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE failed_event SET status = %s WHERE payload = %s", (status, payload))
+
+
+def code(call: Callable[[], Any]) -> str:
+    """What the operator is told."""
+    with pytest.raises(BadInput) as told:
+        call()
+    return told.value.code
+
+
+# --- one person ------------------------------------------------------------------------------------------------------
+
+
+def test_an_erased_person_is_nowhere_in_the_ledger(sold: World) -> None:
+    """Not in a row, a raw record or a reason; the coupons, the tickets and everybody else stay as they were."""
+    fail(sold, "alice", b'{"user_id":"alice"}', FailedStatus.RESOLVED)
+    fail(sold, "bob", b'{"user_id":"bob"}', FailedStatus.RESOLVED, SOURCE)
+    end(sold)
+    assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 2}
+    assert "alice" not in everything(sold)
+    assert "bob" in everything(sold)
+    pseudonym, other = sorted(sold.rows(), key=lambda name: sold.rows()[name])
+    assert (other, sorted(sold.rows().values())) == ("bob", [1, 2])
+    assert pseudonym.startswith(ERASED)
+    sold.assert_promise(rows=2)
+
+
+def test_a_refused_person_is_erased_with_the_reason(sold: World) -> None:
+    """The refusal stays counted; its text may say who it was."""
+    end(sold)
+    assert sold.operate("erase", user_id="mallory")["erased"] == {sold.event_id: 1}
+    assert "mallory" not in everything(sold)
+    assert len(sold.stores.ledger.refusals(sold.event_id)) == 1
+
+
+def test_erasing_may_be_repeated(sold: World) -> None:
+    """The second time there is nothing to do, and the pseudonym stays."""
+    end(sold)
+    assert sold.operate("erase", user_id="alice")["erased"]
+    before = everything(sold)
+    assert sold.operate("erase", user_id="alice") == {"action": "erase", "erased": {}, "kept": []}
+    assert everything(sold) == before
+
+
+def test_a_run_that_dies_erases_all_of_an_event_or_nothing(sold: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction: a person who is half erased could neither be found nor be told that they are gone."""
+    fail(sold, "alice", b'{"user_id":"alice"}', FailedStatus.RESOLVED)
+    end(sold)
+    before = everything(sold)
+
+    def die(*_: object, **__: object) -> int:
+        raise pymysql.OperationalError(2013, "the connection went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "erase_failed", die)
+        with pytest.raises(Exception, match="went away"):
+            sold.operate("erase", user_id="alice")
+    assert everything(sold) == before
+    sold.operate("erase", user_id="alice")
+    assert "alice" not in everything(sold)
+
+
+def test_a_pseudonym_is_nobodys_id(sold: World) -> None:
+    """Nobody may apply or ask under it, and two erasures of one person share none."""
+    end(sold)
+    sold.operate("erase", user_id="alice")
+    sold.operate("erase", user_id="bob")
+    names = [*sold.rows()]
+    assert len(set(names)) == 2
+    for name in names:
+        with pytest.raises(BadInput):
+            check_user_id(name)
+
+
+def test_an_erased_winner_is_unknown_to_the_api(sold: World, api: Api) -> None:
+    """404, as for somebody who never applied; and too late to apply again."""
+    end(sold)
+    alice = api.as_(jwt("alice"))
+    assert alice.status(sold.event_id, "alice").word == (200, "issued")
+    sold.operate("erase", user_id="alice")
+    assert alice.status(sold.event_id, "alice").code == (404, "no_application")
+
+
+def test_a_record_that_comes_again_wins_no_second_coupon(sold: World) -> None:
+    """The ticket is taken: by whom, nobody knows any more. The cap holds, and the record becomes a failed row."""
+    ticket = sold.ticket("alice", sold.rows()["alice"])
+    end(sold)
+    sold.operate("erase", user_id="alice")
+    [verdict] = sold.consume(ticket).written.verdicts
+    assert verdict.outcome is Outcome.TAKEN
+    assert len(sold.rows()) == 2
+
+
+def test_a_gate_that_is_rebuilt_learns_the_pseudonym_only(sold: World) -> None:
+    """Restored by hand, the gate counts the erased person's ticket and does not know the id."""
+    end(sold)
+    sold.operate("erase", user_id="alice")
+    by_hand = sold.with_settings(restore_wait_ms=0)
+    by_hand.operate("restore")
+    assert by_hand.operate("restore")["outcome"] in {"restored", "alive"}
+    held = by_hand.stores.gate.redis.hgetall(by_hand.stores.gate.keys(sold.event_id)[1])
+    assert "alice" not in held
+    assert sorted(int(what.split()[0]) for what in held.values() if what != "refused") == [1, 2]
+    sold.assert_promise(rows=2)
+
+
+# --- what is turned down ---------------------------------------------------------------------------------------------
+
+
+def test_a_live_event_keeps_its_people(sold: World) -> None:
+    """While it can give coupons, the id is what holds "one each"; and so it is within the retention."""
+    before = everything(sold)
+    assert code(lambda: sold.stores.ledger.erase_person(sold.event_id, "alice")) == "not_over"
+    assert code(lambda: sold.operate("erase", user_id="alice")) == "not_over"
+    assert everything(sold) == before
+    end(sold)
+    kept = sold.with_settings(retention_days=60)
+    assert code(lambda: kept.operate("erase", user_id="alice")) == "not_over"
+    assert code(lambda: kept.operate("purge")) == "not_over"
+
+
+@pytest.mark.parametrize("part", ["event", "applied_user"])
+def test_a_gate_that_is_left_is_in_the_way(sold: World, part: str) -> None:
+    """Even half of one: it names people."""
+    outlive(sold)
+    sold.lose_gate("event" if part == "applied_user" else "applied_user")
+    assert code(lambda: sold.operate("erase", user_id="alice")) == "gate_alive"
+    assert code(lambda: sold.operate("purge")) == "gate_alive"
+
+
+def test_a_record_in_the_stream_is_in_the_way(sold: World) -> None:
+    """Read or unread, it would bring the id back; others' records are only in the way of a purge."""
+    sold.send(sold.ticket("alice", 1))
+    sold.commit(1)
+    end(sold)
+    assert code(lambda: sold.operate("erase", user_id="alice")) == "in_stream"
+    assert code(lambda: sold.operate("purge")) == "in_stream"
+    assert sold.operate("erase", user_id="bob")["erased"] == {sold.event_id: 1}
+    settings = sold.stores.settings
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    admin.delete_records({TopicPartition(settings.kafka_topic, 0): 1})  # as its age would have done
+    admin.close()
+    assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 1}
+    sold.assert_promise(rows=2)
+
+
+@pytest.mark.parametrize("status", [FailedStatus.WAITING, FailedStatus.DEAD])
+def test_who_is_owed_a_coupon_is_not_forgotten(sold: World, status: FailedStatus) -> None:
+    """Somebody decides first: an open row without a name could neither be issued nor refused."""
+    fail(sold, "carol", b'{"user_id":"carol"}', status)
+    end(sold)
+    assert code(lambda: sold.operate("erase", user_id="carol")) == "owed"
+    assert code(lambda: sold.operate("purge")) == "owed"
+    assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 1}
+    sold.stores.ledger.refuse(sold.event_id, "carol", "too late")
+    assert sold.operate("erase", user_id="carol")["erased"] == {sold.event_id: 2}
+    assert "carol" not in everything(sold)
+
+
+# --- wherever they are -----------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_erased_wherever_they_are_named(sold: World) -> None:
+    """In every event that is over; the answer says where they are still named, and why."""
+    live = type(sold)(sold.stores, f"{sold.event_id[:40]}-live")
+    live.create()
+    live.apply("alice")  # the gate alone knows
+    end(sold)
+    answer = act(sold, user_id="alice")
+    assert answer["erased"] == {sold.event_id: 1}
+    assert [(kept["event_id"], kept["code"]) for kept in answer["kept"]] == [(live.event_id, "not_over")]
+    assert act(sold, user_id="nobody") == {"action": "erase", "erased": {}, "kept": []}
+
+
+def act(world: World, **payload: Any) -> dict[str, Any]:
+    """Erase from all events."""
+    return world.operate("erase", **{"event_id": None, **payload})
+
+
+def test_records_that_nobody_could_read_are_searched(sold: World) -> None:
+    """A row that does not say whose it is may name the person in its raw record; it is closed, and empty."""
+    fail(sold, None, b'{"v":2,"user_id":"alice"}', FailedStatus.DEAD, SOURCE)
+    end(sold)
+    assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 2}
+    [row] = sold.stores.ledger.list_failed(sold.event_id, None, 10)
+    assert (row.payload, row.status, row.user_id) == (b"", FailedStatus.REFUSED, None)
+
+
+def test_rows_of_no_event_are_erased_when_they_are_old(sold: World) -> None:
+    """Until then the event may be made, or a newer version deployed that can read them."""
+    stray = Failure(Reason.UNKNOWN_VERSION, "", json.dumps({"v": 2, "user_id": "alice"}).encode(), source=SOURCE)
+    unknown = Failure(Reason.UNKNOWN_EVENT, "", b"{}", "never-made", "alice", 1, 1)
+    sold.stores.ledger.write([], [stray, unknown])
+    end(sold)
+    answer = act(sold, user_id="alice")
+    assert answer["erased"] == {sold.event_id: 1}
+    assert [(kept["event_id"], kept["code"]) for kept in answer["kept"]] == [("", "not_over")]
+    assert act(sold.with_settings(retention_days=0), user_id="alice")["erased"] == {"": 2}
+    assert "alice" not in everything(sold)
+
+
+# --- everybody -------------------------------------------------------------------------------------------------------
+
+
+def test_a_purged_event_names_nobody(sold: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page; the coupons stay counted, and the next purge finds nothing to do."""
+    monkeypatch.setattr(erasure, "PAGE", 1)
+    sold.consume(sold.apply("carol"))
+    fail(sold, "alice", b'{"user_id":"alice"}', FailedStatus.RESOLVED)
+    fail(sold, None, b"alice, perhaps", FailedStatus.DEAD, SOURCE)
+    end(sold)
+    sold.operate("erase", user_id="bob")
+    assert sold.operate("purge", event_id=None)["erased"] == {sold.event_id: 5}
+    for name in ("alice", "bob", "carol", "mallory"):
+        assert name not in everything(sold)
+    assert sorted(sold.rows().values()) == [1, 2, 3]
+    assert all(name.startswith(ERASED) for name in sold.rows())
+    sold.assert_promise(rows=3)
+    assert sold.operate("purge", event_id=None) == {"action": "purge", "erased": {}, "kept": []}
+    assert sold.operate("purge")["erased"] == {}
+
+
+def test_a_purge_that_died_goes_on(sold: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was erased stays so."""
+    monkeypatch.setattr(erasure, "PAGE", 1)
+    end(sold)
+    sold.stores.ledger.transact(
+        lambda connection: queries.erase_coupons(connection, event_id=sold.event_id, low=1, high=1)
+    )
+    [first] = [name for name, ticket in sold.rows().items() if ticket == 1]
+    assert sold.operate("purge", event_id=None)["erased"] == {sold.event_id: 2}
+    assert first in sold.rows()
+
+
+def test_ids_are_kept_for_the_time_that_the_setting_says(sold: World) -> None:
+    """A purge by the calendar leaves younger events alone; one that cannot be purged yet does not stop the others."""
+    end(sold)
+    keeping = sold.with_settings(ledger_retention_days=365)
+    assert keeping.operate("purge", event_id=None) == {"action": "purge", "erased": {}, "kept": []}
+    other = type(sold)(sold.stores, f"{sold.event_id[:40]}-2")
+    other.create()
+    other.consume(other.apply("dave"))
+    other.operate("end")
+    purged = sold.with_settings(ledger_retention_days=0).operate("purge", event_id=None)
+    assert purged["erased"] == {sold.event_id: 3}
+    assert [(kept["event_id"], kept["code"]) for kept in purged["kept"]] == [(other.event_id, "not_over")]
