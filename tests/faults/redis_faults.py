@@ -6,20 +6,21 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.faults.servers import OUTAGE_S, lasting
+from tests.faults.servers import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.faults.town import Town
 
+REDIS_AWAY_S = 10.0  # the connections there were have ended, and every environment has found out
 ANSWERS_BEFORE = 20  # of a rush: the fault comes in the middle of it
 
 
 @contextmanager
 def redis_is_away(town: Town) -> Iterator[None]:
     """Connections are cut and refused; the gate itself is whole."""
-    with _through(town.proxies.redis.refuse, town.proxies.redis.start, lasts_s=OUTAGE_S):  # type: ignore[union-attr]
+    with _through(town.proxies.redis.refuse, town.proxies.redis.start, lasts_s=REDIS_AWAY_S):  # type: ignore[union-attr]
         yield
 
 

@@ -283,7 +283,7 @@ GUARDS = [
     Guard(
         "the sweep leaves the backlog to consume",
         f"{LAYER}/sweep.py",
-        "EVERYTHING_READ if oldest is None else oldest",
+        "EVERYTHING_READ if unread.oldest_ms is None else unread.oldest_ms",
         "EVERYTHING_READ",
         f"{RETRY}::test_a_ticket_whose_record_is_unread_is_left_to_consume",
     ),
