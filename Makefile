@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
+CHECKOV := .venv/checkov
+TEMPLATES := template.yaml template.infrastructure.yaml
 # SAM CLI neither reports nor looks for the credentials of an EC2 machine, which takes seconds everywhere else.
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
@@ -62,11 +64,15 @@ simulate: setup ## the simulation, for longer: EXAMPLES=2000 SEED=1
 sabotage: setup ## take each guard of the promise out of a copy, and see its test go red
 	@PYTHONPATH=layers/common/python $(PY) -m tests.sabotage
 
-lint: setup ## ruff, import rules, template
+lint: setup $(CHECKOV)/.ready ## ruff, import rules, both templates: as written, as SAM translates them, and checkov
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	PYTHONPATH=layers/common/python:. .venv/bin/lint-imports --no-cache --no-logo
-	.venv/bin/sam validate --lint --region us-east-1
+	@for template in $(TEMPLATES); do \
+		.venv/bin/sam validate --lint --region us-east-1 --template $$template && \
+		.venv/bin/sam validate --config-env plain --region us-east-1 --template $$template || exit 1; done
+	$(PY) -m dev.translated
+	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 types: setup ## mypy, strict
 	.venv/bin/mypy
@@ -89,6 +95,7 @@ lock: setup ## requirements*.txt from requirements*.in
 	$(LOCK) layers/common/python/requirements.in -o layers/common/python/requirements.txt
 	$(LOCK) -c layers/common/python/requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-audit.in -o requirements-audit.txt
+	$(LOCK) requirements-checkov.in -o requirements-checkov.txt
 
 ##@ Setting up
 
@@ -118,4 +125,12 @@ $(READY): requirements-dev.txt
 $(AUDIT)/.ready: requirements-audit.txt
 	@.venv/bin/uv venv --quiet --allow-existing --python $(PY) $(AUDIT)
 	@.venv/bin/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.txt
+	@touch $@
+
+# Made by the first `make lint`.
+$(CHECKOV)/.ready: requirements-checkov.txt $(READY)
+	@echo "installing checkov into $(CHECKOV)"
+	@test -x $(CHECKOV)/bin/python || $(PYTHON) -m venv $(CHECKOV)
+	@.venv/bin/uv pip sync --quiet --require-hashes --python $(CHECKOV)/bin/python requirements-checkov.txt || \
+		$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
 	@touch $@

@@ -40,7 +40,9 @@ def test_the_routes_are_those_of_the_handler() -> None:
 
 def test_a_browser_can_ask_before_it_has_a_token() -> None:
     """API Gateway answers a preflight itself where no route catches it; $default would, and demand a token."""
-    assert not [key for key in routes(deployed()["Api"]) if key == "$default" or key.startswith(("OPTIONS", "ANY", "X-"))]
+    assert not [
+        key for key in routes(deployed()["Api"]) if key == "$default" or key.startswith(("OPTIONS", "ANY", "X-"))
+    ]
 
 
 @pytest.mark.parametrize("origin", ["", "https://coupons.example.com"])

@@ -40,10 +40,8 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Answers]:
     cfnresponse = ModuleType("cfnresponse")
     cfnresponse.SUCCESS, cfnresponse.FAILED = "SUCCESS", "FAILED"  # type: ignore[attr-defined]
 
-    def send(
-        event: Any, context: Any, status: str, data: dict[str, str], physical: str, no_echo: bool = False, reason: str = ""
-    ) -> None:
-        told.append((status, data, physical, reason))
+    def send(event: Any, context: Any, *answer: Any, reason: str = "") -> None:
+        told.append((*answer, reason))
 
     cfnresponse.send = send  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cfnresponse", cfnresponse)

@@ -53,7 +53,7 @@ def test_a_new_layer_is_a_new_version_of_every_function() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_new_parameter_is_a_new_version(name: str) -> None:
-    """SAM does not see a parameter's value: the description names all that are short, and one that stands for the rest."""
+    """SAM does not see a parameter's value: the description names the short ones, and one that stands for the rest."""
     described = functions[name]["VersionDescription"]["Fn::Sub"]
     seen = json.dumps([shared, functions[name]["SnapStart"] if name == "ApplyFunction" else None])
     conditions = json.dumps(application.content["Conditions"])

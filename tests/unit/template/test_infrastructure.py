@@ -22,7 +22,7 @@ EXAMPLES = {
     "Cache.PrimaryEndPoint.Address": "master.firstcome.abc.use1.cache.amazonaws.com",
     "RedisSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:RedisSecret-AbCdEf",
     "Brokers": "arn:aws:kafka:us-east-1:123456789012:cluster/infra/01234567-89ab-cdef-0123-456789abcdef-2",
-    "Bootstrap.Brokers": "b-1.infra.abc.c2.kafka.us-east-1.amazonaws.com:9098,b-2.infra.abc.c2.kafka.us-east-1.amazonaws.com:9098",
+    "Bootstrap.Brokers": "b-1.infra.abc.kafka.us-east-1.amazonaws.com:9098,b-2.infra.abc.kafka.amazonaws.com:9098",
     "Database.Endpoint.Address": "infra-database.abc.us-east-1.rds.amazonaws.com",
     "Database.Endpoint.Port": "3306",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf",
@@ -110,7 +110,8 @@ def test_whatever_may_come_in_may_leave() -> None:
 
 def test_no_group_keeps_the_rule_that_allows_everything() -> None:
     """A group without an outgoing rule of its own would have AWS's: anywhere."""
-    from_somewhere = {ends[0] for ends, condition in rules("Egress", "DestinationSecurityGroupId").items() if condition == "always"}
+    leaving = rules("Egress", "DestinationSecurityGroupId")
+    from_somewhere = {group for (group, _, _), condition in leaving.items() if condition == "always"}
     for name, group in infrastructure.of_type("AWS::EC2::SecurityGroup").items():
         assert "SecurityGroupIngress" not in group
         nowhere = [each["CidrIp"] for each in group.get("SecurityGroupEgress", [])] == ["127.0.0.1/32"]
@@ -142,7 +143,11 @@ def test_everything_is_in_three_zones() -> None:
 
 def test_what_holds_data_outlives_the_stack() -> None:
     """As it is, or as a snapshot; also when a change would replace it."""
-    kept = {"AWS::MSK::Cluster": "Retain", "AWS::ElastiCache::ReplicationGroup": "Snapshot", "AWS::RDS::DBInstance": "Snapshot"}
+    kept = {
+        "AWS::MSK::Cluster": "Retain",
+        "AWS::ElastiCache::ReplicationGroup": "Snapshot",
+        "AWS::RDS::DBInstance": "Snapshot",
+    }
     found = {each["Type"] for each in infrastructure.resources.values()}
     assert kept.keys() <= found
     for each in infrastructure.resources.values():
@@ -180,7 +185,8 @@ def test_the_brokers_keep_what_they_acknowledged() -> None:
 def test_the_brokers_speak_tls_and_iam_only() -> None:
     """The template's default for KafkaSecurity is the only way in."""
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    assert brokers["ClientAuthentication"] == {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
+    iam_only = {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
+    assert brokers["ClientAuthentication"] == iam_only
     assert brokers["EncryptionInfo"] == {"EncryptionInTransit": {"ClientBroker": "TLS", "InCluster": True}}
     assert application.parameters["KafkaSecurity"]["Default"] == "AWS_MSK_IAM"
 

@@ -12,7 +12,7 @@ LIMITS = {"MaximumRetryAttempts", "MaximumRecordAgeInSeconds"}
 
 @pytest.mark.parametrize("pollers", ["0", "1", "100"])
 def test_nothing_caps_the_retries_of_a_batch(pollers: str) -> None:
-    """No destination, which would end them after ten; no limit but -1, which may be said with provisioned pollers only."""
+    """No destination, which would end them after ten; no limit but -1, and that with provisioned pollers only."""
     source = only(deployed(ProvisionedPollers=pollers), "AWS::Lambda::EventSourceMapping")
     assert "DestinationConfig" not in source
     provisioned = pollers != "0"
