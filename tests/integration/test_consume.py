@@ -51,6 +51,34 @@ def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callabl
     assert world.pending() == set()
 
 
+@pytest.mark.parametrize(
+    ("headers", "logged"),
+    [
+        ([{"correlation_id": list(b"JKJaXmPLvHcESHA=")}], "JKJaXmPLvHcESHA="),
+        ([{"other": [1]}, {"correlation_id": list(b"order-4711")}], "order-4711"),
+        ([{"correlation_id": list(b'x", "level": "ERROR')}], ""),
+        ([{"correlation_id": [120, 10, 120]}], ""),
+        ([{"correlation_id": [-61, -92]}], ""),
+        ([{"correlation_id": [120] * 129}], ""),
+        ([{"correlation_id": []}], ""),
+        ([{"correlation_id": None}], ""),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_a_header_of_another_producer_stops_nothing_and_writes_no_log(
+    world: World, consume: Callable[..., Any], caplog: pytest.LogCaptureFixture, headers: Any, logged: str
+) -> None:
+    """The row is there; of the header, only what a correlation id looks like is logged."""
+    alice = world.apply("alice")
+    event = kafka_event(world.event_id, [encode(alice, 1)])
+    for records in event["records"].values():
+        records[0]["headers"] = headers
+    assert consume(event)["issued"] == 1
+    [batch] = [record.__dict__ for record in caplog.records if record.msg == "batch"]
+    assert batch["tickets"] == {world.event_id: {1: logged}}
+
+
 def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[..., Any]) -> None:
     """Each kind of bad record is a failed row with its reason, its raw payload and its place; the good are rows."""
     topic = world.event_id

@@ -10,10 +10,12 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_lambda_powertools.logging.filters import SuppressFilter
 
 from firstcome import operations, pseudonym, telemetry
 from firstcome.rules import Unavailable, rfc3339
@@ -146,22 +148,34 @@ class Campaign:
 
     def _records(self) -> None:
         world = self.world
-        with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        self.operate("raise_capacity", capacity=5)
+        tickets = [world.apply(PEOPLE[name]) for name in ("alice", "mallory")]
+        dave = world.ticket(PEOPLE["dave"], 99)
+        values = (*(encode(ticket, 1) for ticket in (*tickets, dave)), b'{"user_id": "', None)
+        with self.turning_down("INSERT ON coupon"):
+            with self.turning_down("INSERT ON failed_event"):
+                self.consume(*values)  # the row cannot be stored: the batch fails
+            self.consume(*values)
+            with self.turning_down("UPDATE ON failed_event"):
+                self.retry()
+            for _ in range(4):
+                self.invoke("operate", {"action": "redrive", "all": True})
+                self.retry()
+
+    @contextmanager
+    def turning_down(self, what: str) -> Iterator[None]:
+        """Let the ledger refuse mallory, in words that name them."""
+        name, words = "turns_down_" + what.lower().replace(" ", "_"), f"nothing for ''{PEOPLE['mallory']}''"
+        with self.world.stores.ledger.connect() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "CREATE TRIGGER turns_down BEFORE INSERT ON coupon FOR EACH ROW BEGIN"
-                " IF NEW.user_id LIKE 'mallory%' THEN SIGNAL SQLSTATE '45000'"
-                " SET MESSAGE_TEXT = 'nothing for ''mallory|4711-mallory@example.com'''; END IF; END"
+                f"CREATE TRIGGER {name} BEFORE {what} FOR EACH ROW BEGIN IF NEW.user_id LIKE 'mallory%' THEN"
+                f" SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF; END"
             )
         try:
-            self.operate("raise_capacity", capacity=5)
-            tickets = [world.apply(PEOPLE[name]) for name in ("alice", "mallory")]
-            dave = world.ticket(PEOPLE["dave"], 99)
-            self.consume(*(encode(ticket, 1) for ticket in (*tickets, dave)), b'{"user_id": "', None)
-            for _ in range(4):
-                self.retry()
+            yield
         finally:
-            with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
-                cursor.execute("DROP TRIGGER turns_down")
+            with self.world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+                cursor.execute(f"DROP TRIGGER {name}")
 
     def _troubles_behind(self) -> None:
         self.operate("refuse", user_id=PEOPLE["alice"])
@@ -186,8 +200,11 @@ def campaign(
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(telemetry.logger.registered_handler, "stream", _Stdout())
-    # What the libraries say, as Lambda has them say it: on stdout, from WARNING on.
-    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, logging.StreamHandler(_Stdout())])
+    # What the libraries say, as Lambda has them say it: on stdout, from WARNING on. Our own lines are kept from that handler
+    # as Powertools keeps them from Lambda's: they are there already.
+    libraries = logging.StreamHandler(_Stdout())
+    libraries.addFilter(SuppressFilter(telemetry.SERVICE))
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, libraries])
     pseudonym._key.cache_clear()
     emf.write_out()
     yield Campaign(world, start, load_handler)

@@ -82,9 +82,9 @@ def _read_one(record: dict[str, Any], source: Source, topic: str, claims: list[C
 def _correlation_id(record: dict[str, Any]) -> str:
     """Answer the record's correlation id; empty where another producer wrote none, or something else."""
     for header in record.get("headers") or ():
-        if "correlation_id" in header:
-            # A header's value is the list of its bytes; Java's are signed.
-            return harmless(bytes(byte & 0xFF for byte in header["correlation_id"]).decode("latin-1"))
+        # A header's value is the list of its bytes, and Java's are signed; Kafka has headers without a value, too.
+        if value := header.get("correlation_id"):
+            return harmless(bytes(byte & 0xFF for byte in value).decode("latin-1"))
     return ""
 
 
