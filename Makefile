@@ -8,8 +8,8 @@ TEMPLATES := template.yaml template.infrastructure.yaml
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 PYTEST := $(PY) -m pytest
-AUDIT := .local/audit
-LOCKS := layers/common/python/requirements.txt requirements-dev.txt requirements-audit.txt
+AUDIT := .venv/audit
+LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types audit sbom openapi lock clean
@@ -121,10 +121,12 @@ $(READY): requirements-dev.txt
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# The auditors live beside .venv: nothing of what they check may depend on them.
-$(AUDIT)/.ready: requirements-audit.txt
-	@.venv/bin/uv venv --quiet --allow-existing --python $(PY) $(AUDIT)
-	@.venv/bin/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.txt
+# Made when it is asked for. An environment of its own: nothing of what the auditors look at may depend on them.
+$(AUDIT)/.ready: requirements-audit.txt $(READY)
+	@echo "installing the auditors into $(AUDIT)"
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	@.venv/bin/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.txt || \
+		$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
 	@touch $@
 
 # Made by the first `make lint`.

@@ -14,7 +14,7 @@ from firstcome.coupon import Outcome
 from firstcome.erasure import ERASED
 from firstcome.ledger import Failure, Source
 from firstcome.queries import queries
-from firstcome.rules import BadInput, FailedStatus, Reason, check_user_id
+from firstcome.rules import BadInput, FailedStatus, Reason, Unavailable, check_user_id
 from tests.api import jwt
 
 if TYPE_CHECKING:
@@ -212,6 +212,17 @@ def test_a_record_in_the_stream_is_in_the_way(sold: World) -> None:
     admin.close()
     assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 1}
     sold.assert_promise(rows=2)
+
+
+@pytest.mark.parametrize("action", ["erase", "purge"])
+def test_what_the_stream_holds_is_not_guessed(sold: World, action: str) -> None:
+    """While Kafka is away, nobody knows: try again later, and nothing is changed."""
+    end(sold)
+    before = everything(sold)
+    blind = sold.with_settings(kafka_bootstrap="127.0.0.1:1", kafka_read_timeout_ms=600, kafka_tail_timeout_ms=300)
+    with pytest.raises(Unavailable, match="stream"):
+        blind.operate(action, user_id="alice")
+    assert everything(sold) == before
 
 
 @pytest.mark.parametrize("status", [FailedStatus.WAITING, FailedStatus.DEAD])

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYER = "layers/common/python/requirements.txt"
-LOCKS = (LAYER, "requirements-dev.txt", "requirements-audit.txt")
+LOCKS = (LAYER, *sorted(path.name for path in ROOT.glob("requirements-*.txt")))
 
 
 def locked(lock: str) -> dict[tuple[str, str], set[str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from firstcome.ledger import Connection, Ledger
 
 ERASED = "erased#"  # the statements say it, too
-PAGE = 10_000  # rows in one transaction: a fraction of a second, and an undo log that stays small
+PAGE = 10_000  # rows in one transaction: at most a second, and an undo log that stays small
 
 
 def erase_person(ledger: Ledger, event_id: str, user_id: str) -> int:
