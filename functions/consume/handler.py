@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from firstcome import snapshot
 from firstcome.batch import read
 from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
@@ -16,6 +17,7 @@ from firstcome.telemetry import count, flush, logger
 settings = Settings.from_env()
 gate = Gate(redis_client(settings), settings)
 ledger = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
+snapshot.register(settings, gate, ledger)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:

@@ -20,8 +20,9 @@ import redis
 from pymysql.constants import CLIENT
 
 from dev.recipes import free_port
-from firstcome import connect
-from firstcome.connect import credentials, forget, kafka_config, mysql_connection, redis_client
+from firstcome import credentials as identity
+from firstcome.connect import kafka_config, mysql_connection, redis_client
+from firstcome.credentials import credentials, forget
 from firstcome.rules import BadInput, Unavailable
 from firstcome.settings import Settings
 
@@ -44,7 +45,7 @@ def deaf() -> Iterator[socket.socket]:
 def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Secrets Manager; nothing is remembered from the test before."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr(connect, "_known", {})
+    identity.forget_all()
     with moto.mock_aws():
         yield boto3.client("secretsmanager")
 
@@ -57,8 +58,8 @@ def keep(secret: Any, **content: object) -> str:
 def rotate(secret: Any, arn: str, **content: object) -> None:
     """Change the secret, long after it was read."""
     secret.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
-    for known, (_, username, password) in connect._known.items():
-        connect._known[known] = (-math.inf, username, password)
+    for known, (_, username, password) in identity._known.items():
+        identity._known[known] = (-math.inf, username, password)
 
 
 # --- Redis -----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,11 @@ class Applications:
         self.ledger = ledger
         self.events = KnownEvents(ledger, settings)
 
+    def close(self) -> None:
+        """Close every connection, and forget which events there are; the next request begins anew."""
+        for part in (self.gate, self.stream, self.ledger, self.events):
+            part.close()
+
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
@@ -132,6 +137,10 @@ class KnownEvents:
         """Answer the event if it has ended, however long ago."""
         event = self._list(ALL_EVENTS_DAYS, ALL_EVENTS_MS).get(event_id)
         return event if event and event.state is EventState.ENDED else None
+
+    def close(self) -> None:
+        """Forget them; the next question asks the ledger."""
+        self._lists.clear()
 
     def _list(self, retention_days: int, keep_ms: int) -> dict[str, Event]:
         known = self._lists.get(retention_days)

@@ -155,7 +155,8 @@ class Stream:
         return sent
 
     def close(self) -> None:
-        """Let go of the producer, without waiting; the next send makes another one."""
+        """Let go of the producer, without waiting, and of a bad experience; the next send makes another one."""
+        self._quiet_until = 0.0
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=0)
