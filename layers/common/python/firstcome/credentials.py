@@ -84,12 +84,8 @@ def redis_token(cache_arn: str, user_arn: str) -> tuple[str, str]:
 
     ElastiCache asks that the id of an IAM user be its name.
     """
-    _, _, _, region, _, kind, cache = cache_arn.split(":", 6)
-    user = user_arn.rpartition(":")[2]
-    query = {"Action": "connect", "User": user}
-    if kind == "serverlesscache":
-        query["ResourceType"] = "ServerlessCache"
-    return user, _signed("elasticache", cache, region, query)
+    region, cache, user = cache_arn.split(":")[3], cache_arn.rpartition(":")[2], user_arn.rpartition(":")[2]
+    return user, _signed("elasticache", cache, region, {"Action": "connect", "User": user})
 
 
 def mysql_token(user_arn: str, host: str, port: int) -> tuple[str, str]:

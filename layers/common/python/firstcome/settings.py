@@ -23,7 +23,7 @@ FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, a
 
 _ELASTICACHE_ARN = "arn:[^:]+:elasticache:[^:]+:[^:]*:"
 _ARNS = {
-    "redis_iam_cache_arn": _ELASTICACHE_ARN + "(replicationgroup|serverlesscache):[a-z0-9-]+",
+    "redis_iam_cache_arn": _ELASTICACHE_ARN + "replicationgroup:[a-z0-9-]+",
     "redis_iam_user_arn": _ELASTICACHE_ARN + "user:[^:/]+",
     "mysql_iam_user_arn": "arn:[^:]+:rds-db:[^:]+:[^:]*:dbuser:[^:/]+/[^:/]+",
 }
@@ -38,7 +38,7 @@ class Settings:
     redis_cluster: bool = False  # ElastiCache with cluster mode enabled
     redis_ca_file: str = ""  # CAs that are trusted beside the system's; ElastiCache needs none
     redis_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
-    redis_iam_cache_arn: str = ""  # a token of IAM instead: the replication group or serverless cache …
+    redis_iam_cache_arn: str = ""  # a token of IAM instead: the replication group …
     redis_iam_user_arn: str = ""  # … and the user whose token it is
     kafka_bootstrap: str = "127.0.0.1:9092"  # host:port, comma separated
     kafka_topic: str = "coupon_create"
