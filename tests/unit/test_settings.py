@@ -82,5 +82,6 @@ def test_the_cas_of_rds_are_cas_that_last() -> None:
     assert min(ssl.cert_time_to_seconds(str(ca["notAfter"])) for ca in cas) > ssl.cert_time_to_seconds(
         "Jan  1 00:00:00 2035 GMT"
     )
-    names = {value for ca in cas for name in ca["subject"] for key, value in name if key == "commonName"}  # type: ignore[attr-defined]
-    assert {"Amazon Root CA 1", "Amazon RDS eu-central-1 Root CA RSA2048 G1"} <= names
+    names = str([ca["subject"] for ca in cas])
+    assert "Amazon Root CA 1" in names
+    assert "Amazon RDS eu-central-1 Root CA RSA2048 G1" in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -17,10 +18,12 @@ LIFE = timedelta(days=1)  # before and after now: a clock that is set in between
 
 
 class Authority:
-    """One CA. `ca_file` is what a client trusts, `cert_file` and `key_file` are a server's; `pem_file` holds both."""
+    """One CA in a new folder. A client trusts `ca_file`; a server has `cert_file` and `key_file`, or `pem_file`."""
 
     def __init__(self, folder: Path, host: str) -> None:
         """Make the CA, and one certificate for a server of this name."""
+        folder.mkdir()
+        self.host = host
         self.ca_file, self.pem_file = folder / "ca.pem", folder / "server.pem"
         self.cert_file, self.key_file = folder / "server-cert.pem", folder / "server-key.pem"
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -42,7 +45,8 @@ class Authority:
 
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self._builder(_named(host), key.public_key())
-        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        name = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+        leaf = leaf.add_extension(x509.SubjectAlternativeName([name]), critical=False)
         leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         self._write(leaf, self.cert_file)

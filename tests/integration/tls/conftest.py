@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
-import redis
 from kafka.admin import KafkaAdminClient
+from redis import Redis
 
 from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe
 from dev.servers import Server
@@ -36,6 +36,7 @@ class Tls:
     mariadb: Server
     kafka: Server
     authority: Authority
+    cluster_authority: Authority
     stranger: Authority
 
     def settings(self, host: str = NAME, ca: Authority | None = None) -> Settings:
@@ -52,13 +53,13 @@ class Tls:
             mysql_ca_file=ca_file,
         )
 
-    def redis_admin(self, server: Server | None = None) -> redis.Redis:
+    def redis_admin(self) -> Redis:
         """Answer a client that may do everything."""
-        return redis_admin((server or self.redis).port, self.authority)
+        return redis_admin(self.redis.port, self.authority)
 
 
-def redis_admin(port: int, authority: Authority) -> redis.Redis:
-    return redis.Redis(NAME, port, ssl=True, ssl_ca_certs=str(authority.ca_file), password=ADMIN_PASSWORD)
+def redis_admin(port: int, authority: Authority) -> Redis:
+    return Redis(authority.host, port, ssl=True, ssl_ca_certs=str(authority.ca_file), password=ADMIN_PASSWORD)
 
 
 def redis_recipe(name: str, authority: Authority, *more: str) -> Recipe:
@@ -153,13 +154,13 @@ def kafka_recipe(authority: Authority) -> Recipe:
 def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
     """The three servers, and a Redis Cluster of one node, beside the session's, which installed what was missing."""
     folder = tmp_path_factory.mktemp("tls")
-    for name in ("authority", "stranger"):
-        (folder / name).mkdir()
     authority, stranger = Authority(folder / "authority", NAME), Authority(folder / "stranger", NAME)
-    clustered = "--cluster-enabled yes --cluster-announce-hostname localhost --cluster-preferred-endpoint-type hostname"
+    # redis-py replaces `localhost` by its address where it is a cluster's node, and verifies that.
+    by_address = Authority(folder / "by-address", HOST)
+    clustered = f"--cluster-enabled yes --tls-cluster yes --cluster-announce-ip {HOST}"
     recipes = [
         redis_recipe("redis", authority),
-        redis_recipe("redis-cluster", authority, *clustered.split(), "--tls-cluster", "yes"),
+        redis_recipe("redis-cluster", by_address, *clustered.split()),
         mariadb_recipe(authority),
         kafka_recipe(authority),
     ]
@@ -172,6 +173,7 @@ def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             server.launch()
         for server in started:
             server.wait_ready()
-        with redis_admin(started[1].port, authority) as node:
+        with redis_admin(started[1].port, by_address) as node:
             node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        yield Tls(*started, authority, stranger)
+        redis, redis_cluster, mariadb, kafka = started
+        yield Tls(redis, redis_cluster, mariadb, kafka, authority, by_address, stranger)

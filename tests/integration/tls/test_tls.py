@@ -105,8 +105,8 @@ def test_mysql_is_spoken_to_in_tls(right: Settings) -> None:
 
 
 def test_a_cluster_is_used_over_tls(tls: Tls) -> None:
-    """The nodes are found by their names, and each proves its own."""
-    settings = tls.settings()
+    """The nodes are found by the cluster's own word, and each proves its name."""
+    settings = tls.settings(tls.cluster_authority.host, tls.cluster_authority)
     url = settings.redis_url.replace(str(tls.redis.port), str(tls.redis_cluster.port))
     client = redis_client(replace(settings, redis_url=url, redis_cluster=True))
     assert client.set("coupon:{E}:test", "1")
@@ -202,10 +202,10 @@ def test_a_server_without_tls_is_refused_and_told_nothing(
     mysql_url: str,
 ) -> None:
     """No falling back to plain text: neither a name nor a password goes over the wire."""
-    addresses = {ask_redis: urlsplit(redis_url), ask_mysql: urlsplit(mysql_url)}
-    plain = addresses.get(use, urlsplit(f"//{kafka_bootstrap}"))
-    assert plain.port is not None
-    with recorded(plain.port) as recorder:
+    addresses = {"ask_redis": redis_url, "ask_mysql": mysql_url}
+    port = urlsplit(addresses.get(use.__name__, f"//{kafka_bootstrap}")).port
+    assert port is not None
+    with recorded(port) as recorder:
         settings = replace(
             right,
             redis_url=f"rediss://{USER}:{PASSWORD}@{NAME}:{recorder.port}/0",

@@ -97,27 +97,25 @@ def mysql_token(user_arn: str, host: str, port: int) -> tuple[str, str]:
 def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
     """Answer the URL of this request without its scheme, signed with the credentials of this moment."""
     import botocore.session  # noqa: PLC0415
+    from botocore.auth import SigV4QueryAuth  # noqa: PLC0415
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    from botocore.model import ServiceId  # noqa: PLC0415
-    from botocore.signers import RequestSigner  # noqa: PLC0415
 
-    request = {"method": "GET", "url": f"https://{host}/?{urlencode(query)}", "body": {}, "headers": {}, "context": {}}
-    session = botocore.session.get_session()  # a new one each time: it remembers the credentials that it has found
+    request = AWSRequest("GET", f"https://{host}/?{urlencode(query)}")
     try:
-        keys: Any = session.get_credentials()  # None: the signer says so
-        events = session.get_component("event_emitter")
-        signer = RequestSigner(ServiceId(service), region, service, "v4", keys, events)
-        url: str = signer.generate_presigned_url(request, "connect", region_name=region, expires_in=TOKEN_S)
+        # A new session each time: it remembers the credentials that it has found. None: the signer says so.
+        found: Any = botocore.session.get_session().get_credentials()
+        SigV4QueryAuth(found, service, region, expires=TOKEN_S).add_auth(request)
     except BotoCoreError as error:
         raise Unavailable("token", f"{service}: {error}") from error
-    return url.removeprefix("https://")
+    return str(request.url).removeprefix("https://")
 
 
 def prime(settings: Settings) -> None:
     """Import what the first connection of these settings will need. It asks nobody."""
     iam = settings.redis_iam_user_arn or settings.mysql_iam_user_arn or settings.kafka_security == "AWS_MSK_IAM"
     if iam or settings.redis_secret_arn or settings.mysql_secret_arn:
+        import botocore.auth  # noqa: PLC0415
         import botocore.session  # noqa: PLC0415
-        import botocore.signers  # noqa: PLC0415
 
         botocore.session.get_session()
