@@ -74,12 +74,16 @@ def test_a_redis_client_connects_at_its_first_command(deaf: socket.socket, *, cl
         deaf.accept()
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
 @pytest.mark.parametrize("cluster", [False, True])
-def test_a_silent_redis_is_given_up_in_time(deaf: socket.socket, *, cluster: bool) -> None:
-    """Two tries, each of which may connect twice: four timeouts at most, then an error of redis-py's."""
+def test_a_silent_redis_is_given_up_in_time(deaf: socket.socket, scheme: str, *, cluster: bool) -> None:
+    """Two tries, each of which may connect twice: four timeouts at most, then an error of redis-py's.
+
+    With TLS the silence comes in the handshake, which is part of connecting.
+    """
     client = redis_client(
         Settings(
-            redis_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0",
+            redis_url=f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/0",
             redis_cluster=cluster,
             redis_timeout_ms=100,
             redis_retries=1,

@@ -54,7 +54,7 @@ def test_a_token_is_what_redis_is_given_as_the_users_password(tls: Tls, use: Cal
         gate.close()
         with pytest.raises(Unavailable):
             gate.show("E")
-        admin.acl_setuser(user, passwords=[f"+{redis_token(CACHE, USER)[1]}"])
+        admin.acl_setuser(user, enabled=True, passwords=[f"+{redis_token(CACHE, USER)[1]}"])
         assert gate.redis.acl_whoami() == user
         gate.close()
 
