@@ -28,6 +28,8 @@ PUBLIC = {"Cache-Control": "public, max-age=1"}
 ALL_EVENTS_DAYS = 36_500
 ALL_EVENTS_MS = 60_000
 
+CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
+
 
 class Applications:
     """Applications, their status and their events, as one execution environment answers for them.
@@ -43,7 +45,8 @@ class Applications:
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""
-        for part in (self.gate, self.stream, self.ledger, self.events):
+        self.stream.close(CLOSE_S)
+        for part in (self.gate, self.ledger, self.events):
             part.close()
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
