@@ -12,7 +12,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types audit sbom openapi lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the laye
 
 openapi: setup ## docs/openapi.json, from the resolver of functions/apply
 	$(PY) -m dev.openapi
+
+rds-ca: setup ## the CA certificates of RDS in the layer, from an npm package
+	PYTHONPATH=layers/common/python $(PY) -m dev.rds_ca
 
 lock: setup ## requirements*.txt from requirements*.in
 	$(LOCK) layers/common/python/requirements.in -o layers/common/python/requirements.txt

@@ -132,7 +132,7 @@ def _probe_redis(port: int) -> None:
 
 def _prepare_mariadb(folder: Path, programs: Mapping[str, str]) -> None:
     _run([
-        *[programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}", *_mariadb_user()],
+        *[programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}", *_mariadb_options(folder)],
         *["--auth-root-authentication-method=normal", "--skip-test-db"],
     ])  # fmt: skip
 
@@ -140,7 +140,7 @@ def _prepare_mariadb(folder: Path, programs: Mapping[str, str]) -> None:
 def _mariadb_command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
     return [
         programs["mariadbd"],
-        *["--no-defaults", *_mariadb_user(), f"--datadir={folder / 'data'}"],
+        *["--no-defaults", *_mariadb_options(folder), f"--datadir={folder / 'data'}"],
         "--socket=mariadb.sock",  # in the data folder: a full path may be longer than a socket's may be
         *[f"--bind-address={HOST}", f"--port={port}", "--skip-name-resolve"],
         "--character-set-server=utf8mb4",
@@ -149,8 +149,10 @@ def _mariadb_command(folder: Path, port: int, programs: Mapping[str, str]) -> li
     ]
 
 
-def _mariadb_user() -> list[str]:
-    return ["--user=root"] if os.geteuid() == 0 else []  # without it, it refuses to run as root
+def _mariadb_options(folder: Path) -> list[str]:
+    user = ["--user=root"] if os.geteuid() == 0 else []  # without it, it refuses to run as root
+    # Of its own: at its start it deletes every temporary table in there, those of another server too.
+    return [*user, f"--tmpdir={folder}"]
 
 
 def _probe_mariadb(port: int) -> None:

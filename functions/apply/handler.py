@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from firstcome import problem
+from firstcome import problem, snapshot
 from firstcome.application import Applications
 from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
@@ -32,6 +32,7 @@ applications = Applications(
     Ledger(partial(mysql_connection, settings, settings.mysql_status_timeout_ms), settings),
     settings,
 )
+snapshot.register(settings, applications)
 app = APIGatewayHttpResolver()
 WINNERS = ("accepted", "reserved")
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call

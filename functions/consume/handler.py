@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from firstcome import batch
+from firstcome import batch, snapshot
 from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
 from firstcome.issue import issue
@@ -17,6 +17,7 @@ from firstcome.telemetry import count, invocation, measure
 settings = Settings.from_env()
 gate = Gate(redis_client(settings), settings)
 ledger = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
+snapshot.register(settings, gate, ledger)
 
 
 @invocation

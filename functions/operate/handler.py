@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from firstcome import snapshot
 from firstcome.operations import act
 from firstcome.stores import Stores
 from firstcome.telemetry import invocation, logger
 
 stores = Stores.from_env()
+snapshot.register(stores.settings, stores)
 
 
 @invocation

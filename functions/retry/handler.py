@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from firstcome import snapshot
 from firstcome.retry import run
 from firstcome.stores import Stores
 from firstcome.telemetry import invocation, logger
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 stores = Stores.from_env()
+snapshot.register(stores.settings, stores)
 
 
 @invocation

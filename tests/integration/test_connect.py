@@ -20,8 +20,9 @@ import redis
 from pymysql.constants import CLIENT
 
 from dev.recipes import free_port
-from firstcome import connect
-from firstcome.connect import credentials, forget, kafka_config, mysql_connection, redis_client
+from firstcome import credentials as identity
+from firstcome.connect import kafka_config, mysql_connection, redis_client
+from firstcome.credentials import credentials, forget
 from firstcome.rules import BadInput, Unavailable
 from firstcome.settings import Settings
 
@@ -44,7 +45,7 @@ def deaf() -> Iterator[socket.socket]:
 def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Secrets Manager; nothing is remembered from the test before."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr(connect, "_known", {})
+    identity.forget_all()
     with moto.mock_aws():
         yield boto3.client("secretsmanager")
 
@@ -57,8 +58,8 @@ def keep(secret: Any, **content: object) -> str:
 def rotate(secret: Any, arn: str, **content: object) -> None:
     """Change the secret, long after it was read."""
     secret.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
-    for known, (_, username, password) in connect._known.items():
-        connect._known[known] = (-math.inf, username, password)
+    for known, (_, username, password) in identity._known.items():
+        identity._known[known] = (-math.inf, username, password)
 
 
 # --- Redis -----------------------------------------------------------------------------------------------------------
@@ -73,12 +74,16 @@ def test_a_redis_client_connects_at_its_first_command(deaf: socket.socket, *, cl
         deaf.accept()
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
 @pytest.mark.parametrize("cluster", [False, True])
-def test_a_silent_redis_is_given_up_in_time(deaf: socket.socket, *, cluster: bool) -> None:
-    """Two tries, each of which may connect twice: four timeouts at most, then an error of redis-py's."""
+def test_a_silent_redis_is_given_up_in_time(deaf: socket.socket, scheme: str, *, cluster: bool) -> None:
+    """Two tries, each of which may connect twice: four timeouts at most, then an error of redis-py's.
+
+    With TLS the silence comes in the handshake, which is part of connecting.
+    """
     client = redis_client(
         Settings(
-            redis_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0",
+            redis_url=f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/0",
             redis_cluster=cluster,
             redis_timeout_ms=100,
             redis_retries=1,

@@ -188,15 +188,16 @@ def test_a_missing_topic_refuses_and_is_not_made(streams: Callable[..., Stream],
     assert created, "the send had not made it"
 
 
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SSL"])
 @pytest.mark.parametrize("answering", [False, True], ids=["refuses connections", "accepts and is silent"])
 def test_a_broker_that_is_away_refuses_within_the_bound(
-    streams: Callable[..., Stream], deaf: socket.socket, *, answering: bool
+    streams: Callable[..., Stream], deaf: socket.socket, security: str, *, answering: bool
 ) -> None:
-    """Nothing was queued, so REFUSED is certain; it takes no longer than kafka_max_block_ms."""
+    """Nothing was queued, so REFUSED is certain; it takes no longer than kafka_max_block_ms, the handshake included."""
     port = deaf.getsockname()[1]
     if not answering:
         deaf.close()
-    stream = streams(kafka_bootstrap=f"127.0.0.1:{port}", kafka_max_block_ms=600)
+    stream = streams(kafka_bootstrap=f"127.0.0.1:{port}", kafka_max_block_ms=600, kafka_security=security)
     sent, took_ms = timed(lambda: stream.send(ticket(), 0, "c"))
     assert sent is Sent.REFUSED
     assert took_ms < 600 + SLACK_MS

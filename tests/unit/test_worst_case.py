@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firstcome import credentials
 from firstcome.settings import Settings
 from firstcome.stream import GRACE_MS
 
@@ -50,27 +51,32 @@ def mysql_write_ms(settings: Settings) -> int:
     return settings.mysql_connect_timeout_ms + locks + settings.mysql_read_timeout_ms
 
 
+def secret_ms() -> int:
+    """The password of Redis or of MySQL, read once; a token is signed without asking anybody."""
+    return int((credentials.SECRET_CONNECT_S + credentials.SECRET_READ_S) * 1000)
+
+
 # --- one request -----------------------------------------------------------------------------------------------------
 
 
 def winner_ms(settings: Settings) -> int:
-    """The policy of Redis, once an environment; the gate; the stream."""
-    return 2 * redis_ms(settings) + kafka_ms(settings)
+    """The password; the policy of Redis, once an environment; the gate; the stream."""
+    return secret_ms() + 2 * redis_ms(settings) + kafka_ms(settings)
 
 
 def lost_gate_ms(settings: Settings) -> int:
-    """The policy; the gate, which says that it is lost; the ledger, which knows the event."""
-    return 2 * redis_ms(settings) + mysql_read_ms(settings)
+    """The password; the policy; the gate, which is lost; the ledger, with its own password, which knows the event."""
+    return 2 * secret_ms() + 2 * redis_ms(settings) + mysql_read_ms(settings)
 
 
 def status_ms(settings: Settings) -> int:
-    """The gate; the ledger."""
-    return redis_ms(settings) + mysql_read_ms(settings)
+    """The gate; the ledger; the password of each."""
+    return 2 * secret_ms() + redis_ms(settings) + mysql_read_ms(settings)
 
 
 def batch_ms(settings: Settings) -> int:
-    """The ledger; the gate: of one event, settled and owned."""
-    return mysql_write_ms(settings) + 2 * redis_ms(settings)
+    """The ledger; the gate: of one event, settled and owned; the password of each."""
+    return 2 * secret_ms() + mysql_write_ms(settings) + 2 * redis_ms(settings)
 
 
 @pytest.mark.parametrize("request_ms", [winner_ms, lost_gate_ms, status_ms], ids=lambda one: one.__name__)
@@ -82,6 +88,11 @@ def test_apply_answers_before_it_is_ended(request_ms: Callable[[Settings], int])
 def test_consume_ends_before_it_is_ended() -> None:
     """Or a slow batch would be cut off, and written again and again."""
     assert batch_ms(Settings()) + COLD_START_MS <= timeout_ms("ConsumeFunction")
+
+
+def test_a_secret_is_not_read_twice_by_one_call() -> None:
+    """A password that was refused is read again only when it was not read just now: later than a reading may take."""
+    assert secret_ms() < credentials.REREAD_S * 1000
 
 
 def test_a_retry_of_redis_costs_more_than_it_seems() -> None:

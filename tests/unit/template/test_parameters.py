@@ -26,7 +26,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     code = {PREFIX + field.name.upper(): str(field.default) for field in fields(Settings)}
     defaulted = {name: here[ref["Ref"]] for name, ref in settable().items() if ref["Ref"] in here}
     different = {name for name, default in defaulted.items() if default.lower() != code[name].lower()}
-    assert different == {"FIRSTCOME_KAFKA_SECURITY"}
+    assert different == {"FIRSTCOME_KAFKA_SECURITY", "FIRSTCOME_MYSQL_CA_FILE"}
 
 
 def test_every_variable_is_a_setting() -> None:

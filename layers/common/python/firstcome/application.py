@@ -29,6 +29,8 @@ PUBLIC = {"Cache-Control": "public, max-age=1"}
 ALL_EVENTS_DAYS = 36_500
 ALL_EVENTS_MS = 60_000
 
+CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
+
 
 class Applications:
     """Applications, their status and their events, as one execution environment answers for them.
@@ -41,6 +43,12 @@ class Applications:
         self.stream = stream
         self.ledger = ledger
         self.events = KnownEvents(ledger, settings)
+
+    def close(self) -> None:
+        """Close every connection, and forget which events there are; the next request begins anew."""
+        self.stream.close(CLOSE_S)
+        for part in (self.gate, self.ledger, self.events):
+            part.close()
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
@@ -135,6 +143,10 @@ class KnownEvents:
         """Answer the event if it has ended, however long ago."""
         event = self._list(ALL_EVENTS_DAYS, ALL_EVENTS_MS).get(event_id)
         return event if event and event.state is EventState.ENDED else None
+
+    def close(self) -> None:
+        """Forget them; the next question asks the ledger."""
+        self._lists.clear()
 
     def _list(self, retention_days: int, keep_ms: int) -> dict[str, Event]:
         known = self._lists.get(retention_days)

@@ -6,10 +6,9 @@ away: the error belongs to the request that needs the server. Every library's wa
 
 from __future__ import annotations
 
-import json
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pymysql
 import redis
@@ -19,7 +18,9 @@ from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError, RedisClusterException
 from redis.retry import Retry
 
+from firstcome.credentials import credentials, forget, mysql_token, redis_token
 from firstcome.rules import BadInput, Unavailable
+from firstcome.settings import RDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +33,10 @@ KAFKA_API_VERSION = (2, 8)
 # Small enough to try several times within one send; the default grows to 30 s.
 KAFKA_RECONNECT_MAX_MS = 200
 
+MYSQL_PORT = 3306
 ACCESS_DENIED = 1045  # ER_ACCESS_DENIED_ERROR
-
-# A password that is refused for good must not become a call to Secrets Manager per request.
-REREAD_S = 5.0
+# The CAs of RDS are not among the system's: `make rds-ca` brings them.
+RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 
 # What every session of the ledger needs, in one round trip at connecting. Statements outside a transaction commit by
 # themselves; a value that does not fit is an error; the one insert reads under locks, which is what REPEATABLE READ
@@ -46,49 +47,6 @@ SESSION_SQL = (
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
     "/*!80000 , transaction_isolation = 'REPEATABLE-READ' */ /*M!100000 , tx_isolation = 'REPEATABLE-READ' */"
 )
-
-
-# --- secrets ---------------------------------------------------------------------------------------------------------
-
-
-_known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monotonic), user name, password
-
-
-def credentials(secret_arn: str) -> tuple[str, str]:
-    """Answer user name and password from Secrets Manager, asked once per environment.
-
-    Raise `Unavailable` when the secret cannot be read.
-    """
-    if secret_arn not in _known:
-        _known[secret_arn] = (time.monotonic(), *_read_secret(secret_arn))
-    _, username, password = _known[secret_arn]
-    return username, password
-
-
-def forget(secret_arn: str) -> bool:
-    """Have the secret read again, since its password was refused; answer False when it was read just now."""
-    if secret_arn not in _known or time.monotonic() - _known[secret_arn][0] < REREAD_S:
-        return False
-    del _known[secret_arn]
-    return True
-
-
-def _read_secret(secret_arn: str) -> tuple[str, str]:
-    # boto3 costs hundreds of ms: only those deployments pay it that keep their passwords there.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    limits = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
-    try:
-        answer = boto3.client("secretsmanager", config=limits).get_secret_value(SecretId=secret_arn)
-        secret = json.loads(answer["SecretString"])
-        return secret["username"], secret["password"]
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable("secret", f"{secret_arn}: {error}") from error
-    except (KeyError, TypeError, ValueError):
-        # Without the cause: it would carry the secret into the log.
-        raise Unavailable("secret", f'{secret_arn}: expected {{"username", "password"}}') from None
 
 
 # --- Redis -----------------------------------------------------------------------------------------------------------
@@ -113,25 +71,28 @@ def redis_client(settings: Settings) -> redis.Redis:
         "protocol": 2,
         "driver_info": None,
     }
-    arn = settings.redis_secret_arn
-    if arn:
-        options["credential_provider"] = _SecretProvider(arn)
+    if settings.redis_ca_file:
+        # Beside the system's CAs, which redis-py always trusts. It verifies chain and name unless it is told not to.
+        options["ssl_ca_certs"] = settings.redis_ca_file
+    if settings.redis_iam_user_arn or settings.redis_secret_arn:
+        options["credential_provider"] = _Provider(settings)
     if settings.redis_cluster:
         # RedisCluster asks for the topology in its constructor.
         return cast("redis.Redis", _AtFirstUse(lambda: _Cluster.from_url(settings.redis_url, **options)))
-    if arn:
+    if "credential_provider" in options:
         options["redis_connect_func"] = lambda connection: _authenticate(connection, connection.on_connect)
     return redis.Redis.from_url(settings.redis_url, **options)
 
 
-class _SecretProvider(CredentialProvider):
+class _Provider(CredentialProvider):
     """Asked by redis-py at every new connection."""
 
-    def __init__(self, secret_arn: str) -> None:
-        self.secret_arn = secret_arn
+    def __init__(self, settings: Settings) -> None:
+        self.secret_arn = settings.redis_secret_arn
+        self._cache_arn, self._user_arn = settings.redis_iam_cache_arn, settings.redis_iam_user_arn
 
     def get_credentials(self) -> tuple[str, str]:
-        return credentials(self.secret_arn)
+        return credentials(self.secret_arn) if self.secret_arn else redis_token(self._cache_arn, self._user_arn)
 
 
 class _Cluster(RedisCluster):
@@ -143,9 +104,12 @@ def _authenticate(connection: Any, on_connect: Callable[[], None]) -> None:
     """Run redis-py's handshake; when the password is refused, once more with the secret read again (rotation)."""
     try:
         on_connect()
+    except Unavailable:
+        connection.disconnect()  # without its password it would pass for a connection that is made
+        raise
     except AuthenticationError:
         provider = connection.credential_provider
-        if not isinstance(provider, _SecretProvider) or not forget(provider.secret_arn):
+        if not isinstance(provider, _Provider) or not forget(provider.secret_arn):
             raise
         connection.disconnect()
         connection.connect()  # which comes back here
@@ -156,6 +120,12 @@ class _AtFirstUse:
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make
+
+    def close(self) -> None:
+        """Close the client if there is one; the next attribute makes another."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
 
     def __getattr__(self, name: str) -> object:
         if "_client" not in self.__dict__:
@@ -200,6 +170,8 @@ def kafka_config(settings: Settings) -> dict[str, Any]:
         "connections_max_idle_ms": settings.kafka_idle_ms,
         "reconnect_backoff_max_ms": KAFKA_RECONNECT_MAX_MS,
         "kafka_client": net_client,
+        # None: the system's CAs. Chain and name are verified either way.
+        "ssl_cafile": settings.kafka_ca_file or None,
         **security[settings.kafka_security],
     }
 
@@ -218,7 +190,7 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         raise BadInput("bad_setting", "mysql_url: expected mysql://user[:password]@host[:port]/database")
     options: dict[str, Any] = {
         "host": url.hostname,
-        "port": url.port or 3306,
+        "port": url.port or MYSQL_PORT,
         "database": unquote(url.path.removeprefix("/")) or None,
         "charset": "utf8mb4",
         "connect_timeout": settings.mysql_connect_timeout_ms / 1000,
@@ -229,16 +201,25 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         "program_name": "firstcome",
     }
     if settings.mysql_ca_file:
-        options |= {"ssl_ca": settings.mysql_ca_file, "ssl_verify_cert": True, "ssl_verify_identity": True}
+        ca_file = RDS_CA_FILE if settings.mysql_ca_file == RDS else settings.mysql_ca_file
+        options |= {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
     else:
         options["ssl_disabled"] = True  # otherwise pymysql tries TLS that verifies nobody
-    if not settings.mysql_secret_arn:
-        return pymysql.connect(user=unquote(url.username or ""), password=unquote(url.password or ""), **options)
-    user, password = credentials(settings.mysql_secret_arn)
     try:
-        return pymysql.connect(user=user, password=password, **options)
+        return pymysql.connect(**options | _login(settings, url))
     except pymysql.OperationalError as error:
         if error.args[0] != ACCESS_DENIED or not forget(settings.mysql_secret_arn):
             raise
-    user, password = credentials(settings.mysql_secret_arn)
-    return pymysql.connect(user=user, password=password, **options)
+    return pymysql.connect(**options | _login(settings, url))
+
+
+def _login(settings: Settings, url: SplitResult) -> dict[str, Any]:
+    """Answer who connects, and with which password."""
+    if settings.mysql_iam_user_arn:
+        # RDS asks for it in clear text: the settings allow it only where a CA verifies the server.
+        user, password = mysql_token(settings.mysql_iam_user_arn, url.hostname or "", url.port or MYSQL_PORT)
+    elif settings.mysql_secret_arn:
+        user, password = credentials(settings.mysql_secret_arn)
+    else:
+        user, password = unquote(url.username or ""), unquote(url.password or "")
+    return {"user": user, "password": password}

@@ -266,6 +266,10 @@ class Gate:
                 return dict(self.redis.info(section, target_nodes=node))
             return dict(self.redis.info(section))
 
+    def close(self) -> None:
+        """Close the connections; the next call opens another."""
+        self.redis.close()
+
     def _disconnect(self) -> None:
         pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
         if pool is not None:

@@ -297,20 +297,20 @@ WHERE event_id = :event_id AND LEFT(user_id, 7) <> 'erased#'
 -- With the raw record, and the server's words about it. A row that does not say whose it is may name the person in its
 -- record (or a longer id that contains theirs: it goes as well). Whoever it was for, the event is over.
 UPDATE failed_event
-SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', lease = NULL,
+SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE event_id = :event_id AND (user_id = :user_id OR (user_id IS NULL AND LOCATE(:user_id, payload) > 0))
 
 -- name: erase_all_failed(event_id)!
 UPDATE failed_event
-SET user_id = IF(user_id IS NULL, NULL, 'erased#'), payload = '', detail = 'erased', lease = NULL,
+SET user_id = IF(user_id IS NULL, NULL, 'erased#'), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE event_id = :event_id AND detail <> 'erased'
 
 -- name: erase_strays(user_id, pseudonym, days)!
 -- The same in the rows of no event that we know, once they are old; NULL stands for anybody.
 UPDATE failed_event
-SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', lease = NULL,
+SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE detail <> 'erased' AND created_at <= UTC_TIMESTAMP(3) - INTERVAL :days DAY
   AND (event_id IS NULL OR event_id NOT IN (SELECT coupon_event.event_id FROM coupon_event))

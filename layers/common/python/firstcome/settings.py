@@ -7,11 +7,26 @@ function timeouts, the schedule) stands in template.yaml.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firstcome.rules import BadInput
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PREFIX = "FIRSTCOME_"
+RDS = "rds"  # names the bundle that comes with this package
+FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, and where we fetch it has
+
+_ELASTICACHE_ARN = "arn:[^:]+:elasticache:[^:]+:[^:]*:"
+_ARNS = {
+    "redis_iam_cache_arn": _ELASTICACHE_ARN + "replicationgroup:[a-z0-9-]+",
+    "redis_iam_user_arn": _ELASTICACHE_ARN + "user:[^:/]+",
+    "mysql_iam_user_arn": "arn:[^:]+:rds-db:[^:]+:[^:]*:dbuser:[^:/]+/[^:/]+",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +36,19 @@ class Settings:
     # --- where the servers are -----------------------------------------------------------------------------------
     redis_url: str = "redis://127.0.0.1:6379/0"  # rediss:// for TLS
     redis_cluster: bool = False  # ElastiCache with cluster mode enabled
+    redis_ca_file: str = ""  # CAs that are trusted beside the system's; ElastiCache needs none
     redis_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
+    redis_iam_cache_arn: str = ""  # a token of IAM instead: the replication group …
+    redis_iam_user_arn: str = ""  # … and the user whose token it is
     kafka_bootstrap: str = "127.0.0.1:9092"  # host:port, comma separated
     kafka_topic: str = "coupon_create"
     kafka_group: str = "group_1"  # the event source mapping's consumer group
     kafka_security: str = "PLAINTEXT"  # PLAINTEXT, SSL or AWS_MSK_IAM (which is SASL_SSL)
+    kafka_ca_file: str = ""  # the CAs that the brokers' certificates must chain to; empty: the system's (MSK)
     mysql_url: str = "mysql://root@127.0.0.1:3306/firstcome"
     mysql_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
-    mysql_ca_file: str = ""  # the CA bundle that the server's certificate must chain to; empty: no TLS
+    mysql_iam_user_arn: str = ""  # a token of IAM instead: rds-db:…:dbuser:…/<user>
+    mysql_ca_file: str = ""  # the CAs that the server's certificate must chain to; `rds`: those of RDS; empty: no TLS
 
     # --- Redis ---------------------------------------------------------------------------------------------------
     # The gate answers within 1 ms; 500 ms is a failover's hiccup, and longer than that an applicant is better told
@@ -101,9 +121,14 @@ class Settings:
         """How long the gate of an ended event is kept, in milliseconds."""
         return self.retention_days * 24 * 60 * 60 * 1000
 
+    @property
+    def kafka_tail_request_ms(self) -> int:
+        """How long one request of a tail may take; a fetch of a long one takes longer than a produce."""
+        return self.kafka_read_timeout_ms // 2
+
     @classmethod
     def from_env(cls, environ: dict[str, str] | None = None) -> Settings:
-        """Read the settings from the environment; raise `BadInput` naming the variable that cannot be read."""
+        """Read the settings from the environment; raise `BadInput` naming what cannot be read or cannot be."""
         environ = dict(os.environ) if environ is None else environ
         found: dict[str, object] = {}
         for field in fields(cls):
@@ -116,7 +141,37 @@ class Settings:
                 found[field.name] = _read(kind, raw)
             except ValueError:
                 raise BadInput("bad_setting", f"{name}={raw!r}: expected {kind.__name__}") from None
-        return cls(**found)  # type: ignore[arg-type]  # each value was read as its field's type above
+        settings = cls(**found)  # type: ignore[arg-type]  # each value was read as its field's type above
+        for wrong, why in _contradictions(settings):
+            if wrong:
+                raise BadInput("bad_setting", why)
+        return settings
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
+    """Yield what must not be: whether it is so, and how to say it. Unsaid here, each would be every request's error."""
+    tls = settings.redis_url.startswith("rediss://")
+    redis_iam, mysql_iam = settings.redis_iam_user_arn, settings.mysql_iam_user_arn
+    for name in ("redis_ca_file", "kafka_ca_file", "mysql_ca_file"):
+        file = getattr(settings, name)
+        missing = bool(file) and not Path(file).is_file() and (name, file) != ("mysql_ca_file", RDS)
+        yield missing, f"{name}={file!r}: there is no such file"
+    for name, pattern in _ARNS.items():
+        arn = getattr(settings, name)
+        yield bool(arn) and not re.fullmatch(pattern, arn), f"{name}={arn!r}: expected {pattern}"
+    # redis-py would take options from there, such as the one that verifies nobody.
+    yield "?" in settings.redis_url, "redis_url: expected no options"
+    yield bool(settings.redis_ca_file) and not tls, "redis_ca_file: expected a redis_url of rediss://"
+    yield bool(redis_iam) != bool(settings.redis_iam_cache_arn), "redis_iam_user_arn goes with redis_iam_cache_arn"
+    yield bool(redis_iam and settings.redis_secret_arn), "redis_iam_user_arn or redis_secret_arn: expected one"
+    yield bool(mysql_iam and settings.mysql_secret_arn), "mysql_iam_user_arn or mysql_secret_arn: expected one"
+    # A token goes over the wire in clear text: only to a server that has been verified.
+    yield bool(redis_iam) and not tls, "redis_iam_user_arn: expected a redis_url of rediss://"
+    yield bool(mysql_iam) and not settings.mysql_ca_file, "mysql_iam_user_arn: expected a mysql_ca_file"
+    # kafka-python's consumer refuses any other order, and a tail's request is half of its read.
+    request_ms, idle_ms = settings.kafka_tail_request_ms, settings.kafka_idle_ms
+    order = f"{FETCH_WAIT_MS} < half of kafka_read_timeout_ms < kafka_idle_ms"
+    yield not FETCH_WAIT_MS < request_ms < idle_ms, f"expected {order}, not {request_ms} and {idle_ms}"
 
 
 def _read(kind: type, raw: str) -> object:

@@ -21,6 +21,11 @@ class Stores:
     tail: Tail
     settings: Settings
 
+    def close(self) -> None:
+        """Close every connection; the tail keeps none."""
+        self.ledger.close()
+        self.gate.close()
+
     @classmethod
     def from_env(cls) -> Stores:
         """Make the clients, once per execution environment. None of them connects before it is used."""

@@ -154,11 +154,15 @@ class Stream:
             self._quiet_until = time.monotonic() + self._settings.kafka_breaker_ms / 1000
         return sent
 
-    def close(self) -> None:
-        """Let go of the producer, without waiting; the next send makes another one."""
+    def close(self, wait_s: float = 0) -> None:
+        """Let go of the producer and of a bad experience; the next send makes another one.
+
+        Its thread closes the connections; wait for that no longer than `wait_s`.
+        """
+        self._quiet_until = 0.0
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=0)
+            producer.close(timeout=wait_s)
 
     def _attempt(self, ticket: Ticket, generation: int, correlation_id: str) -> Sent:
         topic = self._settings.kafka_topic

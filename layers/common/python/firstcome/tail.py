@@ -15,6 +15,7 @@ from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, fo
 
 from firstcome.connect import kafka_config
 from firstcome.rules import Unavailable
+from firstcome.settings import FETCH_WAIT_MS
 from firstcome.stream import BadRecord, decode
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ T = TypeVar("T")
 CONNECT_TRIES = 3
 PAUSE_MS = 100  # before Kafka is asked again: a coordinator that moves needs some seconds
 POLL_RECORDS = 5_000  # handed out at a time; the default of 500 costs a third of the speed
-FETCH_WAIT_MS = 100  # a broker answers at once when it has something, and here it has
 POLL_MS = 200  # a poll that meets only a gap moves on without a word: look at the position again
 
 TOPIC_CONFIGS = {
@@ -123,10 +123,8 @@ class Tail:
         deadline = time.monotonic() + timeout_ms / 1000
         with _unavailable():
             committed = self._committed(deadline)
-            # A fetch of a long tail takes longer than a produce.
-            request_timeout_ms = self._settings.kafka_read_timeout_ms // 2
             consumer = KafkaConsumer(
-                **kafka_config(self._settings) | {"request_timeout_ms": request_timeout_ms},
+                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_tail_request_ms},
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",  # a gap in the log is an error here, never skipped

@@ -1,0 +1,148 @@
+"""SnapStart's hooks around real servers: nothing of one environment is left in its copies."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import snapshot_restore_py
+
+from firstcome import credentials, snapshot
+from firstcome.application import Applications
+from firstcome.settings import Settings
+from firstcome.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from dev.servers import Servers
+    from tests.world import World
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ["apply", "consume", "retry", "operate"]
+
+
+def connections_to(ports: set[int]) -> list[str]:
+    """Answer the established TCP connections of this process to these ports of this machine."""
+    own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return [
+        remote
+        for _, _, remote, state, *_, inode in (line[:4] + line[9:10] for line in lines)
+        if state == "01" and f"socket:[{inode}]" in own and int(remote.split(":")[1], 16) in ports
+    ]
+
+
+@pytest.fixture
+def applications(world: World) -> Applications:
+    """One environment's, over the world's event."""
+    stores = world.stores
+    return Applications(stores.gate, Stream(stores.settings), stores.ledger, stores.settings)
+
+
+def test_no_connection_is_in_the_snapshot(servers: Servers, applications: Applications, world: World) -> None:
+    """After the first hook there is none to any server; the next request after the second one connects anew."""
+    ports = {int(server.port) for server in servers.ours.values()}
+    assert applications.apply(world.event_id, "alice", "c").body["status"] == "accepted"
+    assert applications.status(world.event_id, "alice").body["status"] == "pending"
+    assert len(set(connections_to(ports))) == 3, "one server at least was not asked"
+    snapshot.before_snapshot(world.stores.settings, applications)
+    assert connections_to(ports) == []
+    snapshot.after_restore(applications)
+    assert applications.apply(world.event_id, "bob", "c").body["status"] == "accepted"
+    assert applications.status(world.event_id, "bob").body["status"] == "pending"
+    applications.close()
+
+
+def test_nothing_that_time_ends_is_in_the_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password, a list of events and a broken stream are asked for again: time stands still in a snapshot."""
+    settings = Settings(kafka_bootstrap="127.0.0.1:1", mysql_url="mysql://root@127.0.0.1:1/x", kafka_max_block_ms=30)
+    stream = Stream(settings)
+    applications = Applications(world.stores.gate, stream, world.stores.ledger, world.stores.settings)
+    stream.send(world.ticket("alice", 1), 1, "")
+    assert stream._quiet_until > 0
+    applications.events.gated(world.event_id)
+    assert applications.events._lists
+    credentials._known["arn"] = (0.0, "user", "password")
+    snapshot.before_snapshot(settings, applications)
+    assert stream._quiet_until == 0
+    assert not applications.events._lists
+    assert not credentials._known
+    applications.close()
+
+
+def test_copies_differ() -> None:
+    """The same snapshot, restored twice, draws other numbers: copies that wait equally long come back together."""
+    drawn = set()
+    state = random.getstate()
+    for _ in range(2):
+        random.setstate(state)
+        snapshot.after_restore()
+        drawn.add(random.random())
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_registers_both_hooks(
+    name: str, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And they work where no server is to be had, as when a version is published."""
+    before: list[Any] = []
+    after: list[Any] = []
+    monkeypatch.setattr(snapshot_restore_py, "_before_snapshot_registry", before)
+    monkeypatch.setattr(snapshot_restore_py, "_after_restore_registry", after)
+    for variable, address in {
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "MYSQL_URL": "mysql://root@127.0.0.1:1/x",
+    }.items():
+        monkeypatch.setenv(f"FIRSTCOME_{variable}", address)
+    load_handler(name)
+    [(hook, args, kwargs)] = before
+    hook(*args, **kwargs)
+    [(hook, args, kwargs)] = after
+    hook(*args, **kwargs)
+
+
+def test_a_cluster_that_was_never_used_is_not_asked_either() -> None:
+    """Its client would connect when it is made."""
+    from firstcome.connect import redis_client
+    from firstcome.gate import Gate
+
+    settings = Settings(redis_url="redis://127.0.0.1:1/0", redis_cluster=True)
+    snapshot.before_snapshot(settings, Gate(redis_client(settings), settings))
+
+
+def test_without_lambdas_runtime_nothing_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module is part of the runtime, and of nothing else."""
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
+    snapshot.register(Settings())
+
+
+def test_what_a_token_needs_is_imported_before_the_snapshot() -> None:
+    """And only where a token or a secret is used: it costs hundreds of ms."""
+    code = (
+        "import sys, json; from dataclasses import replace; from firstcome import snapshot;"
+        " from firstcome.settings import Settings; said = [];"
+        "[(snapshot.before_snapshot(each), said.append('botocore.session' in sys.modules))"
+        " for each in (Settings(), Settings(redis_secret_arn='arn'))]; print(json.dumps(said))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "layers/common/python")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == [False, True]
+
+
+def test_a_secret_that_is_not_there_is_not_a_reason_to_fail() -> None:
+    """Publishing a version asks nobody, Secrets Manager neither."""
+    snapshot.before_snapshot(Settings(redis_secret_arn="arn:of:nothing", mysql_secret_arn="arn:of:nothing"))

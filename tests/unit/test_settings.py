@@ -1,0 +1,87 @@
+"""Settings that contradict each other are said at start, not by every request."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from firstcome.connect import RDS_CA_FILE
+from firstcome.rules import BadInput
+from firstcome.settings import Settings
+
+CACHE = "arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:gate"
+USER = "arn:aws:elasticache:eu-central-1:123456789012:user:firstcome"
+DB_USER = "arn:aws:rds-db:eu-central-1:123456789012:dbuser:db-ABCDEFGHIJ/firstcome"
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x"
+TLS_URL = "rediss://gate.example.com:6379"
+
+
+def read(**variables: str) -> Settings:
+    return Settings.from_env({f"FIRSTCOME_{name.upper()}": value for name, value in variables.items()})
+
+
+def test_the_defaults_fit_together() -> None:
+    assert read() == Settings()
+
+
+def test_every_way_to_prove_oneself_is_accepted() -> None:
+    """Secrets, or tokens; the CAs of RDS by their name."""
+    read(redis_secret_arn=SECRET, mysql_secret_arn=SECRET, mysql_ca_file="rds")
+    read(redis_url=TLS_URL, redis_iam_cache_arn=CACHE, redis_iam_user_arn=USER)
+    read(mysql_iam_user_arn=DB_USER, mysql_ca_file="rds")
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"redis_url": TLS_URL, "redis_ca_file": "/no/such.pem"}, "redis_ca_file='/no/such.pem'"),
+        ({"kafka_ca_file": "/no/such.pem"}, "kafka_ca_file='/no/such.pem'"),
+        ({"kafka_ca_file": "rds"}, "kafka_ca_file='rds'"),
+        ({"mysql_ca_file": "/no/such.pem"}, "mysql_ca_file='/no/such.pem'"),
+        ({"redis_ca_file": __file__}, "redis_ca_file: expected a redis_url of rediss"),
+        ({"redis_url": TLS_URL + "?ssl_cert_reqs=none"}, "redis_url: expected no options"),
+        ({"redis_url": TLS_URL, "redis_iam_user_arn": USER}, "goes with redis_iam_cache_arn"),
+        ({"redis_url": TLS_URL, "redis_iam_cache_arn": CACHE}, "goes with redis_iam_cache_arn"),
+        ({"redis_iam_cache_arn": CACHE, "redis_iam_user_arn": USER}, "redis_iam_user_arn: expected a redis_url"),
+        (
+            {
+                "redis_url": TLS_URL,
+                "redis_iam_cache_arn": CACHE,
+                "redis_iam_user_arn": USER,
+                "redis_secret_arn": SECRET,
+            },
+            "redis_iam_user_arn or redis_secret_arn",
+        ),
+        ({"redis_url": TLS_URL, "redis_iam_cache_arn": USER, "redis_iam_user_arn": USER}, "redis_iam_cache_arn='arn"),
+        ({"redis_url": TLS_URL, "redis_iam_cache_arn": CACHE, "redis_iam_user_arn": CACHE}, "redis_iam_user_arn='arn"),
+        ({"mysql_iam_user_arn": USER, "mysql_ca_file": "rds"}, "mysql_iam_user_arn='arn"),
+        ({"mysql_iam_user_arn": DB_USER}, "mysql_iam_user_arn: expected a mysql_ca_file"),
+        (
+            {"mysql_iam_user_arn": DB_USER, "mysql_ca_file": "rds", "mysql_secret_arn": SECRET},
+            "mysql_iam_user_arn or mysql_secret_arn",
+        ),
+        ({"kafka_idle_ms": "5000"}, "not 5000 and 5000"),
+        ({"kafka_read_timeout_ms": "120000"}, "not 60000 and 60000"),
+        ({"kafka_read_timeout_ms": "200"}, "not 100 and 60000"),
+    ],
+)
+def test_a_contradiction_is_named(variables: dict[str, str], said: str) -> None:
+    """No function starts with it."""
+    with pytest.raises(BadInput, match=said) as caught:
+        read(**variables)
+    assert caught.value.code == "bad_setting"
+
+
+def test_the_cas_of_rds_are_cas_that_last() -> None:
+    """Each certificate of the bundle is read, is a CA, and outlives every reasonable version of this layer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(RDS_CA_FILE)
+    cas = context.get_ca_certs()
+    assert len(cas) == RDS_CA_FILE.read_text().count("BEGIN CERTIFICATE") > 80
+    assert min(ssl.cert_time_to_seconds(str(ca["notAfter"])) for ca in cas) > ssl.cert_time_to_seconds(
+        "Jan  1 00:00:00 2035 GMT"
+    )
+    names = str([ca["subject"] for ca in cas])
+    assert "Amazon Root CA 1" in names
+    assert "Amazon RDS eu-central-1 Root CA RSA2048 G1" in names
