@@ -200,8 +200,8 @@ def campaign(
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(telemetry.logger.registered_handler, "stream", _Stdout())
-    # What the libraries say, as Lambda has them say it: on stdout, from WARNING on. Our own lines are kept from that handler
-    # as Powertools keeps them from Lambda's: they are there already.
+    # What the libraries say, as Lambda has them say it: on stdout, from WARNING on. Our own lines are kept from it, as
+    # Powertools keeps them from Lambda's handler: they are there already.
     libraries = logging.StreamHandler(_Stdout())
     libraries.addFilter(SuppressFilter(telemetry.SERVICE))
     monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, libraries])
