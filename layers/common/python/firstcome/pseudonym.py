@@ -17,7 +17,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from firstcome.connect import credentials
+from firstcome.credentials import credentials
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
 
