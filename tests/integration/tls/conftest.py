@@ -13,6 +13,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from redis import Redis
 
+from dev.process import wait_until
 from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe
 from dev.servers import Server
 from firstcome.settings import Settings
@@ -175,5 +176,6 @@ def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             server.wait_ready()
         with redis_admin(started[1].port, by_address) as node:
             node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: node.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "it has all slots")
         redis, redis_cluster, mariadb, kafka = started
         yield Tls(redis, redis_cluster, mariadb, kafka, authority, by_address, stranger)
