@@ -11,12 +11,15 @@ from dev.cloud import ROOT, Cloud
 from dev.servers import Servers
 from tests.conftest import recreate
 from tests.e2e.conftest import SETTINGS
-from tests.sam.containers.local import Invocations, NoContainersError, aim, bridge_address, start_api, vouching
+from tests.sam.containers.local import Invocations, NoContainersError, adapted, aim, bridge_address, start_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# A busy machine is no dead broker.
+PATIENT = {name: value for name, value in SETTINGS.items() if name.startswith("FIRSTCOME_KAFKA_")}
+VOUCHED_FOR = SETTINGS | {"FIRSTCOME_LOCAL_IDENTITY": "backend"}
 LOCAL = ROOT / ".local" / "sam"
 PATIENCE_S = 30
 
@@ -68,8 +71,8 @@ def project(x86_64: Path, servers: Servers) -> Path:
 
 @pytest.fixture(scope="session")
 def invocations(project: Path, cloud: Cloud) -> Iterator[Invocations]:
-    """`sam local invoke`."""
-    invocations = Invocations(project)
+    """`sam local invoke`, with the template's own environment."""
+    invocations = Invocations(adapted(project, "invoke.yaml", PATIENT), project)
     yield invocations
     invocations.close()
 
@@ -77,13 +80,12 @@ def invocations(project: Path, cloud: Cloud) -> Iterator[Invocations]:
 @pytest.fixture(scope="module")
 def guarded(project: Path, cloud: Cloud) -> Iterator[httpx.Client]:
     """`sam local start-api` as it comes: nobody vouches for who asks."""
-    with start_api(project) as client:
+    with start_api(adapted(project, "guarded.yaml", PATIENT), project) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def trusting(project: Path, cloud: Cloud) -> Iterator[httpx.Client]:
-    """`sam local start-api` of a copy of the built template that vouches for who asks, and has the tests' patience."""
-    settings = SETTINGS | {"FIRSTCOME_LOCAL_IDENTITY": "backend"}
-    with start_api(project, "--template", str(vouching(project, settings))) as client:
+    """`sam local start-api` of a template that vouches for who asks, and has the tests' patience."""
+    with start_api(adapted(project, "trusting.yaml", VOUCHED_FOR), project) as client:
         yield client

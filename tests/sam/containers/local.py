@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMAGE: Final = "public.ecr.aws/lambda/python:3.13-x86_64"  # the one that SAM CLI takes for python3.13 on x86_64
-PATIENCE_S: Final = 120  # a container starts within 2 s, on a machine that has nothing else to do
+START_S: Final = 60  # of a container, which takes 2 s on a machine that has nothing else to do
+PATIENCE_S: Final = 180  # of SAM CLI for all that it does
 REQUEST_S: Final = 60  # a cold container included
 
 
@@ -66,14 +67,25 @@ def aim(project: Path, environ: dict[str, str]) -> None:
     config.write_text(text)
 
 
-def vouching(project: Path, settings: dict[str, str]) -> Path:
-    """Write a copy of the built template with these variables besides; SAM CLI only overrides those that it declares."""
+def adapted(project: Path, name: str, settings: dict[str, str]) -> Path:
+    """Write a copy of the built template with these variables besides; SAM CLI only overrides those that it declares.
+
+    SAM CLI counts the start of the container, and the imports, against the function's timeout: Lambda does not.
+    """
     built = project / ".aws-sam" / "build" / "template.yaml"
     template = yaml_parse(built.read_text())
     template["Globals"]["Function"]["Environment"]["Variables"] |= settings
-    copy = built.with_name("vouching.yaml")
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["Timeout"] += START_S
+    copy = built.with_name(name)
     copy.write_text(yaml_dump(template))
     return copy
+
+
+def options(template: Path, project: Path) -> list[str]:
+    """Answer what invoke and start-api are told alike; SAM CLI looks for a samconfig.toml beside the template."""
+    return ["--template", str(template), "--config-file", str(project / "samconfig.toml"), "--skip-pull-image"]
 
 
 class Invocations:
@@ -83,8 +95,9 @@ class Invocations:
     for its event on its standard input.
     """
 
-    def __init__(self, project: Path) -> None:
-        """Invoke the functions that were built in `project`."""
+    def __init__(self, template: Path, project: Path) -> None:
+        """Invoke the functions of `template`, with the samconfig.toml of `project`."""
+        self._options = options(template, project)
         self._project = project
         self._waiting: dict[str, subprocess.Popen[str]] = {}
 
@@ -111,7 +124,7 @@ class Invocations:
             process.communicate()
 
     def _start(self, function: str) -> subprocess.Popen[str]:
-        command = [SAM, "local", "invoke", f"{function.capitalize()}Function", "--event", "-", "--skip-pull-image"]
+        command = [SAM, "local", "invoke", f"{function.capitalize()}Function", "--event", "-", *self._options]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self._project, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -119,14 +132,14 @@ class Invocations:
 
 
 @contextmanager
-def start_api(project: Path, *options: str) -> Iterator[httpx.Client]:
-    """Have `sam local start-api` serve the project meanwhile, one warm container a function; lend a client of it."""
+def start_api(template: Path, project: Path) -> Iterator[httpx.Client]:
+    """Have `sam local start-api` serve `template` meanwhile, one warm container a function; lend a client of it."""
     port = free_port()
-    command = [SAM, "local", "start-api", "--port", str(port), "--skip-pull-image", "--warm-containers", "LAZY"]
+    command = [SAM, "local", "start-api", "--port", str(port), "--warm-containers", "LAZY", "--no-watch"]
     log = project / "start-api.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--no-watch", *options],
+            [*command, *options(template, project)],
             cwd=project, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     try:
