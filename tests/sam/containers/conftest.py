@@ -24,7 +24,7 @@ LOCAL = ROOT / ".local" / "sam"
 PATIENCE_S = 30
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def bridge() -> str:
     """The address at which a container finds this machine. Without Docker nothing here runs: never a skip."""
     try:
