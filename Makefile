@@ -12,7 +12,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,8 @@ reset: setup ## stop it and empty its data folder
 
 ##@ Checks
 
-test: setup ## all tests on real servers, with coverage; the crash matrix has a target of its own
-	$(PYTEST) --cov --cov-report=term:skip-covered --ignore=tests/faults
+test: setup ## all tests on real servers, with coverage; the crash matrix and containers have targets of their own
+	$(PYTEST) --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers
 
 test-unit: setup ## only those that need no server
 	$(PYTEST) tests/unit
@@ -47,6 +47,9 @@ test-integration: setup ## only those of one part on real servers
 
 test-e2e: setup ## only those over HTTP through the local cloud
 	$(PYTEST) tests/e2e
+
+test-sam: setup ## sam build, and sam local in containers: every sample event, every answer of the API; needs Docker
+	$(PYTEST) tests/sam
 
 test-faults: setup ## the crash matrix: real processes killed, real servers stopped; figures of each
 	@rm -f .local/faults/figures.jsonl

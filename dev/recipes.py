@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 DATABASE = "firstcome"
+# Nobody else reaches the address that the server listens on.
+ROOT_FROM_ANYWHERE = "CREATE USER IF NOT EXISTS root@'%';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
 
 KAFKA_PROPERTIES = """\
 process.roles=broker,controller
@@ -68,12 +70,12 @@ class Recipe:
     url: str
     programs: tuple[str, ...]
     prepare: Callable[[Path, Mapping[str, str]], None]  # makes <folder>/data, the first time
-    command: Callable[[Path, int, Mapping[str, str]], list[str]]
-    probe: Callable[[int], None]  # raises until the server on this port does its work
+    command: Callable[[Path, str, int, Mapping[str, str]], list[str]]  # to listen on this host and port
+    probe: Callable[[str, int], None]  # raises until the server there does its work
 
 
-def free_port() -> int:
-    """Answer a port on loopback that nobody uses.
+def free_port(host: str = HOST) -> int:
+    """Answer a port of `host`, an address of this machine, that nobody uses.
 
     Below the range from which the kernel takes the ports of outgoing connections: one of those could take the port
     of a server while it is down, and a client that dials it over and over could even reach itself.
@@ -81,23 +83,23 @@ def free_port() -> int:
     lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for port in random.sample(range(10_000, max(lowest_outgoing, 11_000)), 1_000):
         try:
-            bind(port, shared=False).close()
+            bind(port, host, shared=False).close()
         except OSError:
             continue
         return port
-    raise ProcessError("no free port on 127.0.0.1")
+    raise ProcessError(f"no free port on {host}: is it an address of this machine?")
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, host: str = HOST) -> bool:
     """Whether a server could listen on this port now."""
     try:
-        bind(port, shared=True).close()
+        bind(port, host, shared=True).close()
     except OSError:
         return False
     return True
 
 
-def bind(port: int, *, shared: bool) -> socket.socket:
+def bind(port: int, host: str = HOST, *, shared: bool) -> socket.socket:
     """Answer a socket that is bound to this port and does not listen; raise `OSError` where it cannot be.
 
     `shared`: as the servers bind theirs, so that one of them may listen beside this socket, and old connections do not
@@ -107,7 +109,7 @@ def bind(port: int, *, shared: bool) -> socket.socket:
     try:
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
+        bound.bind((host, port))
     except OSError:
         bound.close()
         raise
@@ -118,15 +120,17 @@ def _prepare_redis(folder: Path, _: Mapping[str, str]) -> None:
     (folder / "data").mkdir()
 
 
-def _redis_command(_: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+def _redis_command(_: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
     # Persistence is not assumed: a Redis that is started again has forgotten everything.
-    options = {"bind": HOST, "port": port, "dir": "data", "save": "", "appendonly": "no"}
+    options = {"bind": host, "port": port, "dir": "data", "save": "", "appendonly": "no"}
     options |= {"maxmemory-policy": "noeviction", "maxclients": 10_000}
+    if host != HOST:  # without a password, a client from anywhere but loopback is turned away
+        options["protected-mode"] = "no"
     return [programs["redis-server"], *(str(part) for key, value in options.items() for part in (f"--{key}", value))]
 
 
-def _probe_redis(port: int) -> None:
-    with redis.Redis(HOST, port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
+def _probe_redis(host: str, port: int) -> None:
+    with redis.Redis(host, port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
         client.ping()
 
 
@@ -137,12 +141,16 @@ def _prepare_mariadb(folder: Path, programs: Mapping[str, str]) -> None:
     ])  # fmt: skip
 
 
-def _mariadb_command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+def _mariadb_command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
+    reach: list[str] = []
+    if host != HOST:  # its root is let in from loopback only
+        (folder / "init.sql").write_text(ROOT_FROM_ANYWHERE)
+        reach = [f"--init-file={folder / 'init.sql'}"]
     return [
         programs["mariadbd"],
         *["--no-defaults", *_mariadb_options(folder), f"--datadir={folder / 'data'}"],
         "--socket=mariadb.sock",  # in the data folder: a full path may be longer than a socket's may be
-        *[f"--bind-address={HOST}", f"--port={port}", "--skip-name-resolve"],
+        *[f"--bind-address={host}", f"--port={port}", "--skip-name-resolve", *reach],
         "--character-set-server=utf8mb4",
         "--max-connections=500",  # every execution environment keeps one
         "--innodb-flush-log-at-trx-commit=1",  # a committed row survives a crash: the promise rests on it
@@ -155,9 +163,9 @@ def _mariadb_options(folder: Path) -> list[str]:
     return [*user, f"--tmpdir={folder}"]
 
 
-def _probe_mariadb(port: int) -> None:
+def _probe_mariadb(host: str, port: int) -> None:
     with (
-        pymysql.connect(host=HOST, port=port, user="root", connect_timeout=2, read_timeout=10) as connection,
+        pymysql.connect(host=host, port=port, user="root", connect_timeout=2, read_timeout=10) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
@@ -172,8 +180,8 @@ def _prepare_kafka(folder: Path, programs: Mapping[str, str]) -> None:
     _run([*_java(programs, heap="128m"), *tool], folder)
 
 
-def _kafka_command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
-    properties = KAFKA_PROPERTIES.format(host=HOST, port=port, controller_port=free_port())
+def _kafka_command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
+    properties = KAFKA_PROPERTIES.format(host=host, port=port, controller_port=free_port(host))
     (folder / "server.properties").write_text(properties)
     return [*_java(programs, heap="512m"), "kafka.Kafka", "server.properties"]
 
@@ -183,10 +191,10 @@ def _java(programs: Mapping[str, str], heap: str) -> list[str]:
     return [programs["java"], f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError", *logs, "-cp", f"{kafka_jars()}/*"]
 
 
-def _probe_kafka(port: int) -> None:
+def _probe_kafka(host: str, port: int) -> None:
     # The client starts a thread before it connects, and a failed one leaves it behind: knock first.
-    socket.create_connection((HOST, port), timeout=2).close()
-    admin = KafkaAdminClient(bootstrap_servers=f"{HOST}:{port}", bootstrap_timeout_ms=10_000)
+    socket.create_connection((host, port), timeout=2).close()
+    admin = KafkaAdminClient(bootstrap_servers=f"{host}:{port}", bootstrap_timeout_ms=10_000)
     try:
         if not any(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"]):
             raise ConnectionError("the broker is not registered yet")

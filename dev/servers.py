@@ -28,8 +28,9 @@ READY_S = 90.0  # the broker takes 3 s; a machine that compiles something else a
 class Server:
     """One server of ours: its process, its port, its folder."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, host: str = HOST) -> None:
         self.name = recipe.name
+        self.host = host
         self.folder = folder
         self.process = Process(recipe.name, folder)
         self._recipe = recipe
@@ -47,7 +48,7 @@ class Server:
     @property
     def url(self) -> str:
         """Its address as the settings have it."""
-        return self._recipe.url.format(host=HOST, port=self.port)
+        return self._recipe.url.format(host=self.host, port=self.port)
 
     @property
     def running(self) -> bool:
@@ -65,19 +66,19 @@ class Server:
             self._recipe.prepare(unfinished, programs(self._recipe.programs))
             (unfinished / "data").rename(self.folder / "data")
             shutil.rmtree(unfinished)
-        if not self._port_file.exists() or not is_free(self.port):
-            self._port_file.write_text(str(free_port()))
+        if not self._port_file.exists() or not is_free(self.port, self.host):
+            self._port_file.write_text(str(free_port(self.host)))
         self.let_go()
-        self._held = bind(self.port, shared=True)  # nobody else takes it while the server is down
+        self._held = bind(self.port, self.host, shared=True)  # nobody else takes it while the server is down
 
     def launch(self, *, dies_with_us: bool = False) -> None:
         """Start the process on the prepared folder and return at once."""
-        command = self._recipe.command(self.folder, self.port, programs(self._recipe.programs))
+        command = self._recipe.command(self.folder, self.host, self.port, programs(self._recipe.programs))
         self.process.start(command, dies_with_us=dies_with_us)
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Return when it answers; raise `ProcessError` with the end of its log when it died or took too long."""
-        self.process.wait_ready(lambda: self._recipe.probe(self.port), timeout_s=timeout_s)
+        self.process.wait_ready(lambda: self._recipe.probe(self.host, self.port), timeout_s=timeout_s)
 
     def start(self) -> None:
         """Have it running and answering, on the port and with the data that it had before."""
@@ -106,7 +107,11 @@ class Server:
 
 
 class Servers:
-    """The three servers below one folder, or those that `environ` names by FIRSTCOME_REDIS_URL and its like."""
+    """The three servers below one folder, or those that `environ` names by FIRSTCOME_REDIS_URL and its like.
+
+    FIRSTCOME_BIND is the one address on which ours listen: loopback, unless it names, say, that of Docker's bridge, at
+    which a container finds its host.
+    """
 
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, prefix: str = "FIRSTCOME_") -> None:
         environ = os.environ if environ is None else environ
@@ -116,7 +121,8 @@ class Servers:
         self._urls = {name: environ[variable] for name, variable in self._named.items()}
         folder = folder.absolute()
         recipes = [recipe for recipe in (REDIS, MARIADB, KAFKA) if recipe.name not in self._named]
-        self.ours = {recipe.name: Server(recipe, folder / recipe.name) for recipe in recipes}
+        host = environ.get(prefix + "BIND") or HOST
+        self.ours = {recipe.name: Server(recipe, folder / recipe.name, host) for recipe in recipes}
 
     @property
     def redis(self) -> Server:
@@ -181,7 +187,7 @@ class Servers:
                 server.launch(dies_with_us=dies_with_us)
             for server in self.ours.values():
                 server.wait_ready()
-                say(f"{server.name}: {HOST}:{server.port}")
+                say(f"{server.name}: {server.host}:{server.port}")
         except BaseException:  # Ctrl-C too
             self.stop()
             raise

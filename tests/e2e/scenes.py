@@ -30,6 +30,18 @@ def leads_to(answer: str) -> Callable[[Scene], Scene]:
     return register
 
 
+def arrive(answer: str, campaign: Campaign) -> None:
+    """Play the scene, and hold its reply to the name of the answer."""
+    _, status, word = answer.split()
+    reply = SCENES[answer](campaign)
+    assert reply.status == int(status), reply
+    if reply.status >= 400:
+        assert (reply.headers["content-type"], reply.body["code"]) == ("application/problem+json", word)
+        assert reply.headers["cache-control"] == "no-store"
+    elif answer != "apply 200 again":  # the only example that is not named after its word
+        assert word in (reply.body.get("status"), reply.body.get("state")), reply
+
+
 # --- POST /events/{event_id}/applications ----------------------------------------------------------------------------
 
 

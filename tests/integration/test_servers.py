@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 import redis
 
 from dev.process import Process, ProcessError
-from dev.recipes import REDIS, bind
+from dev.recipes import HOST, REDIS, bind
 from dev.servers import Server, Servers
 
 if TYPE_CHECKING:
@@ -122,6 +123,23 @@ def test_a_paused_server_is_silent_and_forgets_nothing(server: Server) -> None:
         server.pause()
     server.stop()  # a paused one too
     assert not server.running
+
+
+def test_servers_listen_where_bind_says_and_nowhere_else(tmp_path: Path) -> None:
+    """Another address of loopback stands for that of Docker's bridge; without the variable it is 127.0.0.1."""
+    elsewhere = "127.0.0.2"
+    server = Servers(tmp_path, {"FIRSTCOME_BIND": elsewhere}).redis
+    server.start()
+    try:
+        with redis.Redis(elsewhere, server.port) as client:
+            assert client.ping()
+        assert server.url == f"redis://{elsewhere}:{server.port}/0"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HOST, server.port))
+    finally:
+        server.stop(kill=True)
+        server.let_go()
+    assert Servers(tmp_path, {}).redis.host == HOST
 
 
 def test_a_server_that_is_named_is_used_and_not_ours(tmp_path: Path) -> None:

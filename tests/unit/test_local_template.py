@@ -1,0 +1,89 @@
+"""The local cloud takes its values from the template: change the template, and the cloud's change with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# The template is read with SAM CLI's own parser and resolver, where SAM CLI is installed.
+yamlhelper = pytest.importorskip("samcli.yamlhelper")
+
+from dev.cloud import Cloud  # noqa: E402  after the condition above
+from dev.template import read  # noqa: E402
+
+if TYPE_CHECKING:
+    from dev.template import Function
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+def functions(template: Path) -> dict[str, Function]:
+    """Answer what the local cloud reads, by folder."""
+    return {function.name: function for function in read(template)}
+
+
+@pytest.fixture
+def source() -> Any:
+    """The template as it is written."""
+    return yamlhelper.yaml_parse(TEMPLATE.read_text())
+
+
+def properties(source: Any, function: str) -> Any:
+    """Answer the properties of one of its functions."""
+    return source["Resources"][f"{function.capitalize()}Function"]["Properties"]
+
+
+def test_what_the_local_cloud_uses_is_what_the_template_says(source: Any) -> None:
+    """Timeouts, memory, batch size, window, schedule, routes, and the variables with their defaults resolved."""
+    found = functions(TEMPLATE)
+    assert found.keys() == {"apply", "consume", "retry", "operate"}
+    shared = source["Globals"]["Function"]
+    for name, function in found.items():
+        said = properties(source, name)
+        assert function.timeout_s == said["Timeout"]
+        assert function.memory_mb == said.get("MemorySize", shared["MemorySize"])
+        assert function.environment.keys() == shared["Environment"]["Variables"].keys()
+        assert function.environment["FIRSTCOME_KAFKA_TOPIC"] == source["Parameters"]["KafkaTopic"]["Default"]
+    [stream] = found["consume"].streams
+    mapping = properties(source, "consume")["Events"]["Stream"]["Properties"]
+    assert (stream.batch_size, stream.window_s) == (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"])
+    assert (stream.topic, stream.group) == tuple(
+        source["Parameters"][name]["Default"] for name in ("KafkaTopic", "KafkaGroup")
+    )
+    [schedule] = found["retry"].schedules
+    every = properties(source, "retry")["Events"]["EveryMinute"]["Properties"]
+    assert every["ScheduleExpression"] == "rate(1 minute)"
+    assert (schedule.every_s, schedule.attempts) == (60, every["RetryPolicy"]["MaximumRetryAttempts"])
+    assert ("POST", "/events/{event_id}/applications") in found["apply"].routes
+
+
+def test_a_changed_template_is_a_changed_cloud(source: Any, tmp_path: Path) -> None:
+    """Every value above, and a parameter behind a reference: none of them is written down in dev/ again."""
+    for name in ("functions", "layers"):
+        (tmp_path / name).symlink_to(TEMPLATE.parent / name)
+    properties(source, "apply")["Timeout"] = 7
+    properties(source, "apply")["MemorySize"] = 321
+    mapping = properties(source, "consume")["Events"]["Stream"]["Properties"]
+    mapping |= {"BatchSize": 42, "MaximumBatchingWindowInSeconds": 3}
+    every = properties(source, "retry")["Events"]["EveryMinute"]["Properties"]
+    every |= {"ScheduleExpression": "rate(5 minutes)", "Input": '{"why": "a test"}'}
+    every["RetryPolicy"]["MaximumRetryAttempts"] = 9
+    source["Parameters"]["KafkaTopic"]["Default"] = "another_topic"
+    source["Parameters"]["KafkaGroup"]["Default"] = "another_group"
+    source["Globals"]["Function"]["Environment"]["Variables"]["FIRSTCOME_SWEEP_BATCH"] = 11
+    changed = tmp_path / "template.yaml"
+    changed.write_text(yamlhelper.yaml_dump(source))
+
+    found = functions(changed)
+    assert (found["apply"].timeout_s, found["apply"].memory_mb) == (7, 321)
+    [stream] = found["consume"].streams
+    assert (stream.batch_size, stream.window_s) == (42, 3)
+    assert (stream.topic, stream.group) == ("another_topic", "another_group")
+    [schedule] = found["retry"].schedules
+    assert (schedule.every_s, schedule.input, schedule.attempts) == (300, '{"why": "a test"}', 9)
+    # What a function sees is that, with nothing of ours before it but what exists on AWS only.
+    seen = Cloud(tmp_path, servers=None, template=changed)._variables(found["apply"])
+    assert (seen["FIRSTCOME_KAFKA_TOPIC"], seen["FIRSTCOME_SWEEP_BATCH"]) == ("another_topic", "11")
+    assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "321"
