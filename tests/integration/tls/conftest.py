@@ -68,7 +68,7 @@ def redis_admin(port: int, authority: Authority) -> Redis:
 def redis_recipe(name: str, authority: Authority, *more: str) -> Recipe:
     tls = f"--port 0 --tls-cert-file {authority.cert_file} --tls-key-file {authority.key_file}"
 
-    def command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+    def command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
         options = [
             *tls.split(),
             "--tls-ca-cert-file",
@@ -82,7 +82,7 @@ def redis_recipe(name: str, authority: Authority, *more: str) -> Recipe:
             *more,
         ]
         return [
-            *REDIS.command(folder, port, programs),
+            *REDIS.command(folder, host, port, programs),
             *options,
             "--user",
             USER,
@@ -93,7 +93,7 @@ def redis_recipe(name: str, authority: Authority, *more: str) -> Recipe:
             "+@all",
         ]
 
-    def probe(port: int) -> None:
+    def probe(_: str, port: int) -> None:
         with redis_admin(port, authority) as client:
             client.ping()
 
@@ -101,11 +101,11 @@ def redis_recipe(name: str, authority: Authority, *more: str) -> Recipe:
 
 
 def mariadb_recipe(authority: Authority) -> Recipe:
-    def command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
+    def command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
         tls = [f"--ssl-cert={authority.cert_file}", f"--ssl-key={authority.key_file}", f"--ssl-ca={authority.ca_file}"]
-        return [*MARIADB.command(folder, port, programs), *tls, "--require-secure-transport=ON"]
+        return [*MARIADB.command(folder, host, port, programs), *tls, "--require-secure-transport=ON"]
 
-    def probe(port: int) -> None:
+    def probe(_: str, port: int) -> None:
         root = pymysql.connect(host=NAME, port=port, user="root", connect_timeout=2, ssl_ca=str(authority.ca_file))
         with root, root.cursor() as cursor:
             cursor.execute("CREATE DATABASE IF NOT EXISTS firstcome")
@@ -117,13 +117,13 @@ def mariadb_recipe(authority: Authority) -> Recipe:
 
 
 def kafka_recipe(authority: Authority) -> Recipe:
-    def command(folder: Path, port: int, programs: Mapping[str, str]) -> list[str]:
-        usual = KAFKA.command(folder, port, programs)
+    def command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
+        usual = KAFKA.command(folder, host, port, programs)
         properties = folder / "server.properties"
         [controller] = re.findall(r"^listeners=.*,(CONTROLLER.*)$", properties.read_text(), re.MULTILINE)
         # Of a property that stands twice, the last one counts.
         more = {
-            "listeners": f"SSL://{HOST}:{port},{controller}",
+            "listeners": f"SSL://{host}:{port},{controller}",
             "advertised.listeners": f"SSL://{NAME}:{port}",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SSL:SSL",
             "inter.broker.listener.name": "SSL",
@@ -136,7 +136,7 @@ def kafka_recipe(authority: Authority) -> Recipe:
             file.writelines(f"{name}={value}\n" for name, value in more.items())
         return usual
 
-    def probe(port: int) -> None:
+    def probe(_: str, port: int) -> None:
         socket.create_connection((HOST, port), timeout=2).close()
         admin = KafkaAdminClient(
             bootstrap_servers=f"{NAME}:{port}",
