@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,20 @@ def test_a_planted_inconsistency_is_found(
     matching = [one for one in found["findings"] if one["invariant"] == invariant and what in one["what"]]
     assert matching, found["findings"]
     assert command in matching[0]["command"]
+
+
+def test_numbers_that_a_failover_gave_twice_are_not_out_of_order(world: World) -> None:
+    """Somebody was forgotten, and their number went to a later person: the order is not promised then."""
+    replica = world.snapshot()
+    first, second = world.apply("answer-lost"), world.apply("forgotten")
+    world.fail_over(replica)
+    later = world.apply("later")
+    assert later.ticket == first.ticket
+    world.consume(replace(second, applied_at_ms=later.applied_at_ms - 1))
+    world.consume(later)
+    figures = world.audit()["invariants"]["I5"]["figures"]
+    assert figures == {"rows": 2, "out_of_order": 1, "reissued": 0, "learned": 1}
+    world.assert_promise(rows=2)
 
 
 def test_a_delivered_record_that_came_to_nothing_is_found(whole: World) -> None:

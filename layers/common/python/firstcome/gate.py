@@ -89,6 +89,7 @@ class EventView:
     version: int  # of the ledger's row that the gate was told last
     rev: int  # raised by every write
     reissued: int  # tickets that were handed out again after they had come free
+    learned: int  # people whom a failover had forgotten, as the ledger told
     replid: str  # the Redis that wrote it first, or was reconciled
     now_ms: int
 
@@ -152,6 +153,7 @@ class Gate:
             version=int(event["version"]),
             rev=int(event["rev"]),
             reissued=int(event.get("reissued", 0)),
+            learned=int(event.get("learned", 0)),
             replid=event["replid"],
             now_ms=now,
         )

@@ -1,7 +1,7 @@
 -- Read before every script: names for the keys of one event, and the reads that several scripts share.
 --
 --   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, rev,
---                                                generation, version, name, replid, reissued
+--                                                generation, version, name, replid, reissued, learned
 --   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"
 --   KEYS[3] coupon:{E}:pending       sorted set  user_id, by applied_at_ms
 --   KEYS[4] coupon:{E}:released      sorted set  "<ticket>:<free_from_ms>", by ticket
@@ -68,4 +68,6 @@ local function learn(user, ticket, applied_at)
     -- must be short for everybody else.
     for number = count + 1, math.min(ticket - 1, count + 1000) do free(number, 0) end
   end
+  -- Somebody was forgotten: lower numbers may have been handed out after this one, and nobody can tell which.
+  redis.call('HINCRBY', EVENT, 'learned', 1)
 end
