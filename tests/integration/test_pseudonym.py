@@ -11,7 +11,7 @@ import boto3
 import moto
 import pytest
 
-from firstcome import connect, pseudonym
+from firstcome import credentials, pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str]
     def start(mode: str, arn: str = "") -> Callable[[str], str]:
         monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", mode)
         monkeypatch.setenv("FIRSTCOME_LOG_KEY_SECRET_ARN", arn)
-        monkeypatch.setattr(connect, "_known", {})
+        monkeypatch.setattr(credentials, "_known", {})
         pseudonym._key.cache_clear()
         return pseudonym.mark
 

@@ -87,6 +87,10 @@ class Stream:
         """Answer how many records are unread."""
         return sum(not record.read for record in self.log)
 
+    def caught_up(self, _timeout_ms: int | None = None) -> bool:
+        """Answer whether every record is read."""
+        return self.lag() == 0
+
     def backlog(self, _timeout_ms: int | None = None) -> Backlog:
         """Answer that nothing explains a pending ticket: the sweep may take any, and no clock decides a test."""
         return Backlog(self.lag(), None)

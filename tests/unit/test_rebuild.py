@@ -95,4 +95,4 @@ def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0917
 
 
 def _view(count: int) -> EventView:
-    return EventView("e", EventState.OPEN, CAPACITY, count, 0, 0, None, 0, AT, 1, 1, 1, 0, "r", AT)
+    return EventView("e", EventState.OPEN, CAPACITY, count, 0, 0, None, 0, AT, 1, 1, 1, 0, 0, "r", AT)

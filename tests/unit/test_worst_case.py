@@ -52,7 +52,7 @@ def mysql_write_ms(settings: Settings) -> int:
 
 
 def secret_ms() -> int:
-    """The password of Redis or of MySQL, read once; a token is signed without asking anybody."""
+    """The password of Redis or of MySQL, or the key of the logs, read once; a token is signed without asking anybody."""
     return int((credentials.SECRET_CONNECT_S + credentials.SECRET_READ_S) * 1000)
 
 
@@ -60,23 +60,23 @@ def secret_ms() -> int:
 
 
 def winner_ms(settings: Settings) -> int:
-    """The password; the policy of Redis, once an environment; the gate; the stream."""
-    return secret_ms() + 2 * redis_ms(settings) + kafka_ms(settings)
+    """The password; the policy of Redis, once an environment; the gate; the stream; the key of the logs."""
+    return 2 * secret_ms() + 2 * redis_ms(settings) + kafka_ms(settings)
 
 
 def lost_gate_ms(settings: Settings) -> int:
-    """The password; the policy; the gate, which is lost; the ledger, with its own password, which knows the event."""
-    return 2 * secret_ms() + 2 * redis_ms(settings) + mysql_read_ms(settings)
+    """The password; the policy; the gate, which is lost; the ledger, with its own password; the key of the logs."""
+    return 3 * secret_ms() + 2 * redis_ms(settings) + mysql_read_ms(settings)
 
 
 def status_ms(settings: Settings) -> int:
-    """The gate; the ledger; the password of each."""
-    return 2 * secret_ms() + redis_ms(settings) + mysql_read_ms(settings)
+    """The gate; the ledger; the password of each; the key of the logs."""
+    return 3 * secret_ms() + redis_ms(settings) + mysql_read_ms(settings)
 
 
 def batch_ms(settings: Settings) -> int:
-    """The ledger; the gate: of one event, settled and owned; the password of each."""
-    return 2 * secret_ms() + mysql_write_ms(settings) + 2 * redis_ms(settings)
+    """The ledger; the gate: of one event, settled and owned; the password of each; the key of the logs."""
+    return 3 * secret_ms() + mysql_write_ms(settings) + 2 * redis_ms(settings)
 
 
 @pytest.mark.parametrize("request_ms", [winner_ms, lost_gate_ms, status_ms], ids=lambda one: one.__name__)

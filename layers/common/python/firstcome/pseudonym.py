@@ -42,6 +42,11 @@ def conceal(error: BaseException) -> None:
         error.__cause__, error.__context__ = None, None
 
 
+def forget_key() -> None:
+    """Have the key read, or made up, again."""
+    _key.cache_clear()
+
+
 class Formatter(LambdaPowertoolsFormatter):
     """Powertools' JSON, with people as `mark` calls them."""
 

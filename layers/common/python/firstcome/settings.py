@@ -101,7 +101,7 @@ class Settings:
     # The same while Kafka cannot be read, so that a backlog cannot be told from a loss.
     sweep_overdue_blind_ms: int = 120_000
     # A lost gate is rebuilt no sooner than the longest life of one apply, so that records in flight have arrived.
-    restore_wait_ms: int = 12_000
+    restore_wait_ms: int = 13_000
     # No unit of work starts when less is left before the timeout. The longest: a batch that waits for a lock four times
     # (20 s), then for an answer (20 s), then for the gate (2 s). A unit that is cut off is only done again.
     retry_reserve_ms: int = 45_000

@@ -12,7 +12,7 @@ import random
 import ssl
 from typing import TYPE_CHECKING, Protocol
 
-from firstcome import credentials
+from firstcome import credentials, pseudonym
 
 if TYPE_CHECKING:
     from firstcome.settings import Settings
@@ -57,5 +57,6 @@ def after_restore(*parts: Part) -> None:
 
 def _let_go(parts: tuple[Part, ...]) -> None:
     credentials.forget_all()
+    pseudonym.forget_key()
     for part in parts:
         part.close()
