@@ -127,18 +127,11 @@ $(READY): requirements-dev.txt
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# Made when it is asked for. An environment of its own: nothing of what the auditors look at may depend on them.
-$(AUDIT)/.ready: requirements-audit.txt $(READY)
-	@echo "installing the auditors into $(AUDIT)"
-	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
-	@.venv/bin/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.txt || \
-		$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
-	@touch $@
-
-# Made by the first `make lint`.
-$(CHECKOV)/.ready: requirements-checkov.txt $(READY)
-	@echo "installing checkov into $(CHECKOV)"
-	@test -x $(CHECKOV)/bin/python || $(PYTHON) -m venv $(CHECKOV)
-	@.venv/bin/uv pip sync --quiet --require-hashes --python $(CHECKOV)/bin/python requirements-checkov.txt || \
-		$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+# The auditors and checkov, each when it is asked for, in an environment of its own: nothing of what they look at may
+# depend on them.
+.venv/%/.ready: requirements-%.txt $(READY)
+	@echo "installing $* into .venv/$*"
+	@test -x .venv/$*/bin/python || $(PYTHON) -m venv .venv/$*
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $< || \
+		.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

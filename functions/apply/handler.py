@@ -87,7 +87,9 @@ app.exception_handler([Exception, NotFoundError])(say_no)
 def reply(answer: Answer) -> Response[str]:
     """Answer Powertools' response, and count it."""
     if answer.counted:
-        count(answer.counted, may_wait=answer.counted not in WINNERS)  # the crowd shares its lines
+        # The crowd shares its lines; what rings an alarm does not wait for the next request.
+        wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        count(answer.counted, may_wait=wait)
     request = app.current_event
     headers = {**answer.headers, "X-Correlation-Id": problem.correlation_id(request.raw_event)}
     # A response to HEAD has no body, whatever it says.

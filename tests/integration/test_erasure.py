@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from firstcome import erasure
+from firstcome import erasure, operations
 from firstcome.coupon import Outcome
 from firstcome.erasure import ERASED
-from firstcome.ledger import Failure, Source
+from firstcome.ledger import Failure, Ledger, Source
 from firstcome.queries import queries
 from firstcome.rules import BadInput, FailedStatus, Reason, Unavailable, check_user_id
 from tests.api import jwt
@@ -78,6 +79,13 @@ def code(call: Callable[[], Any]) -> str:
     return told.value.code
 
 
+def test_an_event_past_its_retention_gets_no_new_gate(sold: World) -> None:
+    """Nobody would let it go again, and it would name people: the ledger alone answers for such an event."""
+    end(sold)
+    assert code(lambda: sold.operate("restore")) == "past_retention"
+    assert sold.stores.gate.show(sold.event_id) is None
+
+
 # --- one person ------------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +101,25 @@ def test_an_erased_person_is_nowhere_in_the_ledger(sold: World) -> None:
     assert (other, sorted(sold.rows().values())) == ("bob", [1, 2])
     assert pseudonym.startswith(ERASED)
     sold.assert_promise(rows=2)
+
+
+def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks at every failed row, also in the middle of an opening, and locks none but what it changes."""
+    fail(sold, "alice", b'{"user_id":"alice"}', FailedStatus.WAITING, SOURCE)
+    erase = queries.erase_strays
+
+    def slowly(connection: Any, **arguments: Any) -> Any:
+        done = erase(connection, **arguments)
+        other = Ledger(sold.stores.ledger.connect, replace(sold.stores.settings, mysql_lock_wait_s=1))
+        failure = Failure(
+            Reason.NOT_JSON, "while it erases", b"no record", None, None, None, None, replace(SOURCE, offset=8)
+        )
+        assert other.write([], [failure]).stored == 1
+        other.close()
+        return done
+
+    monkeypatch.setattr(queries, "erase_strays", slowly)
+    assert operations.act(sold.stores, {"action": "erase", "user_id": "alice"})["erased"] == {}
 
 
 def test_a_refused_person_is_erased_with_the_reason(sold: World) -> None:
@@ -159,19 +186,6 @@ def test_a_record_that_comes_again_wins_no_second_coupon(sold: World) -> None:
     [verdict] = sold.consume(ticket).written.verdicts
     assert verdict.outcome is Outcome.TAKEN
     assert len(sold.rows()) == 2
-
-
-def test_a_gate_that_is_rebuilt_learns_the_pseudonym_only(sold: World) -> None:
-    """Restored by hand, the gate counts the erased person's ticket and does not know the id."""
-    end(sold)
-    sold.operate("erase", user_id="alice")
-    by_hand = sold.with_settings(restore_wait_ms=0)
-    by_hand.operate("restore")
-    assert by_hand.operate("restore")["outcome"] in {"restored", "alive"}
-    held = by_hand.stores.gate.redis.hgetall(by_hand.stores.gate.keys(sold.event_id)[1])
-    assert "alice" not in held
-    assert sorted(int(what.split()[0]) for what in held.values() if what != "refused") == [1, 2]
-    sold.assert_promise(rows=2)
 
 
 # --- what is turned down ---------------------------------------------------------------------------------------------

@@ -205,11 +205,11 @@ def campaign(
     libraries = logging.StreamHandler(_Stdout())
     libraries.addFilter(SuppressFilter(telemetry.SERVICE))
     monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, libraries])
-    pseudonym._key.cache_clear()
+    pseudonym.forget_key()
     emf.write_out()
     yield Campaign(world, start, load_handler)
     emf.write_out()
-    pseudonym._key.cache_clear()
+    pseudonym.forget_key()
 
 
 def said(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> str:
@@ -267,6 +267,25 @@ def test_what_the_retry_cannot_know_is_no_zero(
         assert emitted["runs"] == [1]
 
 
+def test_what_rings_an_alarm_does_not_wait(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each 5xx is written with its own request: the environment may be the next to go."""
+    api = campaign.start(**NO_REDIS)
+    capsys.readouterr()
+    for number in range(1, 4):
+        assert campaign.post(api, "alice").code == (503, "try_again")
+        assert sum(emf.named(capsys.readouterr().out).get("unavailable", [])) == 1, f"request {number}"
+
+
+def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    """It does not know of the events that it had no time for whether they are fenced, or what waits there."""
+    capsys.readouterr()
+    campaign.world.run_retry(remaining_ms=0)
+    telemetry.flush()
+    emitted = emf.named(capsys.readouterr().out)
+    assert emitted["runs"] == [1]
+    assert not {"fenced_events", "oldest_pending_age_ms"} & emitted.keys()
+
+
 def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     """It fails, so that the dead-letter queue has it; what it counted is written all the same."""
     campaign.world.lose_gate()
@@ -275,6 +294,7 @@ def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys:
     campaign.retry()
     emitted = emf.named(capsys.readouterr().out)
     assert [type(error) for error in campaign.raised] == [RuntimeError]
+    assert "WRONGTYPE" not in str(campaign.raised[0]), "a dead letter has the type of an error, and no words"
     assert "runs" not in emitted
     assert emitted["fenced_events"] == [1]
 

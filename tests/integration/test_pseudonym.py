@@ -12,6 +12,7 @@ import moto
 import pytest
 
 from firstcome import credentials, pseudonym
+from firstcome.rules import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,15 +31,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str]
         monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", mode)
         monkeypatch.setenv("FIRSTCOME_LOG_KEY_SECRET_ARN", arn)
         monkeypatch.setattr(credentials, "_known", {})
-        pseudonym._key.cache_clear()
+        pseudonym.forget_key()
         return pseudonym.mark
 
     with moto.mock_aws():
         yield start
-    pseudonym._key.cache_clear()
+    pseudonym.forget_key()
 
 
-def secret(key: str) -> str:
+def secret(key: object) -> str:
     content = json.dumps({"username": "log", "password": key})
     arn: Any = boto3.client("secretsmanager").create_secret(Name=uuid.uuid4().hex, SecretString=content)["ARN"]
     return str(arn)
@@ -74,6 +75,44 @@ def test_without_a_key_people_are_told_apart_and_nobody_is_named(
     one = mark("alice")
     assert one == mark("alice") != mark("bob")
     assert one != environment("hashed", arn)("alice")
+
+
+def test_a_key_that_could_not_be_read_is_asked_for_again(
+    environment: Callable[..., Callable[[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment without Secrets Manager is no reason to call people otherwise for as long as the environment lives."""
+    arn = secret("key")
+    known = environment("hashed", arn)("alice")
+    for retry_s in (pseudonym.KEY_RETRY_S, 0):
+        monkeypatch.setattr(pseudonym, "KEY_RETRY_S", retry_s)
+        with monkeypatch.context() as away:
+            away.setattr(credentials, "_read_secret", raising(Unavailable("secret", "timeout")))
+            mark = environment("hashed", arn)
+            assert mark("alice") == mark("alice") != known
+        assert (mark("alice") == known) == (retry_s == 0), "later, and not with every line"
+
+
+@pytest.mark.parametrize("password", ["", None, 4711])
+def test_a_key_that_everybody_has_is_none(environment: Callable[..., Callable[[str], str]], password: object) -> None:
+    """Nor is it a reason to name people, or to fail."""
+    called = {environment("hashed", secret(password))("alice") for _ in range(2)}
+    assert len(called) == (1 if password else 2)
+    assert not any("alice" in name for name in called)
+
+
+def test_an_error_names_nobody_with_or_without_quotes(environment: Callable[..., Callable[[str], str]]) -> None:
+    """Lambda logs what a handler raises: a KeyError is nothing but what was looked for."""
+    environment("hashed")
+    for error in (KeyError("alice"), ValueError("no such person: 'alice'")):
+        pseudonym.conceal(error)
+        assert "alice" not in f"{error!r} {error}"
+
+
+def raising(error: Exception) -> Callable[[str], tuple[str, str]]:
+    def read(_: str) -> tuple[str, str]:
+        raise error
+
+    return read
 
 
 def test_a_typing_error_names_nobody(environment: Callable[..., Callable[[str], str]]) -> None:

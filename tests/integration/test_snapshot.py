@@ -138,13 +138,14 @@ def test_without_lambdas_runtime_nothing_is_registered(monkeypatch: pytest.Monke
     snapshot.register(Settings())
 
 
-def test_what_a_token_needs_is_imported_before_the_snapshot() -> None:
+@pytest.mark.parametrize("setting", ["redis_secret_arn", "mysql_secret_arn", "log_key_secret_arn"])
+def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> None:
     """And only where a token or a secret is used: it costs hundreds of ms."""
     code = (
         "import sys, json; from dataclasses import replace; from firstcome import snapshot;"
         " from firstcome.settings import Settings; said = [];"
         "[(snapshot.before_snapshot(each), said.append('botocore.session' in sys.modules))"
-        " for each in (Settings(), Settings(redis_secret_arn='arn'))]; print(json.dumps(said))"
+        f" for each in (Settings(), Settings({setting}='arn'))]; print(json.dumps(said))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],

@@ -11,9 +11,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dev.servers import Servers
-from tests.sabotage.guards import GUARDS, Guard
+from tests.sabotage.guards import GUARDS
+
+if TYPE_CHECKING:
+    from tests.sabotage.guard import Guard
 
 ROOT = Path(__file__).parent.parent.parent
 RED = 1  # pytest: tests were collected and run, and some failed

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sabotage.guards import GUARDS, Guard
+from tests.sabotage.guards import GUARDS
+
+if TYPE_CHECKING:
+    from tests.sabotage.guard import Guard
 
 ROOT = Path(__file__).parents[2]
 

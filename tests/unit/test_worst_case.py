@@ -52,7 +52,7 @@ def mysql_write_ms(settings: Settings) -> int:
 
 
 def secret_ms() -> int:
-    """The password of Redis or of MySQL, or the key of the logs, read once; a token is signed without asking anybody."""
+    """A password, or the key of the logs, read once; a token is signed without asking anybody."""
     return int((credentials.SECRET_CONNECT_S + credentials.SECRET_READ_S) * 1000)
 
 

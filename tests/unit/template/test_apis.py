@@ -90,3 +90,12 @@ def test_every_handler_route_stands_in_both_apis() -> None:
     """Each event names its API: one that named none would make a third."""
     events = [event["Properties"] for event in functions["ApplyFunction"]["Events"].values()]
     assert {event["ApiId"]["Ref"] for event in events} == set(application.of_type("AWS::Serverless::HttpApi"))
+
+
+@pytest.mark.parametrize("domain", ["", "api.example.com"])
+def test_nothing_fails_a_deployment_that_is_only_a_warning(domain: str) -> None:
+    """SAM writes a server without a URL for DisableExecuteApiEndpoint, and API Gateway warns of one."""
+    for name in ("Api", "BackEndApi"):
+        api = deployed(ApiDomainName=domain)[name]["Properties"]
+        warned = any("url" not in server for server in api["Body"].get("servers", []))
+        assert not (warned and api.get("FailOnWarnings")), name

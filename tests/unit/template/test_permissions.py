@@ -13,6 +13,7 @@ BOTH = pytest.mark.parametrize("template", [application, infrastructure], ids=la
 # EC2 describes everything or nothing, and its interfaces do not exist before they are made; MSK tells of the brokers
 # without naming the cluster; and the policy of an endpoint for Lambda and STS must say *.
 WIDE = {
+    "WatchTheAlarms",
     "AttachToTheVpc",
     "SeeTheirNetwork",
     "FindTheBrokers",

@@ -114,7 +114,8 @@ def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
 def prime(settings: Settings) -> None:
     """Import what the first connection of these settings will need. It asks nobody."""
     iam = settings.redis_iam_user_arn or settings.mysql_iam_user_arn or settings.kafka_security == "AWS_MSK_IAM"
-    if iam or settings.redis_secret_arn or settings.mysql_secret_arn:
+    secret = settings.redis_secret_arn or settings.mysql_secret_arn or settings.log_key_secret_arn
+    if iam or secret:
         import botocore.auth  # noqa: PLC0415
         import botocore.session  # noqa: PLC0415
 

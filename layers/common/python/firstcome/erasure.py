@@ -59,8 +59,10 @@ def erase_everybody(ledger: Ledger, event_id: str, capacity: int) -> int:
 
 def erase_strays(ledger: Ledger, user_id: str | None, days: int) -> int:
     """Erase one person, or all, from the failed rows of no known event that are older; answer how many rows it were."""
+    # It looks at every failed row: without READ COMMITTED it would lock all of them, and keep consume from adding any.
     return ledger.transact(
-        lambda connection: int(queries.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days))
+        lambda connection: int(queries.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days)),
+        read_committed=True,
     )
 
 

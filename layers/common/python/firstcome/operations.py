@@ -148,6 +148,8 @@ def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
 def restore(stores: Stores, payload: Input) -> dict[str, Any]:
     """Rebuild a lost gate now, if the records in flight have had the time to arrive."""
     event = _event(stores, check_event_id(payload.get("event_id")))
+    if not stores.ledger.is_gated(event.event_id):
+        raise BadInput("past_retention", "the event is past its retention: the ledger alone answers for it")
     return {"outcome": restore_event(stores.ledger, stores.gate, stores.tail, stores.settings, event)}
 
 

@@ -55,7 +55,8 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001
             # A fault of ours, or a key that somebody garbled: the other events must not wait for it.
             logger.exception("unit of work failed", extra={"work": what})
-            broken.append(f"{what}: {error}")
+            # Its type alone: this goes into a dead letter, and its words, which the log has, may name somebody.
+            broken.append(f"{what}: {type(error).__name__}")
 
     events: list[Event] = []
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
@@ -63,6 +64,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     lost: list[Event] = []  # their gates wait for the records in flight
     fenced: set[str] = set()  # applications are refused there
     for event in _until(stop, events):
+        counts["looked"] += 1
         trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
     redriven: Counter[Redriven] = Counter()
     trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
@@ -75,6 +77,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         for event in list(lost):
             lost.remove(event)
             trying("restore", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
+    known = known and counts["looked"] == len(events)
     gauges = {**_behind(unread), **_waiting(events if known else None, fenced, counts)}
     trying("failed rows", lambda: gauges.update(_open_rows(stores)))
     done: dict[str, Any] = {

@@ -182,6 +182,10 @@ def ensure_topic(
     }
 
     def create(admin: Any) -> bool:
+        # Looked for first: who may not make topics may still find that there is one.
+        [described] = admin.describe_topics([settings.kafka_topic])
+        if not described["error_code"]:
+            return False
         try:
             admin.create_topics({settings.kafka_topic: topic})
         except TopicAlreadyExistsError:

@@ -1,0 +1,72 @@
+"""The guards of the ledger: its keys and its statements."""
+
+from __future__ import annotations
+
+from tests.sabotage.guard import LAYER, Guard
+
+ISSUE = "tests/integration/test_issue.py"
+CONSUME = "tests/integration/test_consume.py"
+WRITE = "tests/integration/test_ledger_write.py"
+FAILED = "tests/integration/test_ledger_failed.py"
+CONCURRENCY = "tests/integration/test_ledger_concurrency.py"
+
+GUARDS = [
+    Guard(
+        "a ticket has one row",
+        f"{LAYER}/migrations/0002_coupon.sql",
+        "PRIMARY KEY (event_id, ticket)",
+        "KEY coupon_ticket_row (event_id, ticket)",
+        "tests/integration/test_ledger_schema.py::test_the_keys_hold_the_promise_without_any_code",
+    ),
+    Guard(
+        "a person has one row",
+        f"{LAYER}/migrations/0002_coupon.sql",
+        "UNIQUE KEY coupon_one_each",
+        "KEY coupon_one_each",
+        "tests/integration/test_ledger_schema.py::test_the_keys_hold_the_promise_without_any_code",
+    ),
+    Guard(
+        "the insert reads the capacity",
+        f"{LAYER}/ledger.sql",
+        "batch.ticket BETWEEN 1 AND coupon_event.capacity AND refusal",
+        "refusal",
+        f"{WRITE} {CONSUME}::test_bad_records_cost_no_good_neighbour",
+    ),
+    Guard(
+        "the insert honours a refusal",
+        f"{LAYER}/ledger.sql",
+        " AND refusal.user_id IS NULL\nORDER BY batch.n",
+        "\nORDER BY batch.n",
+        f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
+    ),
+    Guard(
+        "a short batch is read back",
+        f"{LAYER}/coupon.py",
+        "if issued == len(claims):",
+        "if issued <= len(claims):",
+        f"{ISSUE}",
+    ),
+    Guard(
+        "claims skip what is locked",
+        f"{LAYER}/ledger.sql",
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
+        f"{FAILED} {CONCURRENCY}",
+    ),
+    Guard(
+        "a change compares the lease",
+        f"{LAYER}/ledger.sql",
+        "UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3)\n"
+        "WHERE id = :failed_id AND lease = :lease AND status",
+        "UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3)\n"
+        "WHERE id = :failed_id AND (lease = :lease OR 1) AND status",
+        f"{FAILED}",
+    ),
+    Guard(
+        "rows of a bad neighbour are committed",
+        f"{LAYER}/coupon.py",
+        "if len(batch) == 1:",
+        "if len(batch) >= 1:",
+        f"{WRITE}::test_rows_that_the_server_rejects_fail_alone",
+    ),
+]

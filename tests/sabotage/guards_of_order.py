@@ -1,0 +1,143 @@
+"""The guards of the order of things: what comes first, what is unknown, what is bounded."""
+
+from __future__ import annotations
+
+from tests.sabotage.guard import LAYER, Guard
+
+ISSUE = "tests/integration/test_issue.py"
+RETRY = "tests/integration/test_retry.py"
+CONSUME = "tests/integration/test_consume.py"
+WRITE = "tests/integration/test_ledger_write.py"
+FAILED = "tests/integration/test_ledger_failed.py"
+STREAM = "tests/integration/test_stream.py"
+OPERATIONS = "tests/integration/test_operations.py"
+
+GUARDS = [
+    Guard(
+        "the offset is committed after success only",
+        "dev/poller.py",
+        "if _until_done(lambda: self._lambda.invoke(self._function, payload), ended):",
+        "if _until_done(lambda: None, ended):",
+        "tests/e2e/test_poller.py::test_offsets_are_committed_after_success_and_a_failed_batch_comes_again",
+    ),
+    Guard(
+        "the gate is told after the commit",
+        f"{LAYER}/issue.py",
+        "    written = ledger.write(claims, failures)\n",
+        "    gate.settle(claims[0].ticket.event_id, [one.ticket for one in claims])\n"
+        "    written = ledger.write(claims, failures)\n",
+        f"{CONSUME}::test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed",
+    ),
+    Guard(
+        "a committed batch is a success without the gate",
+        f"{LAYER}/issue.py",
+        "    except Unavailable:\n        return Issued(written, told=False)",
+        "    except Unavailable:\n        raise",
+        f"{ISSUE}::test_the_ledger_goes_on_when_the_gate_is_away",
+    ),
+    Guard(
+        "the ledger's trouble is never a failed row",
+        f"{LAYER}/coupon.py",
+        "        if is_transient(error):\n            raise\n        if len",
+        "        if len",
+        f"{WRITE}::test_the_servers_trouble_is_never_a_failed_row",
+    ),
+    Guard(
+        "a lost answer is unknown, not refused",
+        f"{LAYER}/stream.py",
+        "            return Sent.UNKNOWN",
+        "            return Sent.REFUSED",
+        f"{STREAM}::test_a_lost_answer_is_unknown_and_the_record_may_be_there",
+    ),
+    Guard(
+        "a failed send trips the breaker",
+        f"{LAYER}/stream.py",
+        "if time.monotonic() < self._quiet_until:",
+        "if False:",
+        f"{STREAM}::test_after_a_failure_the_next_sends_answer_at_once",
+    ),
+    Guard(
+        "the sweep leaves the backlog to consume",
+        f"{LAYER}/sweep.py",
+        "EVERYTHING_READ if unread.oldest_ms is None else unread.oldest_ms",
+        "EVERYTHING_READ",
+        f"{RETRY}::test_a_ticket_whose_record_is_unread_is_left_to_consume",
+    ),
+    Guard(
+        "a blind sweep asks for more age",
+        f"{LAYER}/sweep.py",
+        "return settings.sweep_overdue_blind_ms, EVERYTHING_READ",
+        "return settings.sweep_overdue_ms, EVERYTHING_READ",
+        f"{RETRY}::test_while_the_stream_cannot_be_read_only_old_tickets_are_swept",
+    ),
+    Guard(
+        "restore waits for records in flight",
+        f"{LAYER}/restore.py",
+        "if lost_ms < settings.restore_wait_ms:",
+        "if False:",
+        f"{RETRY}::test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived",
+    ),
+    Guard(
+        "restore reads the coupon rows last",
+        f"{LAYER}/restore.py",
+        "    owed = [",
+        "    early = list(ledger.coupons(event.event_id))\n    ledger.coupons = lambda _: early\n    owed = [",
+        f"{RETRY}::test_the_rows_are_read_last",
+    ),
+    Guard(
+        "restore ignores impossible tickets",
+        f"{LAYER}/restore.py",
+        " or not 1 <= ticket.ticket <= capacity",
+        "",
+        "tests/unit/test_rebuild.py",
+    ),
+    Guard(
+        "attempts are bounded",
+        f"{LAYER}/redrive.py",
+        "if row.attempts >= settings.failed_attempts:",
+        "if False:",
+        f"{RETRY}::test_a_row_dies_with_its_last_attempt",
+    ),
+    Guard(
+        "attempts that died are counted too",
+        f"{LAYER}/leases.py",
+        "if row.attempts >= ledger.settings.failed_attempts]",
+        "if False]",
+        f"{FAILED}::test_a_row_that_has_used_up_its_attempts_dies",
+    ),
+    Guard(
+        "a server's trouble gives the attempt back",
+        f"{LAYER}/redrive.py",
+        "row.reason, str(trouble), counted=False)",
+        "row.reason, str(trouble), counted=True)",
+        f"{RETRY}::test_trouble_with_a_server_does_not_use_up_attempts",
+    ),
+    Guard(
+        "a run stops in time",
+        f"{LAYER}/retry.py",
+        "return remaining_ms() < settings.retry_reserve_ms",
+        "return False",
+        f"{RETRY}::test_a_run_without_time_starts_nothing",
+    ),
+    Guard(
+        "only a quiet event is reconciled",
+        f"{LAYER}/reconcile.py",
+        "if seen.pending or not tail.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
+        "if False:",
+        f"{RETRY}::test_a_busy_event_is_not_reconciled",
+    ),
+    Guard(
+        "the operator refuses in the ledger first",
+        f"{LAYER}/operations.py",
+        "    refused = stores.ledger.refuse(event_id, user_id, reason)\n    if not refused.done:",
+        "    if stores.ledger.coupon_of(event_id, user_id):",
+        f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
+    ),
+    Guard(
+        "wipe is for the local cloud",
+        f"{LAYER}/operations.py",
+        "if not stores.settings.local_cloud:",
+        "if False:",
+        f"{OPERATIONS}::test_wipe_is_for_the_local_cloud_only",
+    ),
+]
