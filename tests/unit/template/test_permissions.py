@@ -104,3 +104,18 @@ def test_only_secrets_that_there_are_may_be_read(secrets: tuple[str, ...], read:
     policy = deployed(**arns)["NetworkAndSecrets"]["Properties"]["PolicyDocument"]["Statement"]
     reading = [each["Resource"] for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
     assert [len(each) for each in reading] == ([read] if read else [])
+
+
+@pytest.mark.parametrize("security", ["SSL", "PLAINTEXT"])
+def test_without_iam_at_the_brokers_nothing_of_theirs_is_allowed(security: str) -> None:
+    """Brokers that ask for no permission are given none to look at."""
+    assert "kafka-cluster:" in json.dumps(deployed())
+    assert "kafka-cluster:" not in json.dumps(deployed(KafkaSecurity=security, MakeTopic="false"))
+
+
+@pytest.mark.parametrize(("make", "asked"), [("true", False), ("false", True)])
+def test_operate_may_make_the_topic_where_the_stack_does_not(make: str, asked: bool) -> None:
+    """One of both makes it."""
+    resources = deployed(MakeTopic=make)
+    assert ("kafka-cluster:CreateTopic" in json.dumps(resources)) == asked
+    assert ("Topic" in resources) != asked
