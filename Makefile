@@ -12,7 +12,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-e2e: setup ## only those over HTTP through the local cloud
 
 test-sam: setup ## sam build, and sam local in containers: every sample event, every answer of the API; needs Docker
 	$(PYTEST) tests/sam
+
+test-deploy: lint test-sam ## all that can be proven of a deployment without an account: lint, test-sam, the rules of the templates
+	$(PYTEST) tests/unit/template tests/unit/test_local_template.py tests/unit/test_dashboard.py tests/unit/test_docs.py
 
 test-faults: setup ## the crash matrix: real processes killed, real servers stopped; figures of each
 	@rm -f .local/faults/figures.jsonl
