@@ -138,7 +138,10 @@ def load_handler() -> Iterator[Callable[[str], ModuleType]]:
 
     yield load
     for module_name in loaded:
-        del sys.modules[module_name]
+        module = sys.modules.pop(module_name)
+        for part in ("applications", "stores", "gate", "ledger"):  # what holds connections: a server has only so many
+            if hasattr(module, part):
+                getattr(module, part).close()
 
 
 def recreate(mysql_url: str, suffix: str = "") -> str:

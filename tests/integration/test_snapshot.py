@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import snapshot_restore_py
@@ -30,7 +31,8 @@ FUNCTIONS = ["apply", "consume", "retry", "operate"]
 
 def connections(servers: Servers) -> dict[str, str]:
     """Answer the established TCP connections of this process to the servers: their inodes, and to whom they lead."""
-    ports = {int(server.port) for server in servers.ours.values()}
+    urls = servers.redis_url, f"kafka://{servers.kafka_bootstrap}", servers.mysql_url
+    ports = {urlsplit(url).port for url in urls}  # ours, or those that were named
     own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     return {
