@@ -32,6 +32,13 @@ def test_every_way_to_prove_oneself_is_accepted() -> None:
     read(mysql_iam_user_arn=DB_USER, mysql_ca_file="rds")
 
 
+def test_no_tls_has_a_word() -> None:
+    """Who cannot hand on an empty value says so with it; a token is turned down with either."""
+    assert read(mysql_ca_file="none") == Settings()
+    with pytest.raises(BadInput, match="expected a mysql_ca_file"):
+        read(mysql_iam_user_arn=DB_USER, mysql_ca_file="none")
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

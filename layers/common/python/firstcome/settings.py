@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package
+NO_TLS = "none"  # the same as empty, for who cannot hand on nothing: SAM CLI keeps the default then
 FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, and where we fetch it has
 
 _ELASTICACHE_ARN = "arn:[^:]+:elasticache:[^:]+:[^:]*:"
@@ -48,7 +49,8 @@ class Settings:
     mysql_url: str = "mysql://root@127.0.0.1:3306/firstcome"
     mysql_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
     mysql_iam_user_arn: str = ""  # a token of IAM instead: rds-db:…:dbuser:…/<user>
-    mysql_ca_file: str = ""  # the CAs that the server's certificate must chain to; `rds`: those of RDS; empty: no TLS
+    # The CAs that the server's certificate must chain to; `rds`: those of RDS; `none` or empty: no TLS.
+    mysql_ca_file: str = ""
 
     # --- Redis ---------------------------------------------------------------------------------------------------
     # The gate answers within 1 ms; 500 ms is a failover's hiccup, and longer than that an applicant is better told
@@ -141,6 +143,8 @@ class Settings:
                 found[field.name] = _read(kind, raw)
             except ValueError:
                 raise BadInput("bad_setting", f"{name}={raw!r}: expected {kind.__name__}") from None
+        if found.get("mysql_ca_file") == NO_TLS:
+            found["mysql_ca_file"] = ""
         settings = cls(**found)  # type: ignore[arg-type]  # each value was read as its field's type above
         for wrong, why in _contradictions(settings):
             if wrong:
