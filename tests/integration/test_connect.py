@@ -132,9 +132,10 @@ def cluster_url(tmp_path: Path, wait_until: Callable[..., None]) -> Iterator[str
     """A Redis Cluster of one node."""
     server = shutil.which("redis-server")
     assert server is not None, "redis-server is missing"
-    port = free_port()  # low enough for the cluster's bus, which is 10,000 above it
+    port = free_port()
     options = f"--port {port} --bind 127.0.0.1 --dir {tmp_path} --logfile redis.log --requirepass first"
-    cluster = "--cluster-enabled yes --cluster-announce-ip 127.0.0.1"
+    # A port of our own for the cluster's bus: 10,000 above the other one, any outgoing connection may have it.
+    cluster = f"--cluster-enabled yes --cluster-port {free_port()} --cluster-announce-ip 127.0.0.1"
     process = subprocess.Popen([server, *options.split(), *cluster.split()])
     try:
         with redis.Redis(port=port, password="first") as node:

@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient
 from redis import Redis
 
 from dev.process import wait_until
-from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe
+from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, free_port
 from dev.servers import Server
 from firstcome.settings import Settings
 from tests.integration.tls.authority import Authority
@@ -169,7 +169,8 @@ def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     authority, stranger = Authority(folder / "authority", NAME), Authority(folder / "stranger", NAME)
     # redis-py replaces `localhost` by its address where it is a cluster's node, and verifies that.
     by_address = Authority(folder / "by-address", HOST)
-    clustered = f"--cluster-enabled yes --tls-cluster yes --cluster-announce-ip {HOST}"
+    bus = free_port()  # 10,000 above the other one, any outgoing connection may have it
+    clustered = f"--cluster-enabled yes --cluster-port {bus} --tls-cluster yes --cluster-announce-ip {HOST}"
     recipes = [
         redis_recipe("redis", authority),
         redis_recipe("redis-cluster", by_address, *clustered.split()),
