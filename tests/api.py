@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +16,7 @@ from dev import gateway
 from dev.openapi import load_handler as make_handler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import ModuleType
 
     from firstcome.settings import Settings
@@ -103,25 +102,21 @@ class Api:
         return reply
 
 
-@contextmanager
 def environments(
     load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> Iterator[Callable[..., Api]]:
-    """`start(redis_url=…)` makes an execution environment, called by a back end; `settings` name the other servers."""
-    started: list[ModuleType] = []
+) -> Callable[..., Api]:
+    """Answer `start(redis_url=…)`, which makes an execution environment, called by a back end.
+
+    `settings` name the other servers; `load_handler` closes what it has loaded.
+    """
 
     def start(**changed: str) -> Api:
         usual = {name: getattr(settings, name) for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "mysql_url")}
         for name, value in (usual | changed).items():
             monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", value)
-        started.append(load_handler("apply"))
-        return Api(started[-1], BACK_END)
+        return Api(load_handler("apply"), BACK_END)
 
-    yield start
-    for module in started:
-        module.applications.stream.close()
-        module.applications.ledger.close()
-        module.applications.gate.redis.close()
+    return start
 
 
 class Reached(Exception):  # noqa: N818  no error: the request got as far as the servers

@@ -30,5 +30,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     written = issued.written
     count("issued", written.issued)
     count("failed", written.stored)
-    batch.log(claims, failures, issued)
-    return {"records": len(claims) + len(failures), "issued": written.issued, "failed": written.stored}
+    answer = {"records": len(claims) + len(failures), "issued": written.issued, "failed": written.stored}
+    batch.log(answer, claims, failures, issued)
+    return answer

@@ -91,10 +91,9 @@ def event(gate: Gate, event_id: str) -> str:
 @pytest.fixture
 def start(
     load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, world: World
-) -> Iterator[Callable[..., Api]]:
+) -> Callable[..., Api]:
     """Make execution environments of apply with the world's servers, or others."""
-    with environments(load_handler, monkeypatch, world.stores.settings) as start:
-        yield start
+    return environments(load_handler, monkeypatch, world.stores.settings)
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ def oldest_ms(claims: Sequence[Claim], failures: Sequence[Failure]) -> int | Non
     return min((source.timestamp_ms for source in sources if source), default=None)
 
 
-def log(claims: Sequence[Claim], failures: Sequence[Failure], issued: Issued) -> None:
-    """Log the batch in one line, with its correlation ids by event and ticket; other fates in a line each."""
+def log(answer: dict[str, int], claims: Sequence[Claim], failures: Sequence[Failure], issued: Issued) -> None:
+    """Log consume's answer in one line, with the correlation ids by event and ticket; other fates in a line each."""
     tickets: dict[str, dict[int, str]] = defaultdict(dict)
     for claim, verdict in zip(claims, issued.written.verdicts, strict=True):
         one = claim.ticket
@@ -53,9 +53,7 @@ def log(claims: Sequence[Claim], failures: Sequence[Failure], issued: Issued) ->
             _not_issued(verdict.outcome, (one.event_id, one.user_id, one.ticket), claim)
     for failure in failures:
         _not_issued(failure.reason, (failure.event_id, failure.user_id, failure.ticket), failure)
-    written = issued.written
-    counts = {"records": len(claims) + len(failures), "issued": written.issued, "failed": written.stored}
-    logger.info("batch", extra={**counts, "told": issued.told, "tickets": tickets})
+    logger.info("batch", extra={**answer, "told": issued.told, "tickets": tickets})
 
 
 def _not_issued(why: str, whose: tuple[str | None, str | None, int | None], one: Claim | Failure) -> None:

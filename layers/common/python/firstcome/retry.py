@@ -69,8 +69,9 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     redriven: Counter[Redriven] = Counter()
     trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
     unread = backlog(stores.tail)
+    overdue = bounds(unread, settings)
     for event in _until(stop, events):
-        trying("sweep", lambda event=event: _sweep(stores, event, bounds(unread, settings), counts, stop))  # type: ignore[misc]
+        trying("sweep", lambda event=event: _sweep(stores, event, overdue, counts, stop))  # type: ignore[misc]
         trying("expire", lambda event=event: _expire(stores, event, counts))  # type: ignore[misc]
     while lost and not stop():
         time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
