@@ -12,7 +12,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom openapi rds-ca lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick openapi rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,14 @@ audit: setup $(AUDIT)/.ready ## known vulnerabilities in the locks; asks PyPI's 
 	@# locks are complete, and nothing is installed.
 	@for lock in $(LOCKS); do echo "$$lock"; \
 	  $(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || exit; done
+
+##@ Benchmarks
+
+bench: setup ## the benchmarks, with their report in benchmarks/report; NAME=gate runs one of them
+	@PYTHONPATH=layers/common/python $(PY) -m benchmarks $(NAME)
+
+bench-quick: setup ## one round of little load each: shows that every benchmark works
+	@PYTHONPATH=layers/common/python $(PY) -m benchmarks --quick $(NAME)
 
 ##@ What is generated
 

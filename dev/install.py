@@ -29,6 +29,8 @@ MIN_JAVA = 17  # Kafka 4 brokers
 # program → Debian packages that bring it: the first one that the system's sources have
 PACKAGES = {
     "redis-server": ["redis-server"],
+    "redis-benchmark": ["redis-tools"],
+    "wrk": ["wrk"],
     "mariadbd": ["mariadb-server"],
     "mariadb-install-db": ["mariadb-server"],
     "java": ["openjdk-21-jre-headless", "openjdk-17-jre-headless", "default-jre-headless"],

@@ -244,11 +244,14 @@ class Gate:
                 raise
             raise Unavailable("redis", str(error)) from error
 
+    def script(self, name: str) -> Any:
+        """Answer redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
+        if name not in self._scripts:
+            self._scripts[name] = self.redis.register_script(_read("prelude") + _read(name))
+        return self._scripts[name]
+
     def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
-        script = self._scripts.get(name)
-        if script is None:
-            text = _read("prelude") + _read(name)
-            script = self._scripts[name] = self.redis.register_script(text)
+        script = self.script(name)
         with self.answering():
             return script(keys=[*self.keys(event_id), *keys], args=args)
 

@@ -29,7 +29,11 @@ class Stores:
     @classmethod
     def from_env(cls) -> Stores:
         """Make the clients, once per execution environment. None of them connects before it is used."""
-        settings = Settings.from_env()
+        return cls.of(Settings.from_env())
+
+    @classmethod
+    def of(cls, settings: Settings) -> Stores:
+        """Make the clients for these settings."""
         return cls(
             ledger=Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings),
             gate=Gate(redis_client(settings), settings),

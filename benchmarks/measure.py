@@ -1,0 +1,98 @@
+"""What a benchmark measures: contenders side by side, round by round, and the ratios that are held to a bar.
+
+A figure by itself says more about the machine than about the code. So every claim is a ratio of two contenders of the
+same round; a row has as many ratios as rounds, and shows their median and how far they spread.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The ratio of one contender to another that must be reached: at least, or at most, `limit`."""
+
+    of: str
+    to: str
+    limit: float
+    at_most: bool = False
+    why_not: str = ""  # the reasoned explanation, where it is known that it cannot be reached
+
+    def met(self, ratio: float) -> bool:
+        """Say whether `ratio` reaches the bar."""
+        return ratio <= self.limit if self.at_most else ratio >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `values` has, by contender, one value for each round, in `unit`."""
+
+    name: str
+    what: str
+    unit: str
+    values: dict[str, list[float]]
+    bars: list[Bar] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)  # what the check of the results found: a fast wrong answer is wrong
+    notes: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)  # what is plotted
+
+    def ratios(self, bar: Bar) -> list[float]:
+        """Answer the ratio of each round."""
+        return list(map(operator.truediv, self.values[bar.of], self.values[bar.to]))
+
+    def ratio(self, bar: Bar) -> float:
+        """Answer the median of the rounds' ratios."""
+        return median(self.ratios(bar))
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the results were right and every bar is met, but for those with a reason."""
+        return not self.wrong and all(bar.why_not or bar.met(self.ratio(bar)) for bar in self.bars)
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer the row as it is kept in the report."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Row:
+        """Answer the row that `to_json` has written."""
+        return cls(**{**kept, "bars": [Bar(**bar) for bar in kept["bars"]]})
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], float]], rounds: int, say: Callable[[str], None] = lambda _: None
+) -> dict[str, list[float]]:
+    """Let every contender measure itself once a round, each round in another order; answer their values."""
+    values: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            say(f"round {number + 1} of {rounds}: {name}")
+            values[name].append(contenders[name]())
+    return values
+
+
+def rate(work: Callable[[], object], count: int) -> float:
+    """Do `work`, which is `count` of something, and answer how many of them a second."""
+    began = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - began)
+
+
+def each_us(call: Callable[[], object], count: int) -> float:
+    """Answer the median time of `count` calls, in microseconds."""
+    clock = time.perf_counter_ns
+    times = []
+    for _ in range(count):
+        began = clock()
+        call()
+        times.append(clock() - began)
+    return median(times) / 1000
