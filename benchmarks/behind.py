@@ -116,10 +116,10 @@ class Functions:
         return self._bench.open_event(self._stores, coupons, "ladder")
 
     def settle(self, event_id: str, promises: int) -> None:
-        """Return when every ticket has its row, and the gate knows it. A send that timed out is left to the schedule."""
+        """Return when every ticket has its row, and the gate knows it."""
         try:
             wait_until(lambda: not self._pending(event_id), f"{event_id} is settled", timeout_s=CONSUMED_WITHIN_S)
-        except TimeoutError:
+        except TimeoutError:  # a send took too long on a busy machine
             self.mend(event_id, promises)
 
     def mend(self, event_id: str, _promises: int) -> None:
