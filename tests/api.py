@@ -30,7 +30,7 @@ NO_MYSQL = {"mysql_url": "mysql://root@127.0.0.1:1/firstcome"}
 
 JSON = {"content-type": "application/json"}
 
-_ROUTES = gateway.Routes([("GET", "$default")])
+_ROUTES = gateway.Routes([("POST", "/events/{event_id}/applications"), ("GET", "$default")])
 _PATHS = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in DOCUMENT["paths"]}
 
 
