@@ -38,7 +38,7 @@ GUARDS = [
     ),
     Guard(
         "no script makes half a gate look whole",
-        f"{LAYER}/prelude.lua",
+        f"{LAYER}/repairs.lua",
         "return not count or (tonumber(count) > 0 and redis.call('EXISTS', APPLIED) == 0)",
         "return not count",
         f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",

@@ -26,7 +26,7 @@ GUARDS = [
     ),
     Guard(
         "who was forgotten is in the filter",
-        f"{LAYER}/prelude.lua",
+        f"{LAYER}/repairs.lua",
         "string.format('%d %d -', ticket, applied_at))\n  note(user)\n",
         "string.format('%d %d -', ticket, applied_at))\n",
         NEXT_VERSION,

@@ -261,7 +261,8 @@ class Gate:
     def script(self, name: str) -> Any:
         """Answer redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
-            self._scripts[name] = self.redis.register_script(_read("prelude") + _read(name))
+            shared = _read("prelude") + ("" if name == "gate" else _read("repairs"))
+            self._scripts[name] = self.redis.register_script(shared + _read(name))
         return self._scripts[name]
 
     def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
