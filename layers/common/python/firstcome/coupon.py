@@ -124,7 +124,7 @@ def write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure] =
 
 def _fault(ticket: Ticket) -> str:
     """Answer what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
-    return "" if valid(*ticket) == ticket else "not a ticket that the gate hands out"
+    return "" if None not in valid(*ticket) else "not a ticket that the gate hands out"
 
 
 def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]) -> int:
