@@ -12,9 +12,9 @@ LOST_FILTER = f"{SOLD_OUT}::test_a_filter_that_was_lost_is_not_believed"
 GUARDS = [
     Guard(
         "a winner is asked about",
-        "functions/apply/handler.py",
-        "    if winners.may_have(user_id):\n        return None\n",
-        "",
+        f"{LAYER}/sold_out.py",
+        "return winners is not None and not winners.may_have(user_id)",
+        "return winners is not None",
         f"{SOLD_OUT}::test_a_loser_is_answered_from_memory_as_by_the_gate",
     ),
     Guard(

@@ -55,6 +55,8 @@ class Applications:
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
+        if self.sold_out.is_certain(event_id, user_id):
+            raise Problem("sold_out")
         asked = Moment.now()
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
         with timed("gate_ms", may_wait=True):

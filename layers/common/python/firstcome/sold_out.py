@@ -104,6 +104,11 @@ class SoldOut:
         known = self._memories.get(event_id)
         return known.winners if known and known.asked.is_within(self._lives_s) else None
 
+    def is_certain(self, event_id: str, user_id: str) -> bool:
+        """Say whether this person may be told, without asking anybody, that it is sold out."""
+        winners = self.winners(event_id)
+        return winners is not None and not winners.may_have(user_id)
+
     def forget(self) -> None:
         """Forget everything; the next answer is the gate's."""
         self._memories.clear()
