@@ -10,10 +10,12 @@ import operator
 import time
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,12 @@ def rate(work: Callable[[], object], count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def each_us(call: Callable[[], object], count: int) -> float:
-    """Answer the median time of `count` calls, in microseconds."""
+def each_us(call: Callable[[T], object], inputs: Iterable[T]) -> float:
+    """Answer the median time of a call with each of the inputs, in microseconds."""
     clock = time.perf_counter_ns
     times = []
-    for _ in range(count):
+    for one in inputs:
         began = clock()
-        call()
+        call(one)
         times.append(clock() - began)
     return median(times) / 1000

@@ -119,7 +119,7 @@ def environments(
     return start
 
 
-class Reached(Exception):  # noqa: N818  no error: the request got as far as the servers
+class Reached(BaseException):  # not an error: the request got as far as the servers
     """What an application was asked for: the method's name and its arguments."""
 
 
@@ -137,11 +137,6 @@ def without_servers() -> Api:
     """An execution environment that ends where the servers begin, called by a back end: see `reached`."""
     module = make_handler()
     vars(module)["applications"] = _Beyond()
-
-    def pass_on(error: Reached) -> None:
-        raise error
-
-    module.app.exception_handler(Reached)(pass_on)
     return Api(module, BACK_END)
 
 

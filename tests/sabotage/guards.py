@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.sabotage import guards_of_gate, guards_of_ledger, guards_of_order, guards_of_told
+from tests.sabotage import guards_of_gate, guards_of_ledger, guards_of_memory, guards_of_order, guards_of_told
 
-GUARDS = [*guards_of_ledger.GUARDS, *guards_of_gate.GUARDS, *guards_of_order.GUARDS, *guards_of_told.GUARDS]
+GUARDS = [
+    *guards_of_ledger.GUARDS,
+    *guards_of_gate.GUARDS,
+    *guards_of_memory.GUARDS,
+    *guards_of_order.GUARDS,
+    *guards_of_told.GUARDS,
+]

@@ -32,13 +32,13 @@ GUARDS = [
     Guard(
         "a gate that lost its winners refuses",
         f"{LAYER}/gate.lua",
-        "if not held and count > 0 and redis.call('EXISTS', APPLIED) == 0 then",
+        "if not held and count > 0 and people == 0 then",
         "if false then",
         f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",
     ),
     Guard(
         "no script makes half a gate look whole",
-        f"{LAYER}/prelude.lua",
+        f"{LAYER}/repairs.lua",
         "return not count or (tonumber(count) > 0 and redis.call('EXISTS', APPLIED) == 0)",
         "return not count",
         f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",
@@ -60,8 +60,8 @@ GUARDS = [
     Guard(
         "sold out is not remembered while a ticket is free",
         f"{LAYER}/gate.lua",
-        "resting and 0 or 1",
-        "1",
+        "local known = bits and fresh and not resting",
+        "local known = bits and fresh",
         f"{GATE}::test_sold_out_may_be_remembered_only_while_no_ticket_is_free",
     ),
     Guard(
@@ -116,7 +116,7 @@ GUARDS = [
     Guard(
         "configure follows newer versions only",
         f"{LAYER}/configure.lua",
-        "if tonumber(redis.call('HGET', EVENT, 'version')) >= tonumber(ARGV[2]) then return 'STALE' end",
+        "if tonumber(was[1]) >= tonumber(ARGV[2]) then return 'STALE' end",
         "",
         f"{SCRIPTS}::test_configure_makes_a_gate_once_and_follows_newer_versions_only",
     ),
@@ -130,7 +130,7 @@ GUARDS = [
     Guard(
         "restore is of the loss whose sources it read",
         f"{LAYER}/restore.lua",
-        " or redis.call('GET', KEYS[8]) ~= ARGV[4] then",
+        " or redis.call('GET', KEYS[9]) ~= ARGV[4] then",
         " then",
         f"{SCRIPTS}::test_restore_puts_the_rebuilt_gate_in_place_once_and_whole",
     ),

@@ -69,6 +69,7 @@ def test_no_tls_has_a_word() -> None:
             "mysql_iam_user_arn or mysql_secret_arn",
         ),
         ({"kafka_idle_ms": "5000"}, "not 5000 and 5000"),
+        ({"released_rest_ms": "1000"}, "sold_out_memory_ms < released_rest_ms, not 1000 and 1000"),
         ({"kafka_read_timeout_ms": "120000"}, "not 60000 and 60000"),
         ({"kafka_read_timeout_ms": "200"}, "not 100 and 60000"),
     ],

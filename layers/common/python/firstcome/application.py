@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from firstcome.gate import Word
 from firstcome.problem import Answer, Problem, later
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
+from firstcome.sold_out import Moment, SoldOut
 from firstcome.stream import Sent
 from firstcome.telemetry import timed
 
@@ -43,15 +44,20 @@ class Applications:
         self.stream = stream
         self.ledger = ledger
         self.events = KnownEvents(ledger, settings)
+        self.sold_out = SoldOut(gate, settings)
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""
         self.stream.close(CLOSE_S)
         for part in (self.gate, self.ledger, self.events):
             part.close()
+        self.sold_out.forget()
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
+        if self.sold_out.is_certain(event_id, user_id):
+            raise Problem("sold_out")
+        asked = Moment.now()
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
         with timed("gate_ms", may_wait=True):
             decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
@@ -65,6 +71,9 @@ class Applications:
                 return _application(200, "accepted", ticket, counted="already")
             case Word.UNKNOWN:
                 return self._without_gate(event_id, user_id)
+            case Word.SOLD_OUT:
+                self.sold_out.remember(event_id, decision.remember, asked)
+                raise Problem("sold_out")
             case _:
                 raise Problem(decision.word.lower())
 

@@ -82,7 +82,11 @@ def _correlation_id(record: dict[str, Any]) -> str:
     for header in record.get("headers") or ():
         # A header's value is the list of its bytes, and Java's are signed; Kafka has headers without a value, too.
         if value := header.get("correlation_id"):
-            return harmless(bytes(byte & 0xFF for byte in value).decode("latin-1"))
+            try:
+                said = bytes(value)
+            except ValueError:
+                said = bytes(byte & 0xFF for byte in value)
+            return harmless(said.decode("latin-1"))
     return ""
 
 

@@ -2,15 +2,28 @@
 --
 --   ARGV[1] "create": the ledger has made the event just now, so there is nothing to lose; else "update"
 --   ARGV[2] version   the ledger's; a stale caller changes nothing
---   ARGV    field, value, and so on
+--   ARGV[3] capacity
+--   ARGV[4] filter bits: how large the filter of winners is to be made; 0: "sold out" is never to be remembered
+--   ARGV[5] rest, ms: how long numbers that are added to a sold-out event rest before they are handed out
+--   ARGV    field, value, and so on, of the rest of the event hash
 --   answers CREATED, UPDATED, STALE (the gate knows this version or a newer one), or UNKNOWN (the gate is lost:
 --   only restore may make a new one, or everybody would be a stranger to it)
 if ARGV[1] == 'create' and redis.call('EXISTS', EVENT, APPLIED) == 0 then
-  redis.call('HSET', EVENT, 'coupon_count', 0, 'rev', 1, 'version', ARGV[2], unpack(ARGV, 3))
+  redis.call('HSET', EVENT, 'coupon_count', 0, 'rev', 1, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
+  redis.call('DEL', WINNERS)
+  if ARGV[4] ~= '0' then
+    redis.call('HSET', EVENT, 'filter_bits', ARGV[4])
+    -- One bit after the last: a filter that was lost, and begun anew by who came later, is shorter.
+    redis.call('SETBIT', WINNERS, ARGV[4], 1)
+  end
   return 'CREATED'
 end
 if fenced() then return 'UNKNOWN' end
-if tonumber(redis.call('HGET', EVENT, 'version')) >= tonumber(ARGV[2]) then return 'STALE' end
-redis.call('HSET', EVENT, 'version', ARGV[2], unpack(ARGV, 3))
+local was = redis.call('HMGET', EVENT, 'version', 'coupon_count', 'capacity')
+if tonumber(was[1]) >= tonumber(ARGV[2]) then return 'STALE' end
+redis.call('HSET', EVENT, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
+if tonumber(was[2]) >= tonumber(was[3]) and tonumber(ARGV[3]) > tonumber(was[3]) then
+  redis.call('HSET', EVENT, 'fresh_from_ms', now_ms() + ARGV[5])
+end
 redis.call('HINCRBY', EVENT, 'rev', 1)
 return 'UPDATED'

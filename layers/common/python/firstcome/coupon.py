@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pymysql
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 PAGE = 10_000  # rows in memory at a time, while a million of them pass
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A ticket to be issued, with the record that carried it, in case it must become a failed row."""
 
     ticket: Ticket
@@ -53,8 +52,7 @@ _FAILED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What has become of one claim."""
 
     ticket: Ticket
@@ -126,8 +124,7 @@ def write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure] =
 
 def _fault(ticket: Ticket) -> str:
     """Answer what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
-    known = valid(ticket.event_id, ticket.user_id, ticket.ticket, ticket.applied_at_ms)
-    return "" if None not in known else "not a ticket that the gate hands out"
+    return "" if None not in valid(*ticket) else "not a ticket that the gate hands out"
 
 
 def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]) -> int:

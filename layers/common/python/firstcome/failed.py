@@ -23,8 +23,7 @@ TIME_MAX_MS = 253_402_300_799_999  # 9999-12-31, the column's
 DETAIL_MAX_LENGTH = 1_000  # the column's
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a record stood in the stream. The timestamp is part of it: a topic made anew starts its offsets again."""
 
     topic: str

@@ -3,38 +3,48 @@
 --   ARGV[1] user_id
 --   ARGV[2] call     random; the same when the client repeats this very call after a timeout
 --   answers {word, ticket, applied_at_ms, pending, remember, generation, now_ms}; ticket and applied_at_ms are 0
---   where there is none, pending and remember are 0 or 1
+--   where there is none, pending is 0 or 1
 --     UNKNOWN   something was lost, or there is no such event: refuse, never guess
 --     REFUSED   this person gets no coupon of this event, for good
 --     ALREADY   they have this ticket; pending while no coupon row is known to exist
 --     NOT_OPEN, PAUSED, CLOSED
---     SOLD_OUT  remember: no ticket is free or resting, so the word may be given again from memory
+--     SOLD_OUT  remember: "", or, where no ticket is free or resting, so that the word may be given again from memory,
+--               the version of `winners` that knows everybody who must not be told so: "<generation>:<noted_ms>:
+--               <people>:<filter_bits>"
 --     ACCEPTED  this ticket is theirs; to a repetition of the same call, again
 local user, call = ARGV[1], ARGV[2]
-local event = redis.call('HMGET', EVENT, 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'generation')
+local event = redis.call(
+  'HMGET', EVENT, 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'generation', 'rev', 'filter_bits',
+  'noted_ms', 'fresh_from_ms'
+)
 local now = now_ms()
-if not event[5] then return {'UNKNOWN', 0, 0, 0, 0, 0, now} end
+if not event[5] then return {'UNKNOWN', 0, 0, 0, '', 0, now} end
 
 local capacity, opens_at, closes_at = tonumber(event[1]), tonumber(event[2]), tonumber(event[3])
-local state, count, generation = event[4], tonumber(event[5]), tonumber(event[6])
+local state, count, generation, bits = event[4], tonumber(event[5]), tonumber(event[6]), event[8]
 local held = redis.call('HGET', APPLIED, user)
-if not held and count > 0 and redis.call('EXISTS', APPLIED) == 0 then
-  return {'UNKNOWN', 0, 0, 0, 0, generation, now}
-end
+local people = held and 0 or redis.call('HLEN', APPLIED)
+if not held and count > 0 and people == 0 then return {'UNKNOWN', 0, 0, 0, '', generation, now} end
 
-if held == 'refused' then return {'REFUSED', 0, 0, 0, 0, generation, now} end
+if held == 'refused' then return {'REFUSED', 0, 0, 0, '', generation, now} end
 if held then
   local ticket, applied_at, accepted_call = read(held)
-  if not redis.call('ZSCORE', PENDING, user) then return {'ALREADY', ticket, applied_at, 0, 0, generation, now} end
+  if not redis.call('ZSCORE', PENDING, user) then return {'ALREADY', ticket, applied_at, 0, '', generation, now} end
   local word = accepted_call == call and 'ACCEPTED' or 'ALREADY'
-  return {word, ticket, applied_at, 1, 0, generation, now}
+  return {word, ticket, applied_at, 1, '', generation, now}
 end
 
-if state == 'draft' or now < opens_at then return {'NOT_OPEN', 0, 0, 0, 0, generation, now} end
-if state == 'paused' then return {'PAUSED', 0, 0, 0, 0, generation, now} end
-if state ~= 'open' or now >= closes_at then return {'CLOSED', 0, 0, 0, 0, generation, now} end
+if state == 'draft' or now < opens_at then return {'NOT_OPEN', 0, 0, 0, '', generation, now} end
+if state == 'paused' then return {'PAUSED', 0, 0, 0, '', generation, now} end
+if state ~= 'open' or now >= closes_at then return {'CLOSED', 0, 0, 0, '', generation, now} end
 
-local ticket, member, resting = take(now, count, capacity)
-if not ticket then return {'SOLD_OUT', 0, 0, 0, resting and 0 or 1, generation, now} end
-hand_out(user, ticket, member, now, call)
-return {'ACCEPTED', ticket, now, 1, 0, generation, now}
+-- Numbers that were added to a sold-out event rest as a released ticket does.
+local fresh = now >= tonumber(event[10] or 0)
+local ticket, member, resting = take(now, count, fresh and capacity or 0)
+if not ticket then
+  local known = bits and fresh and not resting
+  local remember = known and string.format('%d:%s:%d:%s', generation, event[9] or '0', people, bits) or ''
+  return {'SOLD_OUT', 0, 0, 0, remember, generation, now}
+end
+hand_out(user, ticket, member, now, call, event[7], bits)
+return {'ACCEPTED', ticket, now, 1, '', generation, now}

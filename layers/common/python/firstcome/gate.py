@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
+from redis.client import NEVER_DECODE
 
 from firstcome.rules import EventState, Ticket, Unavailable
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from firstcome.settings import Settings
 
 REFUSED = "refused"
-KEYS = ("event", "applied_user", "pending", "released")
+KEYS = ("event", "applied_user", "pending", "released", "winners")
+# Of the filter of winners, for each coupon. A person sets two, so 1.4 % of the losers look like a winner, which costs a
+# round trip; with half as many bits, 5 % would.
+FILTER_BITS = 16
 # Redis answers that say "not now", beside those that redis-py has classes for.
 _NOT_NOW = ("OOM", "READONLY", "LOADING", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
 
@@ -56,7 +60,7 @@ class Decision:
     ticket: int | None
     applied_at_ms: int | None
     pending: bool  # no coupon row is known to exist yet
-    remember: bool  # SOLD_OUT may be given again from memory
+    remember: str  # not "": SOLD_OUT may be given again from memory, to whom this version of `winners` does not know
     generation: int
     now_ms: int
 
@@ -116,7 +120,13 @@ class Gate:
         """Decide one application; `call` tells this very call from another of the same person."""
         self._check_policy()
         word, ticket, at, pending, remember, generation, now = self._run("gate", event_id, [user_id, call])
-        return Decision(Word(word), ticket or None, at or None, bool(pending), bool(remember), generation, now)
+        return Decision(Word(word), ticket or None, at or None, bool(pending), remember, generation, now)
+
+    def winners(self, event_id: str) -> bytes:
+        """Answer the bitmap of `winners` as it is now; empty where there is none."""
+        with self.answering():
+            get: Any = self.redis.execute_command  # its own `get` decodes, as the client was told to
+            return get("GET", self.keys(event_id)[4], **{NEVER_DECODE: True}) or b""
 
     def standing(self, event_id: str, user_id: str) -> Standing:
         """Answer what the gate knows of one person."""
@@ -160,7 +170,7 @@ class Gate:
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
         """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
-        args = [word for row in rows for word in (row.user_id, row.ticket, row.applied_at_ms)]
+        args = [f"{row.ticket} {row.applied_at_ms} {row.user_id}" for row in rows]
         return bool(self._run("settle", event_id, args) == "SETTLED")
 
     def own(self, event_id: str, tickets: Sequence[Ticket]) -> bool:
@@ -184,9 +194,13 @@ class Gate:
 
     def configure(self, event_id: str, version: int, event: dict[str, str | int], *, create: bool = False) -> str:
         """Tell the gate what the ledger says (`event`: hash fields). `create` also makes it. Answers the word."""
+        capacity = int(event["capacity"])
+        rest = {name: value for name, value in event.items() if name != "capacity"}
         if create:
-            event = {**event, "replid": self.replid(event_id)}
-        args = ["create" if create else "update", version, *_flat(event)]
+            rest["replid"] = self.replid(event_id)
+        filter_bits = FILTER_BITS * capacity if capacity <= self._settings.sold_out_memory_coupons else 0
+        what = "create" if create else "update"
+        args = [what, version, capacity, filter_bits, self._settings.released_rest_ms, *_flat(rest)]
         return str(self._run("configure", event_id, args))
 
     def expire(self, event_id: str, at_ms: int) -> str:
@@ -247,7 +261,8 @@ class Gate:
     def script(self, name: str) -> Any:
         """Answer redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
-            self._scripts[name] = self.redis.register_script(_read("prelude") + _read(name))
+            shared = _read("prelude") + ("" if name == "gate" else _read("repairs"))
+            self._scripts[name] = self.redis.register_script(shared + _read(name))
         return self._scripts[name]
 
     def _run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:

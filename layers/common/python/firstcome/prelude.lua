@@ -1,24 +1,21 @@
--- Read before every script: names for the keys of one event, and the reads that several scripts share.
+-- Read before every script: names for the keys of one event, and what handing out a ticket takes. The gate itself reads
+-- nothing more: Redis makes every function anew at each call.
 --
 --   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, rev,
---                                                generation, version, name, replid, reissued, learned
+--                                                generation, version, name, replid, reissued, learned,
+--                                                filter_bits, noted_ms, fresh_from_ms
 --   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"
 --   KEYS[3] coupon:{E}:pending       sorted set  user_id, by applied_at_ms
 --   KEYS[4] coupon:{E}:released      sorted set  "<ticket>:<free_from_ms>", by ticket
+--   KEYS[5] coupon:{E}:winners       bitmap      a Bloom filter of everybody in applied_user, and one bit at its end
 --
 -- No shebang: with one, Redis would refuse a whole script when it is out of memory, settle's removals too.
-local EVENT, APPLIED, PENDING, RELEASED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local EVENT, APPLIED, PENDING, RELEASED, WINNERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 -- Redis's own clock: no client's clock decides anything.
 local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
--- Something was lost: there is no event, or tickets were handed out and nobody holds one.
-local function fenced()
-  local count = redis.call('HGET', EVENT, 'coupon_count')
-  return not count or (tonumber(count) > 0 and redis.call('EXISTS', APPLIED) == 0)
 end
 
 local function read(held)
@@ -39,35 +36,25 @@ local function take(by, count, capacity)
   return nil, nil, #free > 0
 end
 
-local function hand_out(user, ticket, member, now, call)
+-- Whoever is in applied_user must not be told from memory that they have nothing: sold_out.py looks them up here.
+local function put_into_filter(user, bits)
+  if not bits then return end
+  local hash = redis.sha1hex(user)
+  redis.call('SETBIT', WINNERS, tonumber(string.sub(hash, 1, 8), 16) % bits, 1)
+  redis.call('SETBIT', WINNERS, tonumber(string.sub(hash, 9, 16), 16) % bits, 1)
+end
+
+-- `rev` and `bits` are the event's.
+local function hand_out(user, ticket, member, now, call, rev, bits)
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
   redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
   redis.call('ZADD', PENDING, now, user)
+  put_into_filter(user, bits)
   if member then
     redis.call('ZREM', RELEASED, member)
     redis.call('HINCRBY', EVENT, 'reissued', 1)
+    redis.call('HSET', EVENT, 'rev', rev + 1, 'noted_ms', now)
   else
-    redis.call('HSET', EVENT, 'coupon_count', ticket)
+    redis.call('HSET', EVENT, 'coupon_count', ticket, 'rev', rev + 1, 'noted_ms', now)
   end
-  redis.call('HINCRBY', EVENT, 'rev', 1)
-end
-
-local function free(ticket, free_from)
-  if redis.call('ZCOUNT', RELEASED, ticket, ticket) == 0 then
-    redis.call('ZADD', RELEASED, ticket, string.format('%d:%d', ticket, free_from))
-  end
-end
-
-local function learn(user, ticket, applied_at)
-  redis.call('HSET', APPLIED, user, string.format('%d %d -', ticket, applied_at))
-  redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
-  local count = tonumber(redis.call('HGET', EVENT, 'coupon_count'))
-  if ticket > count then
-    redis.call('HSET', EVENT, 'coupon_count', ticket)
-    -- The numbers in between were still to be handed out, and are. More than these are left to reconcile: a script
-    -- must be short for everybody else.
-    for number = count + 1, math.min(ticket - 1, count + 1000) do free(number, 0) end
-  end
-  -- Somebody was forgotten: lower numbers may have been handed out after this one, and nobody can tell which.
-  redis.call('HINCRBY', EVENT, 'learned', 1)
 end

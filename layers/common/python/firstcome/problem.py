@@ -8,7 +8,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from firstcome.rules import BadInput, Unavailable, check_user_id, harmless
 
@@ -138,8 +138,8 @@ def nothing_here(path: str) -> Problem:
 
 
 def place(path: str) -> dict[str, str]:
-    """Answer what the log says of an encoded path: whom it names stands apart, so that logs may name nobody."""
-    resource, named, user_id = unquote(path).partition("/applications/")
+    """Answer what the log says of a decoded path: whom it names stands apart, so that logs may name nobody."""
+    resource, named, user_id = path.partition("/applications/")
     return {"path": resource + named, "user_id": user_id} if named else {"path": resource}
 
 

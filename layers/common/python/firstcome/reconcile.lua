@@ -21,6 +21,7 @@ for i = 3, #ARGV, 4 do
     redis.call('ZADD', PENDING, b, a)
   elseif word == 'refuse' then
     redis.call('HSET', APPLIED, a, 'refused')
+    note(a)
   elseif word == 'free' then
     free(tonumber(a), tonumber(b))
   elseif word == 'taken' then

@@ -49,7 +49,7 @@ def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
     view = gate.show(event_id)
     if view is None:
         return None
-    _, applied_key, pending_key, released_key = gate.keys(event_id)
+    _, applied_key, pending_key, released_key, _ = gate.keys(event_id)
     with gate.answering():
         applied = dict(gate.redis.hscan_iter(applied_key, count=1_000))
         pending = {user: int(at) for user, at in gate.redis.zscan_iter(pending_key, count=1_000)}

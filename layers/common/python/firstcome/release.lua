@@ -14,6 +14,7 @@ if not held and instead ~= 'refused' then return 'STALE' end
 
 redis.call('HSET', APPLIED, user, instead)
 redis.call('ZREM', PENDING, user)
+if not held then note(user) end
 if held and not has_row then free(ticket, now_ms() + rest) end
 redis.call('HINCRBY', EVENT, 'rev', 1)
 return 'RELEASED'

@@ -1,25 +1,28 @@
 -- restore: put a rebuilt gate in the place of a lost one, all at once.
 --
---   KEYS[5], KEYS[6], KEYS[7] the rebuilt applied_user, pending and released
---   KEYS[8] when it was found lost (lost.lua)
+--   KEYS[6], KEYS[7], KEYS[8] the rebuilt applied_user, pending and released
+--   KEYS[9] when it was found lost (lost.lua)
 --   ARGV[1], ARGV[2], ARGV[3] how many members each of them must have; fewer: an eviction or an expiry took some
---   ARGV[4] the time at KEYS[8] when the sources were read: in a later loss they are out of date
+--   ARGV[4] the time at KEYS[9] when the sources were read: in a later loss they are out of date
 --   ARGV    field, value, and so on, of the event hash
 --   answers RESTORED, ALIVE (the gate is not lost, or not any more: nothing is changed), or INCOMPLETE
-if not fenced() or redis.call('GET', KEYS[8]) ~= ARGV[4] then return 'ALIVE' end
-if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[1]) or redis.call('ZCARD', KEYS[6]) ~= tonumber(ARGV[2])
-  or redis.call('ZCARD', KEYS[7]) ~= tonumber(ARGV[3]) then
+if not fenced() or redis.call('GET', KEYS[9]) ~= ARGV[4] then return 'ALIVE' end
+if redis.call('HLEN', KEYS[6]) ~= tonumber(ARGV[1]) or redis.call('ZCARD', KEYS[7]) ~= tonumber(ARGV[2])
+  or redis.call('ZCARD', KEYS[8]) ~= tonumber(ARGV[3]) then
   return 'INCOMPLETE'
 end
 redis.call('HSET', EVENT, 'rev', 1, unpack(ARGV, 5))
 for i = 1, 3 do
   if tonumber(ARGV[i]) > 0 then
-    redis.call('RENAME', KEYS[i + 4], KEYS[i + 1])
+    redis.call('RENAME', KEYS[i + 5], KEYS[i + 1])
     redis.call('PERSIST', KEYS[i + 1]) -- the rebuilt keys carry a time to live, for a builder that died
   else
     redis.call('DEL', KEYS[i + 1])
   end
 end
+-- No filter of the rebuilt winners: "sold out" is not remembered any more, and Redis is asked each time.
+redis.call('DEL', WINNERS)
+redis.call('HDEL', EVENT, 'filter_bits', 'fresh_from_ms')
 redis.call('PERSIST', EVENT)
-redis.call('DEL', KEYS[8])
+redis.call('DEL', KEYS[9])
 return 'RESTORED'

@@ -96,7 +96,7 @@ def rebuild(rows: Iterable[Ticket], owed: Iterable[Ticket], refused: Iterable[st
 def _put(gate: Gate, event: Event, rebuilt: Rebuilt, since: int, fields: dict[str, str | int]) -> str:
     """Write the rebuilt keys beside the real ones, then let one script put them in place."""
     nonce = secrets.token_hex(4)
-    temporary = [f"{key}:{nonce}" for key in gate.keys(event.event_id)[1:]]
+    temporary = [f"{key}:{nonce}" for key in gate.keys(event.event_id)[1:4]]
     applied, pending, released = temporary
     with gate.answering():
         for chunk in _chunks(rebuilt.applied.items()):

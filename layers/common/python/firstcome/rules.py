@@ -6,9 +6,9 @@ Standard library only, and nothing else of this package: every other module may 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 # Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.
@@ -20,6 +20,8 @@ CORRELATION_ID_PATTERN = r"[A-Za-z0-9._=-]{1,128}"
 _EVENT_ID = re.compile(EVENT_ID_PATTERN)
 _USER_ID = re.compile(USER_ID_PATTERN)
 _CORRELATION_ID = re.compile(CORRELATION_ID_PATTERN)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class EventState(StrEnum):
@@ -98,8 +100,7 @@ def harmless(correlation_id: str) -> str:
     return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):  # as everything of which a batch has hundreds: a frozen dataclass is made four times slower
     """One person's claim to one coupon: what the gate hands out, the stream carries and the ledger keeps."""
 
     event_id: str
@@ -110,14 +111,14 @@ class Ticket:
 
 def from_ms(ms: int) -> datetime:
     """Answer the UTC time of `ms` milliseconds since the epoch, exactly."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def to_ms(when: datetime) -> int:
     """Answer the milliseconds since the epoch; a naive time is UTC, as the ledger keeps it."""
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (when - _EPOCH) // _MILLISECOND
 
 
 def rfc3339(ms: int) -> str:

@@ -83,10 +83,13 @@ class Settings:
     mysql_deadlock_retries: int = 3  # a deadlock's victim succeeds at once, as a rule
 
     # --- the gate ------------------------------------------------------------------------------------------------
-    # How long an environment may answer SOLD_OUT from memory, and how long a ticket that came free rests before it
-    # is handed out: longer, so that nobody is told "sold out" by a memory while others are served.
+    # How long an environment may answer SOLD_OUT from memory (0: never), and how long a ticket that came free rests
+    # before it is handed out: longer, so that nobody is told "sold out" by a memory while others are served.
     sold_out_memory_ms: int = 1_000
     released_rest_ms: int = 1_500
+    # Of larger events nothing is remembered: every environment fetches the filter of winners, two bytes a coupon, and a
+    # thousand of them at once would keep Redis's network busy for longer than the memory saves.
+    sold_out_memory_coupons: int = 100_000
     # Of an ended event's gate. Above 21: the stream's 14 days, and the 7 that a segment of the log may take to close.
     retention_days: int = 30
     ledger_retention_days: int = 365  # of people's ids in an ended event's rows: `purge` erases those that are older
@@ -172,6 +175,9 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     # A token goes over the wire in clear text: only to a server that has been verified.
     yield bool(redis_iam) and not tls, "redis_iam_user_arn: expected a redis_url of rediss://"
     yield bool(mysql_iam) and not settings.mysql_ca_file, "mysql_iam_user_arn: expected a mysql_ca_file"
+    memory_ms, rest_ms = settings.sold_out_memory_ms, settings.released_rest_ms
+    order = f"sold_out_memory_ms < released_rest_ms, not {memory_ms} and {rest_ms}"
+    yield memory_ms >= rest_ms and memory_ms > 0, f"expected {order}"
     # kafka-python's consumer refuses any other order, and a tail's request is half of its read.
     request_ms, idle_ms = settings.kafka_tail_request_ms, settings.kafka_idle_ms
     order = f"{FETCH_WAIT_MS} < half of kafka_read_timeout_ms < kafka_idle_ms"

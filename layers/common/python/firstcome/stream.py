@@ -72,6 +72,18 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
         raise BadRecord(Reason.NOT_JSON, str(error)) from None
     if not isinstance(record, dict):
         raise BadRecord(Reason.NOT_JSON, f"expected an object, not {type(record).__name__}")
+    version = record.get("v")
+    if type(version) is not int or version != VERSION:
+        raise _bad(record, Reason.UNKNOWN_VERSION)
+    try:
+        *ticket, generation = [check(record.get(name)) for name, check in _FIELDS.items()]
+    except BadInput:
+        raise _bad(record, Reason.BAD_FIELD) from None
+    return Ticket(*ticket), generation
+
+
+def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
+    """Answer everything that is wrong with a record, and what could be read of it all the same."""
     fields: dict[str, Any] = {}
     wrong: list[str] = []
     for name, check in _FIELDS.items():
@@ -79,13 +91,8 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
             fields[name] = check(record.get(name))
         except BadInput as error:
             wrong.append(error.detail)
-    version = record.get("v")
-    if type(version) is not int or version != VERSION:
-        raise BadRecord(Reason.UNKNOWN_VERSION, f"expected v={VERSION}", fields)
-    if wrong:
-        raise BadRecord(Reason.BAD_FIELD, "; ".join(wrong), fields)
-    ticket = Ticket(fields["event_id"], fields["user_id"], fields["ticket"], fields["applied_at"])
-    return ticket, fields["generation"]
+    detail = f"expected v={VERSION}" if reason is Reason.UNKNOWN_VERSION else "; ".join(wrong)
+    return BadRecord(reason, detail, fields)
 
 
 def _check_int(name: str, value: object, low: int, high: int) -> int:
@@ -101,7 +108,8 @@ def _check_applied_at(value: object) -> int:
     return applied_at_ms
 
 
-_FIELDS: dict[str, Callable[[object], object]] = {
+# In the order of a ticket's fields, the generation last.
+_FIELDS: dict[str, Callable[[object], Any]] = {
     "event_id": rules.check_event_id,
     "user_id": rules.check_user_id,
     "ticket": lambda value: _check_int("ticket", value, 1, TICKET_MAX),
