@@ -40,8 +40,8 @@ RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 
 # What every session of the ledger needs, in one round trip at connecting. Statements outside a transaction commit by
 # themselves; a value that does not fit is an error; the one insert reads under locks, which is what REPEATABLE READ
-# means for INSERT ... SELECT. The comments tell the servers apart, which name it differently. A backslash in a string is a
-# backslash, as in standard SQL: pymysql then only doubles quotes, instead of translating a batch character by character.
+# means for INSERT ... SELECT. The comments tell the servers apart, which name it differently. In a string, a backslash
+# is one, as in standard SQL: pymysql then doubles quotes, instead of translating a batch character by character.
 SESSION_SQL = (
     "SET autocommit = 1, time_zone = '+00:00', innodb_lock_wait_timeout = {lock_wait_s},"
     " sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
