@@ -4,7 +4,7 @@ Fixes what is left: one atomic script decides and marks, the send is awaited, ro
 what died halfway is found by its mark and finished. consume and retry run in the local cloud.
 
 The price: a winner waits for the broker, and each request goes through the checks, logs and metrics of a function that
-somebody operates.
+somebody operates. Once it is sold out, losers are answered from memory, without Redis.
 """
 
 from __future__ import annotations
