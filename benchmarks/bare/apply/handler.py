@@ -1,0 +1,47 @@
+"""The floor of apply: the round trips that a winner needs, and nothing else. `/empty` lacks even these."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import redis
+from kafka import KafkaProducer
+
+from firstcome.gate import Gate
+from firstcome.rules import rfc3339
+from firstcome.settings import Settings
+
+settings = Settings.from_env()
+client = redis.Redis.from_url(settings.redis_url)
+gate = Gate(client, settings)  # for the names of its keys and the text of its script; it is not called
+sha = client.script_load(gate.script("gate").script)
+command: Any = client.execute_command
+producer = KafkaProducer(
+    bootstrap_servers=settings.kafka_bootstrap,
+    api_version=(2, 8),
+    acks="all",
+    enable_idempotence=True,
+    metrics_enabled=False,
+)
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """Take a ticket, have the record in the stream, say so."""
+    if "pathParameters" not in event:
+        return {"statusCode": 409, "body": "{}"}
+    event_id, user_id = event["pathParameters"]["event_id"], json.loads(event["body"])["user_id"]
+    keys = gate.keys(event_id)
+    word, ticket, applied_at_ms, *_ = command("EVALSHA", sha, len(keys), *keys, user_id, "0123abcd")
+    if word != b"ACCEPTED":
+        return {"statusCode": 409, "body": "{}"}
+    record = {
+        "v": 1,
+        "event_id": event_id,
+        "user_id": user_id,
+        "ticket": ticket,
+        "applied_at": rfc3339(applied_at_ms),
+        "generation": 0,
+    }
+    producer.send(settings.kafka_topic, key=user_id.encode(), value=json.dumps(record).encode()).get(timeout=10)
+    return {"statusCode": 202, "body": "{}"}
