@@ -82,8 +82,11 @@ def _run_one(name: str, servers: Servers, folder: Path, progress: Progress, task
     bench = Bench(servers, FOLDER, quick, say)
     say("begins")
     began = time.monotonic()
-    found: list[Row] = importlib.import_module(f"benchmarks.{name}").run(bench)
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    found: list[Row] = benchmark.run(bench)
     report.keep(folder, name, found, time.monotonic() - began, quick=quick)
+    if hasattr(benchmark, "draw"):  # plots and tables of its own, from the rows alone
+        benchmark.draw(folder, found)
     progress.advance(task)
     return found
 

@@ -50,6 +50,7 @@ def _row(bench: Bench, coupons: int) -> Row:
         later, used_later = _keys(gate, event_id), _used(gate)
         view = _view(gate, event_id)
         people = gate.redis.hlen(gate.keys(event_id)[1])
+        stores.ledger.wipe(event_id)  # or every later retry would mend its gate
         gate.redis.delete(*gate.keys(event_id))
     wrong = [] if view.coupon_count == people == view.pending == coupons else [f"{view}, and {people} people"]
     parts = ", ".join(f"{key} {size / coupons:.0f}" for key, size in sorted(later.items(), key=lambda one: -one[1]))
