@@ -237,11 +237,11 @@ def load(function: dict[str, Any]) -> Callable[[Any, Any], Any]:
     try:
         handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module.replace("/", ".")), name)
     except Exception as caught:  # noqa: BLE001  whatever the module raises, the request has to hear of it
-        error = caught
+        error, where = caught, caught.__traceback__
         traceback.print_exception(error)
 
         def handler(_event: object, _context: object) -> NoReturn:
-            raise error
+            raise error.with_traceback(where)  # otherwise it grows with every request
 
     return handler
 
