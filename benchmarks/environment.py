@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import os
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
+from benchmarks.function import apply_event
 from benchmarks.measure import each_us, interleave
-from dev.cloud import ROOT
 from dev.openapi import load_handler
 from firstcome.rules import Ticket
 from firstcome.stream import encode
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 WARM_UP = 200  # calls: connections, the caches of Powertools and of the interpreter
 AWAITED_S = 5
 
-_event: dict[str, Any] = json.loads((ROOT / "events" / "apply-first.json").read_text())
 _numbers = itertools.count()
 
 
@@ -56,20 +54,11 @@ def main() -> None:
 
 def _measure(call: Callable[[Any, Any], object], event_id: str, calls: int) -> float:
     """Answer the median time of a call, each for another person, in microseconds."""
-    return each_us(lambda event: call(event, None), [_event_of(event_id, _somebody()) for _ in range(calls)])
+    return each_us(lambda event: call(event, None), [apply_event(event_id, _somebody()) for _ in range(calls)])
 
 
 def _somebody() -> str:
     return f"5f0e8400-e29b-41d4-a716-{next(_numbers):012}"
-
-
-def _event_of(event_id: str, user_id: str) -> dict[str, Any]:
-    path = f"/events/{event_id}/applications"
-    event = copy.deepcopy(_event)
-    event["rawPath"] = event["requestContext"]["http"]["path"] = path
-    event["pathParameters"] = {"event_id": event_id}
-    event["body"] = json.dumps({"user_id": user_id})
-    return event
 
 
 def _empty() -> Callable[[Any, Any], object]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import importlib
+import json
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from dev.cloud import ROOT
 from firstcome.rules import Ticket
 from firstcome.stream import encode
 from firstcome.telemetry import logger
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from firstcome.stores import Stores
 
+_APPLY: dict[str, Any] = json.loads((ROOT / "events" / "apply-first.json").read_text())
 PARTITIONS = 12  # over which a batch's records are spread, as those of the topic are
 
 
@@ -49,6 +53,16 @@ def apply_all(stores: Stores, event_id: str, count: int) -> list[Ticket]:
         assert decision.applied_at_ms is not None, decision
         tickets.append(Ticket(event_id, user_id, decision.ticket, decision.applied_at_ms))
     return tickets
+
+
+def apply_event(event_id: str, user_id: str) -> dict[str, Any]:
+    """Answer the event in which API Gateway hands over an application of a trusted back end."""
+    path = f"/events/{event_id}/applications"
+    event = copy.deepcopy(_APPLY)
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["pathParameters"] = {"event_id": event_id}
+    event["body"] = json.dumps({"user_id": user_id})
+    return event
 
 
 def kafka_event(topic: str, tickets: Sequence[Ticket]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from firstcome import start  # noqa: F401  before all other imports: it makes them quicker
+
+# isort: split
 from typing import Any
 
 from firstcome import snapshot

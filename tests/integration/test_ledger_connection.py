@@ -259,3 +259,18 @@ def test_a_server_that_turns_read_only_is_left_and_found_again(ledger: Ledger, o
     assert not before.open
     assert ordinary.write([CLAIM]).issued == 1
     assert not any(ledger.count_failed("E").values())
+
+
+@pytest.mark.parametrize("text", ["\\", "'", "\\'", "''", '"', "\\\\' OR 1 = 1 -- ", "\x00\x1a\n%_", "ẞ€"])
+def test_text_arrives_as_it_is(ledger: Ledger, text: str) -> None:
+    """A backslash is a backslash: client and server agree on it, from the first statement on and after a failure."""
+
+    def read(connection: Connection) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s, %s", (text, text.encode()))
+            return cursor.fetchone()
+
+    assert ledger.read(read) == (text, text.encode())
+    with pytest.raises(Unavailable):
+        session(ledger, "no_such_column")
+    assert ledger.read(read) == (text, text.encode())

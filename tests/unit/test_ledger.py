@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiosql
 import pymysql
 import pytest
+from aiosql.types import SQLOperationType
 
 import firstcome
 from firstcome.events import TRANSITIONS
@@ -53,7 +55,25 @@ def test_every_named_statement_is_used() -> None:
     """A statement that nobody calls is not tested either."""
     code = "".join(path.read_text(encoding="utf-8") for path in Path(firstcome.__file__).parent.glob("*.py"))
     used = set(re.findall(r"\bqueries\.(\w+)\(", code))
-    assert {name for name in queries.available_queries if not name.endswith("_cursor")} == used
+    assert set(vars(queries)) == used
+
+
+def test_the_statements_are_those_that_aiosql_reads() -> None:
+    """In its format, with its checks: no parameter is undeclared or unused, no sign unknown."""
+    signs = {
+        SQLOperationType.INSERT_UPDATE_DELETE: "!",
+        SQLOperationType.SELECT_ONE: "^",
+        SQLOperationType.SELECT_VALUE: "$",
+        SQLOperationType.SELECT: "",
+    }
+    theirs = aiosql.from_path(Path(firstcome.__file__).with_name("ledger.sql"), "pymysql", encoding="utf-8")
+    names = [name for name in theirs.available_queries if not name.endswith("_cursor")]
+    assert names == sorted(vars(queries))
+    for name in names:
+        expected, ours = getattr(theirs, name), getattr(queries, name)
+        assert ours.sql.split() == expected.sql.split(), name
+        assert ours.sign == signs[expected.operation], name
+        assert "%" not in re.sub(r"%\(\w+\)s", "", ours.sql), "pymysql would take it for a parameter"
 
 
 def test_every_state_has_its_transitions() -> None:

@@ -40,11 +40,12 @@ RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 
 # What every session of the ledger needs, in one round trip at connecting. Statements outside a transaction commit by
 # themselves; a value that does not fit is an error; the one insert reads under locks, which is what REPEATABLE READ
-# means for INSERT ... SELECT. The comments tell the servers apart, which name it differently.
+# means for INSERT ... SELECT. The comments tell the servers apart, which name it differently. In a string, a backslash
+# is one, as in standard SQL: pymysql then doubles quotes, instead of translating a batch character by character.
 SESSION_SQL = (
     "SET autocommit = 1, time_zone = '+00:00', innodb_lock_wait_timeout = {lock_wait_s},"
     " sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'"
     "/*!80000 , transaction_isolation = 'REPEATABLE-READ' */ /*M!100000 , tx_isolation = 'REPEATABLE-READ' */"
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
@@ -317,4 +317,4 @@ def _flat(event: dict[str, Any]) -> list[str | int]:
 
 
 def _read(name: str) -> str:
-    return files("firstcome").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    return Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import random
 import ssl
 from typing import TYPE_CHECKING, Protocol
 
-from firstcome import credentials, pseudonym
+from firstcome import credentials, pseudonym, start
 
 if TYPE_CHECKING:
     from firstcome.settings import Settings
@@ -28,7 +28,8 @@ class Part(Protocol):
 
 
 def register(settings: Settings, *parts: Part) -> None:
-    """Have Lambda call the hooks, where this is Lambda: its runtime brings the module."""
+    """Have Lambda call the hooks, where this is Lambda: its runtime brings the module. Init is over then."""
+    start.over()
     try:
         from snapshot_restore_py import register_after_restore, register_before_snapshot  # noqa: PLC0415
     except ImportError:
