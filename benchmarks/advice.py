@@ -33,7 +33,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
         ApiBurstLimit=max(deployment["ApiBurstLimit"], peak // 2),
         ApplyConcurrency=max(deployment["ApplyConcurrency"], room),
         KafkaPartitions=partitions,
-        ProvisionedPollers=max(deployment["ProvisionedPollers"], pollers),
+        ProvisionedPollers=pollers if pollers > deployment.pollers else deployment["ProvisionedPollers"],
         BrokerType=_larger(deployment["BrokerType"], used["Kafka: winners"]),
         CacheType=_larger(deployment["CacheType"], used["Redis: memory"]),
         DatabaseClass=_larger(deployment["DatabaseClass"], used["MySQL: inserts"]),

@@ -1,6 +1,7 @@
 """Which limit comes first, what to set, and what it costs.
 
     python -m benchmarks.capacity --burst 10000 --coupons 10000 [--events 2] [--seconds 10] [NAME=VALUE …]
+    python -m benchmarks.capacity --sizes
 
 NAME is a parameter of template.yaml or template.infrastructure.yaml that differs from its default. Service times are
 what the benchmarks `scale` and `gate` have measured (benchmarks/report); AWS's limits, and what is assumed of its
@@ -30,17 +31,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten seconds; a tenth of them win
+
 
 def main() -> None:
     """Say it for what the command line expects."""
-    opening, deployment, stacks = _read()
-    times = measured(report.REPORT)
+    said = _arguments()
+    times, console = measured(report.REPORT), Console(width=170)
+    if said.sizes:
+        console.print(sizes_table(times))
+        return
+    opening, deployment, stacks = said.opening, said.deployment, said.stacks
     aws = Aws.of(times, deployment)
-    console = Console(width=170)
     in_each = f" In each of {stacks} stacks:" if stacks > 1 else ""
     console.print(f"{opening.people * stacks:,.0f} people, {opening.won * stacks:,.0f} coupons.{in_each}\n")
-    found = ranked(opening, deployment, aws)
-    console.print(f"First comes: {found[0].what}.")
+    console.print(f"First comes: {ranked(opening, deployment, aws)[0].what}.")
     _print(console, opening, deployment, aws)
     better = advised(opening, deployment, aws)
     if settings := changes(deployment, better):
@@ -51,6 +56,20 @@ def main() -> None:
             console.print(f"No parameter helps against: {names}. Try --stacks {stacks * ceil(left[0].used)}.")
     console.print(f"\nCosts of all, $; prices as of {prices.assumed_on()} (docs/deploy.md):")
     console.print(costs_table({"as it is": deployment, "so set": better}, opening, aws, stacks))
+
+
+def sizes_table(times: Times) -> Table:
+    """Answer, for openings of several sizes, what comes first, what to set, and what comes first then."""
+    said = Table("people/s", "first, as deployed", "to set", "first, so set", "$/h", box=MARKDOWN)
+    for burst in SIZES:
+        opening, deployment = Opening(burst, seconds=10, coupons=burst), Deployment()
+        aws = Aws.of(times, deployment)
+        better = advised(opening, deployment, aws)
+        firsts = [ranked(opening, each, aws)[0] for each in (deployment, better)]
+        before, after = (f"{limit.what} {limit.used:.0%}" for limit in firsts)
+        hour = sum(costs(opening, better, aws).hour.values())
+        said.add_row(f"{burst:,}", before, changes(deployment, better), after, f"{hour:,.2f}")
+    return said
 
 
 def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws) -> None:
@@ -124,6 +143,8 @@ def outcome(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[str]
     )
     last_s = max(opening.won / rate, opening.won / rows) + deployment.window_s
     yield f"Rows: up to {rows:,.0f} a second, the last one after about {last_s:,.0f} s."
+    if any(limit.used > 1 for limit in ranked(opening, deployment, aws) if limit.what.startswith("Kafka: ")):
+        yield "But many winners are only `reserved`: the sweep issues theirs, a half to one and a half minutes later."
 
 
 # --- costs -----------------------------------------------------------------------------------------------------------
@@ -195,10 +216,12 @@ def figure(value: float) -> str:
 # --- the command line ------------------------------------------------------------------------------------------------
 
 
-def _read() -> tuple[Opening, Deployment, int]:
+def _arguments() -> argparse.Namespace:
+    """Answer the options; `opening`, `deployment` and `stacks` are made of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__.partition("\n")[0])
-    parser.add_argument("--burst", type=float, required=True, help="people a second, of one event")
-    parser.add_argument("--coupons", type=int, required=True, help="of one event")
+    parser.add_argument("--sizes", action="store_true", help="a table of several sizes, and nothing else")
+    parser.add_argument("--burst", type=float, default=1_000, help="people a second, of one event (1,000)")
+    parser.add_argument("--coupons", type=int, default=1_000, help="of one event (1,000)")
     parser.add_argument("--seconds", type=float, default=10, help="how long the burst lasts (10)")
     parser.add_argument("--events", type=int, default=1, help="events that open together (1)")
     parser.add_argument("--issued-within", type=float, default=60, help="seconds until the last row (60)")
@@ -209,22 +232,17 @@ def _read() -> tuple[Opening, Deployment, int]:
     parser.add_argument("--pools", type=int, default=1, help="pools of tickets, each on a shard of its own (1)")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
     said = parser.parse_args()
-    stacks = said.stacks
-    opening = Opening(
-        said.burst / stacks,
-        said.seconds,
-        said.coupons // stacks,
-        said.events,
-        said.issued_within,
-        memory=not said.no_memory,
-    )
+    share, memory = said.coupons // said.stacks, not said.no_memory
+    said.opening = Opening(said.burst / said.stacks, said.seconds, share, said.events, said.issued_within, memory)
     parameters = dict(pair.split("=", 1) for pair in said.parameters)
+    quotas = {"api_quota": said.api_quota, "lambda_quota": said.lambda_quota}
     try:
-        deployment = Deployment(parameters, api_quota=said.api_quota, lambda_quota=said.lambda_quota, pools=said.pools)
-        size(deployment["CacheType"])
+        said.deployment = Deployment(parameters, **quotas, pools=said.pools)
+        for sized in ("BrokerType", "CacheType", "DatabaseClass"):
+            size(said.deployment[sized])
     except LookupError as error:
         parser.error(str(error))
-    return opening, deployment, stacks
+    return said
 
 
 if __name__ == "__main__":

@@ -103,9 +103,11 @@ def test_no_parameter_makes_one_stack_large_enough_for_everything() -> None:
 
 
 def test_what_is_advised_is_no_less_than_what_is_there() -> None:
-    """And nothing where nothing is needed, but for a poller that is there from the first record."""
-    changed = changes(DEFAULT, advised(Opening(100, 10, 100), DEFAULT, AWS))
-    assert changed == "ProvisionedPollers=1"
+    """And nothing where nothing is needed."""
+    assert not changes(DEFAULT, advised(Opening(100, 10, 100), DEFAULT, AWS))
+    large = DEFAULT.with_parameters(ProvisionedPollers=9, ApplyConcurrency=700, DatabaseClass="db.m7g.8xlarge")
+    better = advised(Opening(2_000, 10, 100), large, AWS)
+    assert [better[name] for name in large.parameters] == [9, 700, "db.m7g.8xlarge"]
 
 
 def test_a_limit_of_a_parameter_is_said() -> None:
