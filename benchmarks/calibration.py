@@ -213,6 +213,8 @@ def _drain(bench: Bench, meter: Meter, event_id: str, rows: int) -> Phase:
 def middle_rate(seen: list[tuple[float, int]], total: int) -> float:
     """Answer the rate at which a count that was seen at some times grew, between a tenth and nine tenths of `total`."""
     middle = [(at, count) for at, count in seen if 0.1 * total <= count <= 0.9 * total]
+    if len(middle) < 2:  # a batch or two
+        middle = seen
     (began, first), (ended, last) = middle[0], middle[-1]
     return (last - first) / (ended - began)
 

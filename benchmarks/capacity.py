@@ -1,7 +1,7 @@
 """Which limit comes first, what to set, and what it costs.
 
-    python -m benchmarks.capacity --burst 10000 --coupons 10000 [--events 2] [--seconds 10] [NAME=VALUE …]
-    python -m benchmarks.capacity --sizes
+    make capacity ARGS="--burst 10000 --coupons 10000 [--events 2] [--seconds 10] [NAME=VALUE …]"
+    make capacity ARGS=--sizes
 
 NAME is a parameter of template.yaml or template.infrastructure.yaml that differs from its default. Service times are
 what the benchmarks `scale` and `gate` have measured (benchmarks/report); AWS's limits, and what is assumed of its
@@ -66,7 +66,7 @@ def sizes_table(times: Times) -> Table:
         aws = Aws.of(times, deployment)
         better = advised(opening, deployment, aws)
         firsts = [ranked(opening, each, aws)[0] for each in (deployment, better)]
-        before, after = (f"{limit.what} {limit.used:.0%}" for limit in firsts)
+        before, after = (f"{limit.what}, {times_full(limit.used)}" for limit in firsts)
         hour = sum(costs(opening, better, aws).hour.values())
         said.add_row(f"{burst:,}", before, changes(deployment, better), after, f"{hour:,.2f}")
     return said
@@ -98,7 +98,7 @@ def table(found: list[Limit]) -> Table:
     """Answer the limits as a table, the first one first."""
     said = Table("limit", "needed", "there is", "used", "passed", "set", box=MARKDOWN)
     for limit in found:
-        used = f"{limit.used:.0%}"
+        used = times_full(limit.used)
         more = (limit.passed, limit.set) if limit.tight else ("", "")
         style = "red" if limit.used > 1 and not limit.soft else "yellow" if limit.tight else ""
         said.add_row(limit.what, figure(limit.need), f"{figure(limit.has)} {limit.unit}", used, *more, style=style)
@@ -206,6 +206,11 @@ def costs_table(deployments: dict[str, Deployment], opening: Opening, aws: Aws, 
             said.add_row(f"{what}: {name}", *(f"{stacks * each[name]:,.2f}" for each in parts))
         said.add_row(f"[b]{what}[/]", *(f"[b]{stacks * sum(each.values()):,.2f}[/]" for each in parts))
     return said
+
+
+def times_full(used: float) -> str:
+    """Answer how much of a limit is needed: a share of it, or how many of it."""
+    return f"{used:.0%}" if used < 2 else f"{used:,.1f} times" if used < 10 else f"{used:,.0f} times"
 
 
 def figure(value: float) -> str:

@@ -42,6 +42,16 @@ class Times:
         """Answer the medians."""
         return cls(**{each.name: median(getattr(one, each.name) for one in measured) for each in fields(cls)})
 
+    @property
+    def answered_s(self) -> dict[str, float]:
+        """What one answer takes of all processes together, by how it came about."""
+        through = self.client_s + self.front_s
+        return {
+            "from memory": through + self.remembered_s,
+            "via Redis": through + self.lost_s + self.gate_lost_s,
+            "accepted": through + self.won_s + self.gate_won_s + self.produce_s,
+        }
+
     def on(self, faster: float) -> Times:
         """Answer the same on cores that are so many times as fast."""
         return replace(self, **{name: value / faster for name, value in self.cores().items()})
