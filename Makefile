@@ -12,7 +12,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick openapi rds-ca lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity openapi rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench: setup ## the benchmarks, with their report in benchmarks/report; NAME=gat
 
 bench-quick: setup ## one round of little load each: shows that every benchmark works
 	@PYTHONPATH=layers/common/python $(PY) -m benchmarks --quick $(NAME)
+
+capacity: setup ## which limit comes first, what to set, what it costs: ARGS="--burst 10000 --coupons 10000", ARGS=--sizes
+	@PYTHONPATH=layers/common/python $(PY) -m benchmarks.capacity $(ARGS)
 
 ##@ What is generated
 

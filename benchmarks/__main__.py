@@ -32,7 +32,20 @@ if TYPE_CHECKING:
     from benchmarks.measure import Row
 
 # In the order in which they run and are reported.
-BENCHMARKS = ("gate", "memory", "apply", "consume", "drain", "sweep", "cold", "http", "open_loop", "campaign", "ladder")
+BENCHMARKS = (
+    "gate",
+    "memory",
+    "apply",
+    "consume",
+    "drain",
+    "sweep",
+    "cold",
+    "http",
+    "open_loop",
+    "campaign",
+    "scale",
+    "ladder",
+)
 FOLDER = ROOT / ".local" / "bench"
 
 

@@ -32,9 +32,15 @@ def keep(folder: Path, benchmark: str, rows: Sequence[Row], seconds: float, *, q
     (folder / f"{benchmark}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
+def kept(folder: Path, benchmark: str) -> dict[str, Any]:
+    """Answer what `keep` has written; raise `FileNotFoundError` where the benchmark was not run."""
+    found: dict[str, Any] = json.loads((folder / f"{benchmark}.json").read_text())
+    return found
+
+
 def read(folder: Path, benchmark: str) -> list[Row]:
     """Answer the rows that a benchmark has written; raise `FileNotFoundError` where it was not run."""
-    return [Row.from_json(row) for row in json.loads((folder / f"{benchmark}.json").read_text())["rows"]]
+    return [Row.from_json(row) for row in kept(folder, benchmark)["rows"]]
 
 
 def write(folder: Path, order: Sequence[str]) -> Path:

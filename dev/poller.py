@@ -35,8 +35,8 @@ WORKERS = 2
 
 _PAYLOAD_LIMIT = 6 * 1024 * 1024  # of a synchronous invocation
 _RECORD_FRAME = 300  # what the event says about a record beside key, value and headers
-_FETCH_BYTES = 65_536  # some hundred records
-_FETCH_WAIT_MS = 200
+FETCH_BYTES = 65_536  # some hundred records
+FETCH_WAIT_MS = 200
 _RECONNECT_MS = 1_000
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -96,8 +96,8 @@ class Worker:
             auto_offset_reset=_START[self._source["starting_position"]],
             max_poll_records=self._source["batch_size"],
             # Under a trickle of records the broker gathers them: answering each by itself takes half of its time.
-            fetch_min_bytes=_FETCH_BYTES,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             # A broker that was away is asked every second: by default the pauses grow to 30 s.
             reconnect_backoff_max_ms=_RECONNECT_MS,
             check_crcs=False,  # in Python it costs more than all the rest, and loopback does not garble

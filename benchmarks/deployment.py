@@ -1,0 +1,114 @@
+"""What is deployed: the parameters of both templates, by their names, and the quotas of the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from samcli.yamlhelper import yaml_parse
+
+from benchmarks import limits
+from dev.cloud import ROOT
+
+TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
+
+
+@cache
+def template(name: str) -> dict[str, Any]:
+    """Answer a template of this repository."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / name).read_text())
+    return parsed
+
+
+@cache
+def declared() -> dict[str, dict[str, Any]]:
+    """Answer every parameter of the templates, as it is declared."""
+    return {name: what for each in TEMPLATES for name, what in template(each)["Parameters"].items()}
+
+
+def resource(name: str, logical_id: str) -> dict[str, Any]:
+    """Answer the properties of a resource."""
+    properties: dict[str, Any] = template(name)["Resources"][logical_id]["Properties"]
+    return properties
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One stack of each template, in one account. What has no parameter is a field: some number in the template."""
+
+    parameters: dict[str, Any] = field(default_factory=dict)  # those that differ from their default
+    api_quota: int = limits.API_REQUESTS_PER_S
+    lambda_quota: int = limits.CONCURRENCY
+    brokers: int = field(
+        default_factory=lambda: int(resource("template.infrastructure.yaml", "Brokers")["NumberOfBrokerNodes"])
+    )
+    max_connections: int = field(
+        default_factory=lambda: int(
+            resource("template.infrastructure.yaml", "DatabaseParameters")["Parameters"]["max_connections"]
+        )
+    )
+    pools: int = 1  # of tickets, each on a gate of its own
+
+    def __post_init__(self) -> None:
+        """Raise `LookupError` for a parameter that no template has."""
+        if unknown := self.parameters.keys() - declared().keys():
+            raise LookupError(f"no template has the parameter {', '.join(sorted(unknown))}")
+
+    def __getitem__(self, name: str) -> Any:
+        """Answer the value of a parameter; raise `LookupError` where it has none, and no default."""
+        value = self.parameters.get(name, declared()[name].get("Default"))
+        if value is None:
+            raise LookupError(f"{name} has no default")
+        return int(value) if declared()[name]["Type"] == "Number" else value
+
+    def with_parameters(self, **parameters: Any) -> Deployment:
+        """Answer the same with other parameters."""
+        return replace(self, parameters=self.parameters | parameters)
+
+    @property
+    def provisioned(self) -> int:
+        """Environments of apply that are there before anybody asks."""
+        return self["ProvisionedEnvironments"] if self["ColdStart"] == "provisioned" else 0
+
+    @property
+    def environments(self) -> int:
+        """Environments of apply that there may be."""
+        return int(min(self["ApplyConcurrency"], self.lambda_quota - limits.UNRESERVED))
+
+    @property
+    def pollers(self) -> int:
+        """Event pollers that are there when the first record comes."""
+        return int(self["ProvisionedPollers"]) or limits.POLLERS_ON_DEMAND
+
+    @property
+    def memory_mb(self) -> int:
+        """What a function has."""
+        return int(template("template.yaml")["Globals"]["Function"]["MemorySize"])
+
+    @property
+    def batch(self) -> int:
+        """Records that an invocation of consume carries."""
+        return int(self._stream["BatchSize"])
+
+    @property
+    def window_s(self) -> float:
+        """How long a batch waits to fill."""
+        return float(self._stream["MaximumBatchingWindowInSeconds"])
+
+    @property
+    def _stream(self) -> dict[str, Any]:
+        found: dict[str, Any] = resource("template.yaml", "ConsumeFunction")["Events"]["Stream"]["Properties"]
+        return found
+
+    def vcpus(self, parameter: str) -> int:
+        """Answer the virtual CPUs of the instance type that a parameter names."""
+        return limits.VCPUS[size(self[parameter])]
+
+
+def size(instance_type: str) -> str:
+    """Answer the size of an instance type, as `large`; raise `LookupError` for one that is not in the tables."""
+    found = instance_type.rpartition(".")[2]
+    if found not in limits.VCPUS:
+        raise LookupError(f"{instance_type}: expected one of {', '.join(limits.VCPUS)}")
+    return found

@@ -1,0 +1,176 @@
+"""What capacity.py says: which limit comes first, what to set, what it costs; and where its numbers stand."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import limits, prices
+from benchmarks.advice import advised, refused_by
+from benchmarks.capacity import admitted, changes, costs
+from benchmarks.deployment import Deployment, declared
+from benchmarks.opening import MEMORY_COUPONS, Aws, Opening
+from benchmarks.planning import connections, ranked
+from benchmarks.times import Times
+
+US = 1e-6
+TIMES = Times(
+    client_s=20 * US,
+    front_s=40 * US,
+    lost_s=350 * US,
+    remembered_s=100 * US,
+    won_s=2_000 * US,
+    gate_lost_s=20 * US,
+    gate_won_s=25 * US,
+    settle_s=5 * US,
+    produce_s=300 * US,
+    fetch_s=10 * US,
+    poll_s=15 * US,
+    consume_s=30 * US,
+    ledger_s=60 * US,
+)
+DEFAULT = Deployment()
+AWS = Aws.of(TIMES, DEFAULT)
+
+
+def first(opening: Opening, deployment: Deployment = DEFAULT) -> str:
+    return ranked(opening, deployment, AWS)[0].what
+
+
+def test_a_small_opening_passes_no_limit() -> None:
+    assert not [limit for limit in ranked(Opening(100, 10, 100), DEFAULT, AWS) if limit.tight]
+
+
+@pytest.mark.parametrize(
+    ("burst", "parameters", "expected"),
+    [
+        # A cold start of a second: each request of the first second wants an environment of its own.
+        (1_000, {}, "Lambda: environments at once"),
+        # Warm, ten requests a second is all that an environment is allowed, however short they are.
+        (3_000, {"ColdStart": "provisioned", "ProvisionedEnvironments": 199}, "Lambda: requests a second"),
+        # With as many environments as a quota of its own allows, the gateway's default.
+        (
+            15_000,
+            {"ColdStart": "provisioned", "ProvisionedEnvironments": 2_000, "ApplyConcurrency": 2_400},
+            "API Gateway: throttle",
+        ),
+    ],
+)
+def test_the_first_hard_limit(burst: float, parameters: dict[str, object], expected: str) -> None:
+    deployment = Deployment(parameters, lambda_quota=3_000, max_connections=5_000)
+    hard = [limit for limit in ranked(Opening(burst, 10, 1_000), deployment, AWS) if not limit.soft]
+    assert hard[0].what == expected
+
+
+def test_one_shard_is_the_limit_once_the_front_is_raised() -> None:
+    """A gate that accepts 40,000 a second is passed by 60,000, whatever stands before it."""
+    parameters = {"ColdStart": "provisioned", "ProvisionedEnvironments": 6_000, "ApplyConcurrency": 7_000}
+    deployment = Deployment(parameters | {"ApiRateLimit": 60_000}, api_quota=60_000, lambda_quota=8_000)
+    hard = [limit for limit in ranked(Opening(60_000, 10, 10**6), deployment, AWS) if not limit.soft]
+    assert hard[0].what in ("Redis: winners", "MySQL: connections")
+    assert next(limit for limit in hard if limit.what == "Redis: winners").used == pytest.approx(1.5)
+
+
+def test_what_is_needed_grows_with_the_burst() -> None:
+    """No limit moves away when more people come."""
+    used = [
+        {limit.what: limit.used for limit in ranked(Opening(burst, 10, 50_000), DEFAULT, AWS)}
+        for burst in (100, 1_000, 10_000, 100_000)
+    ]
+    for fewer, more in itertools.pairwise(used):
+        assert all(more[what] >= fewer[what] for what in fewer)
+
+
+@pytest.mark.parametrize("burst", [500, 10_000, 100_000, 500_000])
+@pytest.mark.parametrize("coupons", [100, 50_000, 1_000_000])
+def test_what_is_advised_refuses_nobody(burst: float, coupons: int) -> None:
+    """Connections to the brokers are not bought by parameters: who has none is told `reserved`, and swept."""
+    opening = Opening(burst, 10, coupons)
+    better = advised(opening, DEFAULT, AWS)
+    assert not refused_by(opening, better, AWS)
+    assert admitted(opening, better, AWS) == pytest.approx(burst)
+
+
+def test_no_parameter_makes_one_stack_large_enough_for_everything() -> None:
+    """Every environment has a connection to every shard, and a node takes so many."""
+    opening = Opening(1_000_000, 10, 10_000)
+    [left] = refused_by(opening, advised(opening, DEFAULT, AWS), AWS)
+    assert left.what == "Redis: connections"
+    two = replace(opening, burst=opening.burst / 2, coupons=opening.coupons // 2)
+    assert not refused_by(two, advised(two, DEFAULT, AWS), AWS)
+
+
+def test_what_is_advised_is_no_less_than_what_is_there() -> None:
+    """And nothing where nothing is needed."""
+    assert not changes(DEFAULT, advised(Opening(100, 10, 100), DEFAULT, AWS))
+    large = DEFAULT.with_parameters(ProvisionedPollers=9, ApplyConcurrency=700, DatabaseClass="db.m7g.8xlarge")
+    better = advised(Opening(2_000, 10, 100), large, AWS)
+    assert [better[name] for name in large.parameters] == [9, 700, "db.m7g.8xlarge"]
+
+
+def test_a_limit_of_a_parameter_is_said() -> None:
+    opening = Opening(100_000, 10, 1_000)
+    said = next(limit.set for limit in ranked(opening, DEFAULT, AWS) if limit.what == "Lambda: requests a second")
+    assert f"whose MaxValue is {declared()['ApplyConcurrency']['MaxValue']}" in said
+
+
+def test_only_events_that_fit_are_remembered() -> None:
+    small, large = Opening(10_000, 10, MEMORY_COUPONS), Opening(10_000, 10, MEMORY_COUPONS + 1)
+    asked = [next(x.need for x in ranked(o, DEFAULT, AWS) if x.what == "Redis: losers") for o in (small, large)]
+    assert asked[0] < 0.05 * asked[1] == 0.05 * large.peak
+
+
+def test_events_that_open_together_need_what_they_need_together() -> None:
+    two, one = Opening(1_000, 10, 10, events=2), Opening(2_000, 10, 20)
+    needs = [{limit.what: limit.need for limit in ranked(each, DEFAULT, AWS)} for each in (two, one)]
+    assert needs[0]["API Gateway: throttle"] == needs[1]["API Gateway: throttle"]
+    assert needs[0]["pollers"] == needs[1]["pollers"]
+
+
+def test_an_environment_ends_with_a_connection_to_each_leader() -> None:
+    assert connections(1, 3) == pytest.approx(2)
+    assert connections(1_000, 3) == pytest.approx(4)
+
+
+def test_a_parameter_that_no_template_has_is_an_error() -> None:
+    with pytest.raises(LookupError, match="ApplyConcurency"):
+        Deployment({"ApplyConcurency": 5})
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_deployed_costs_what_deploy_md_says() -> None:
+    """The sum of its table, to the cent."""
+    said = prices.DEPLOY.read_text().partition("| **idle** |")[2].partition("\n")[0]
+    hour = sum(costs(Opening(100, 10, 100), DEFAULT, AWS).hour.values())
+    assert f"**{hour:.2f}**" in said
+
+
+def test_a_million_applications_cost_about_what_deploy_md_says() -> None:
+    """A little less: its ten milliseconds of Lambda are more than a loser takes."""
+    costed = costs(Opening(100_000, 10, 10_000), DEFAULT, AWS).opening
+    assert costed["HTTP API"] == pytest.approx(1.00)
+    assert costed["logs"] == pytest.approx(0.20, abs=0.005)
+    assert 0.20 < costed["Lambda"] < 0.33
+
+
+def test_a_price_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(LookupError, match="0 prices"):
+        prices.price("MSK broker kafka.t9")
+
+
+def test_a_provisioned_environment_is_paid_by_the_hour() -> None:
+    warm = DEFAULT.with_parameters(ColdStart="provisioned", ProvisionedEnvironments=100)
+    hour = costs(Opening(100, 10, 100), warm, AWS).hour
+    assert hour["provisioned environments"] == pytest.approx(1.2, abs=0.01)
+
+
+def test_the_default_quotas_are_those_of_deploy_md() -> None:
+    """Two places speak of them, one to readers."""
+    quotas = prices.DEPLOY.read_text().partition("## Quotas to raise")[2].partition("\n## ")[0]
+    for value in (limits.API_REQUESTS_PER_S, limits.API_BURST, limits.CONCURRENCY, limits.CONNECTIONS):
+        assert f"{value:,}" in quotas
+    assert f"| {limits.CONNECTIONS_PER_S} (t3: 4) |" in quotas
