@@ -63,6 +63,12 @@ class Bench:
         """Answer gate, ledger and tail over these servers; `close` them."""
         return Stores.of(self.settings)
 
+    def forget(self, stores: Stores, *event_ids: str) -> None:
+        """Forget events whose tickets nobody will issue: a later retry would sweep them, and mend their gates."""
+        for event_id in event_ids:
+            stores.ledger.wipe(event_id)
+            stores.gate.redis.delete(*stores.gate.keys(event_id))
+
     def rows(self, event_id: str) -> tuple[int, int, int]:
         """Answer how many coupon rows, distinct tickets and distinct people the event has, counted by MySQL."""
         found = self.query(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 WHY_NOT = (
-    "one EVALSHA of redis-py behind this front, and nothing else, does not reach it either (bare EVALSHA): on two cores "
+    "one EVALSHA of redis-py behind this front and nothing else does not reach it either (bare EVALSHA): on two cores "
     "that also run wrk, haproxy and Redis, 145 µs of CPU are left for an environment, and redis-py alone takes 95 of "
     "them; from memory, which is how nearly all losers are answered, there is no such round trip"
 )
