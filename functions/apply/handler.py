@@ -5,7 +5,6 @@ from __future__ import annotations
 from firstcome import start  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split
-import json
 import re
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +19,7 @@ from firstcome.application import Applications
 from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
 from firstcome.ledger import Ledger
-from firstcome.problem import Problem
+from firstcome.problem import Problem, to_json
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.settings import Settings
 from firstcome.stream import Stream
@@ -41,13 +40,13 @@ app = APIGatewayHttpResolver()
 # The one crowded path, as it stands in a payload whose API has no named stage.
 CROWDED = re.compile("/events/([^/]+)/applications")
 WINNERS = ("accepted", "reserved")
-to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
 
 @app.post("/events/<event_id>/applications", operation_id="apply", summary="Apply for a coupon")
 def apply(event_id: str) -> Response[str]:
     """Ask for a coupon of the event; asking again is safe, and answers the same ticket."""
-    return reply(decide(app.current_event.raw_event, unquote(event_id)))
+    request = app.current_event.raw_event
+    return reply(decide(request, unquote(event_id), problem.correlation_id(request)))
 
 
 @app.get("/events/<event_id>/applications/<user_id>", operation_id="status", summary="Ask how far it has come")
@@ -66,24 +65,23 @@ def event(event_id: str) -> Response[str]:
     return reply(applications.event(check_event_id(unquote(event_id))))
 
 
-def decide(request: dict[str, Any], event_id: str) -> Answer:
+def decide(request: dict[str, Any], event_id: str, correlation_id: str) -> Answer:
     """Decide one application."""
     sub = problem.caller(request, settings.local_identity)
     event_id = check_event_id(event_id)
-    correlation_id = problem.correlation_id(request)
     answer = applications.apply(event_id, problem.applicant(request, sub), correlation_id)
     if answer.counted != "already":  # who asks a thousand times fills no log
         logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
     return answer
 
 
-def say_no(error: Exception, request: dict[str, Any], path: str) -> Answer:
+def say_no(error: Exception, path: str, correlation_id: str) -> Answer:
     """Answer what the error is to the caller, at a decoded path; log what is not theirs to mend."""
     answer = problem.of(error).answer(path)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
         write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
-        known = {**problem.place(path), "correlation_id": problem.correlation_id(request)}
+        known = {**problem.place(path), "correlation_id": correlation_id}
         write(answer.body["code"], extra={"reason": repr(error), **known})
     return answer
 
@@ -93,7 +91,7 @@ def resolver_says_no(error: Exception) -> Response[str]:
     request = app.current_event
     if isinstance(error, NotFoundError):
         error = problem.nothing_here(request.path)
-    return reply(say_no(error, request.raw_event, unquote(request.path)))
+    return reply(say_no(error, unquote(request.path), problem.correlation_id(request.raw_event)))
 
 
 app.exception_handler([Exception, NotFoundError])(resolver_says_no)
@@ -102,27 +100,28 @@ app.exception_handler([Exception, NotFoundError])(resolver_says_no)
 def reply(answer: Answer) -> Response[str]:
     """Answer Powertools' response, and count it."""
     request = app.current_event
-    headers, body = finish(request.raw_event, answer)
+    headers, body = finish(answer, problem.correlation_id(request.raw_event))
     # A response to HEAD has no body, whatever it says.
     return Response(answer.status, answer.media_type, "" if request.http_method == "HEAD" else body, headers)
 
 
-def finish(request: dict[str, Any], answer: Answer) -> tuple[dict[str, str], str]:
+def finish(answer: Answer, correlation_id: str) -> tuple[dict[str, str], str]:
     """Count an answer; answer its headers and its body."""
     if answer.counted:
         # The crowd shares its lines; what rings an alarm does not wait for the next request.
         wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
         count(answer.counted, may_wait=wait)
-    return {**answer.headers, "X-Correlation-Id": problem.correlation_id(request)}, to_json(answer.body)
+    return {**answer.headers, "X-Correlation-Id": correlation_id}, answer.text or to_json(answer.body)
 
 
 def past_the_resolver(request: dict[str, Any], event_id: str) -> dict[str, Any]:
     """Answer an application without routing it again: that would cost as much as the rest of a loser's answer."""
+    correlation_id = problem.correlation_id(request)
     try:
-        answer = decide(request, event_id)
+        answer = decide(request, event_id, correlation_id)
     except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and logged where it is ours
-        answer = say_no(error, request, request["rawPath"])
-    headers, body = finish(request, answer)
+        answer = say_no(error, request["rawPath"], correlation_id)
+    headers, body = finish(answer, correlation_id)
     headers["Content-Type"] = answer.media_type
     return {"statusCode": answer.status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}
 

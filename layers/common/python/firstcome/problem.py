@@ -7,6 +7,7 @@ import json
 import random
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -18,6 +19,11 @@ TYPE_PREFIX = "urn:problem-type:firstcome:"  # a name, not an address: nothing t
 # The only field is a user id of 255 characters, 1.5 KB if every one of them is escaped. The rest is room for fields
 # that are ignored; more than this is not an application, and is not parsed.
 MAX_BODY_BYTES = 4_096
+
+# Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
+KEPT = 64
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
 # Spread, so that those who were told to wait do not come back as one.
 RETRY_AFTER_S = (1, 3)
@@ -79,6 +85,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     counted: str = ""  # the metric that it counts into
+    text: str = ""  # the body as JSON, where that is known already
 
 
 class Problem(Exception):  # noqa: N818  an answer to the caller, most of them no fault of anybody
@@ -92,17 +99,28 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
 
     def answer(self, path: str) -> Answer:
         """Answer the RFC 9457 document of this problem at `path`, a decoded path."""
-        status, title, detail = CODES[self.code]
-        document = {
-            "type": TYPE_PREFIX + self.code,
-            "title": title,
-            "status": status,
-            "detail": self.detail or detail,
-            "instance": quote(path, errors="replace"),
-            "code": self.code,
-        }
-        headers = {"Cache-Control": "no-store", **self.headers}
-        return Answer(status, document, headers, MEDIA_TYPE, _COUNTED.get(self.code, ""))
+        if self.headers:
+            return _document(self.code, self.detail, path, self.headers)
+        return _usual(self.code, self.detail, path)
+
+
+def _document(code: str, detail: str, path: str, headers: dict[str, str]) -> Answer:
+    status, title, usual = CODES[code]
+    document = {
+        "type": TYPE_PREFIX + code,
+        "title": title,
+        "status": status,
+        "detail": detail or usual,
+        "instance": quote(path, errors="replace"),
+        "code": code,
+    }
+    headers = {"Cache-Control": "no-store", **headers}
+    return Answer(status, document, headers, MEDIA_TYPE, _COUNTED.get(code, ""), to_json(document))
+
+
+@lru_cache(maxsize=KEPT)
+def _usual(code: str, detail: str, path: str) -> Answer:
+    return _document(code, detail, path, {})
 
 
 # The metric of each problem that says something of an event, or of a server that is away.
@@ -205,4 +223,6 @@ def header(event: dict[str, Any], name: str) -> str:
     headers = event.get("headers") or {}
     if name in headers:
         return str(headers[name])
+    if "host" in headers:  # every request has one: all of these names are in lower case
+        return ""
     return next((str(value) for key, value in headers.items() if key.lower() == name), "")
