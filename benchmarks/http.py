@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 WHY_NOT = (
-    "one EVALSHA of redis-py behind this front and nothing else does not reach it either (bare EVALSHA): on two cores "
-    "that also run wrk, haproxy and Redis, 145 µs of CPU are left for an environment, and redis-py alone takes 95 of "
-    "them; from memory, which is how nearly all losers are answered, there is no such round trip"
+    "one EVALSHA of redis-py behind this front and nothing else (bare EVALSHA) does not reach it either, on two cores "
+    "that also run wrk, haproxy and Redis; nearly all losers are answered from memory, without that round trip"
 )
 PEERS = (
     "public projects of this kind, on two such cores with INCR at 93 to 96 k/s: sold out 3,774 to 10,370 a second, "

@@ -55,6 +55,29 @@ def test_what_is_encoded_is_decoded_unchanged(ticket: Ticket, generation: int) -
     assert encode(ticket, generation) == encode(ticket, generation)
 
 
+def outcome(value: bytes) -> object:
+    """What becomes of a value, right or wrong."""
+    try:
+        return decode(value)
+    except BadRecord as bad:
+        return bad.reason, bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms
+
+
+@given(
+    tickets,
+    st.integers(0, GENERATION_MAX + 9),
+    st.integers(0),
+    st.integers(0, 2),
+    st.text('019"{}:,-TZ\\ ', max_size=2),
+)
+def test_what_was_written_is_read_as_json_is(ticket: Ticket, generation: int, at: int, cut: int, instead: str) -> None:
+    """Whatever stands in a record that looks like ours: a space behind it makes it JSON, and changes nothing."""
+    value = encode(ticket, generation)
+    at %= len(value)
+    value = value[:at] + instead.encode() + value[at + cut :]
+    assert outcome(value) == outcome(value + b" ")
+
+
 def test_a_record_looks_as_documented() -> None:
     """The value is versioned, compact JSON with a time that people can read."""
     assert encode(Ticket("E", "u", 7, 1_893_553_445_678), 2) == (

@@ -6,16 +6,26 @@
 -- A person whom the gate does not know (a failover forgot them) becomes a winner with this ticket. A person who
 -- holds another ticket is left alone: that is release's business.
 if fenced() then return 'UNKNOWN' end
+local AT_A_TIME = 1000 -- of one command's arguments: Lua's stack holds some thousands
 local changed = 0
-for _, row in ipairs(ARGV) do
-  local ticket, applied_at, user = read(row)
-  local held = redis.call('HGET', APPLIED, user)
-  if not held then
-    learn(user, ticket, applied_at)
-    changed = changed + 1
-  elseif read(held) == ticket then
-    changed = changed + redis.call('ZREM', PENDING, user)
+for first = 1, #ARGV, AT_A_TIME do
+  local rows, people, settled = {}, {}, {}
+  for i = first, math.min(first + AT_A_TIME - 1, #ARGV) do
+    local ticket, applied_at, user = read(ARGV[i])
+    rows[#rows + 1] = {ticket, applied_at}
+    people[#people + 1] = user
   end
+  local held = redis.call('HMGET', APPLIED, unpack(people))
+  for i, user in ipairs(people) do
+    local ticket, applied_at = rows[i][1], rows[i][2]
+    if not held[i] then
+      learn(user, ticket, applied_at)
+      changed = changed + 1
+    elseif read(held[i]) == ticket then
+      settled[#settled + 1] = user
+    end
+  end
+  if #settled > 0 then changed = changed + redis.call('ZREM', PENDING, unpack(settled)) end
 end
 if changed > 0 then redis.call('HINCRBY', EVENT, 'rev', 1) end
 return 'SETTLED'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import time
@@ -67,7 +68,10 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     if value is None:
         raise BadRecord(Reason.NO_VALUE, "the record has no value")
     try:
-        record = json.loads(value.decode())
+        text = value.decode()
+        if written := _as_written(text):
+            return written
+        record = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRecord(Reason.NOT_JSON, str(error)) from None
     if not isinstance(record, dict):
@@ -80,6 +84,21 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     except BadInput:
         raise _bad(record, Reason.BAD_FIELD) from None
     return Ticket(*ticket), generation
+
+
+def _as_written(text: str) -> tuple[Ticket, int] | None:
+    """Answer what `encode` has written, in half the time that JSON takes; None for anything else, right or wrong."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return None
+    event_id, user_id, ticket, applied_at, generation = found.groups()
+    try:
+        applied_at_ms = _check_applied_at(applied_at)
+    except BadInput:
+        return None
+    if int(ticket) > TICKET_MAX or int(generation) > GENERATION_MAX:
+        return None
+    return Ticket(event_id, user_id, int(ticket), applied_at_ms), int(generation)
 
 
 def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
@@ -107,6 +126,12 @@ def _check_applied_at(value: object) -> int:
         raise BadInput("bad_field", "applied_at must not be before 1970")
     return applied_at_ms
 
+
+# What `encode` writes, with the ids as their checks have them.
+_WRITTEN = re.compile(
+    f'{{"v":{VERSION},"event_id":"({rules.EVENT_ID_PATTERN})","user_id":"({rules.USER_ID_PATTERN})",'
+    r'"ticket":([1-9][0-9]{0,9}),"applied_at":"([0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z)","generation":(0|[1-9][0-9]{0,15})}'
+)
 
 # In the order of a ticket's fields, the generation last.
 _FIELDS: dict[str, Callable[[object], Any]] = {
