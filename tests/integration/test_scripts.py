@@ -49,6 +49,25 @@ def test_settle_learns_a_winner_whom_a_failover_forgot(gate: Gate, event: str) -
     assert [gate.apply(event, name, "call").ticket for name in ("alice", "bob")] == [1, 3]
 
 
+def test_settle_learns_a_person_once_from_a_batch_that_has_them_twice(gate: Gate, event: str) -> None:
+    """A record may stand in a batch twice."""
+    gate.settle(event, [row(event, "zoe", 2), row(event, "zoe", 2)])
+    view = gate.show(event)
+    assert view is not None
+    assert (view.learned, view.coupon_count) == (1, 2)
+
+
+def test_settle_takes_more_people_than_one_command_does(gate: Gate, event_id: str) -> None:
+    """In steps: Lua's stack holds some thousands of arguments."""
+    gate.configure(event_id, 1, fields(capacity=2_500), create=True)
+    people = [f"user-{number}" for number in range(2_500)]
+    tickets = [gate.apply(event_id, name, "call").ticket or 0 for name in people]
+    gate.settle(event_id, [row(event_id, name, ticket) for name, ticket in zip(people, tickets, strict=True)])
+    view = gate.show(event_id)
+    assert view is not None
+    assert view.pending == 0
+
+
 def test_own_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str) -> None:
     """The failed row decides now; of another ticket it decides nothing."""
     word_of(gate, event, "alice")

@@ -81,15 +81,15 @@ GUARDS = [
     Guard(
         "settle compares the ticket",
         f"{LAYER}/settle.lua",
-        "elseif read(held) == ticket then",
+        "elseif held[i] and read(held[i]) == ticket then",
         "else",
         f"{SCRIPTS}::test_settle_of_another_ticket_changes_nothing",
     ),
     Guard(
         "settle takes the mark off",
         f"{LAYER}/settle.lua",
-        "redis.call('ZREM', PENDING, user)",
-        "1",
+        "redis.call('ZREM', PENDING, unpack(settled))",
+        "#settled",
         f"{SCRIPTS}::test_settle_takes_the_mark_off",
     ),
     Guard(

@@ -7,7 +7,7 @@
 -- holds another ticket is left alone: that is release's business.
 if fenced() then return 'UNKNOWN' end
 local AT_A_TIME = 1000 -- of one command's arguments: Lua's stack holds some thousands
-local changed = 0
+local changed, learned = 0, {}
 for first = 1, #ARGV, AT_A_TIME do
   local rows, people, settled = {}, {}, {}
   for i = first, math.min(first + AT_A_TIME - 1, #ARGV) do
@@ -18,10 +18,11 @@ for first = 1, #ARGV, AT_A_TIME do
   local held = redis.call('HMGET', APPLIED, unpack(people))
   for i, user in ipairs(people) do
     local ticket, applied_at = rows[i][1], rows[i][2]
-    if not held[i] then
+    if not held[i] and not learned[user] then -- a batch may have a record twice
       learn(user, ticket, applied_at)
+      learned[user] = true
       changed = changed + 1
-    elseif read(held[i]) == ticket then
+    elseif held[i] and read(held[i]) == ticket then
       settled[#settled + 1] = user
     end
   end
