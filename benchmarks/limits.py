@@ -1,6 +1,6 @@
 """What AWS limits, and what is assumed of its machines. Everything that capacity.py counts on and cannot measure here.
 
-Quotas were looked up on 2026-11-25 in stored copies of AWS's documentation; what is marked *assumed* was not found
+Quotas were looked up on 2026-11-25 in AWS's documentation; what is marked *assumed* was not found
 there, or is ours. An account of your own may have other quotas: capacity.py takes them as options.
 """
 
