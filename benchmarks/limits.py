@@ -1,7 +1,7 @@
 """What AWS limits, and what is assumed of its machines. Everything that capacity.py counts on and cannot measure here.
 
-Quotas were looked up on 2026-11-25 in AWS's documentation; what is marked *assumed* was not found
-there, or is ours. An account of your own may have other quotas: capacity.py takes them as options.
+Quotas were looked up in AWS's documentation on 2026-11-25; what is marked *assumed* was not found there, or is ours. An
+account of your own may have other quotas: capacity.py takes them as options.
 """
 
 from __future__ import annotations
