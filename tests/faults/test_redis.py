@@ -213,7 +213,7 @@ def test_out_of_memory_an_ended_gate_expires_whole(town: Town) -> None:
     with town.gate() as ended:
         keys = [key for key in ended.keys(town.event_id) if ended.redis.exists(key)]
         until = {ended.redis.pexpiretime(key) for key in keys}
-    assert len(keys) == 2, "event and applied_user: nothing is pending or free"
+    assert len(keys) == 3, "event, applied_user and winners: nothing is pending or free"
     assert len(until) == 1, until
     assert until != {-1}, "they have a time to live"
     town.assert_promise(fill=False)
