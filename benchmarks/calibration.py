@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import time
-import uuid
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +21,11 @@ from kafka import KafkaProducer
 from benchmarks import wrk
 from benchmarks.bench import wrong_rows
 from benchmarks.clouds import COUPONS, DRAINED_S, applications, sold_out
+from benchmarks.function import HEADERS, apply_all
 from benchmarks.load import Load, application, ask
 from benchmarks.machine import SLICE_S
 from benchmarks.times import Times
 from firstcome.connect import kafka_config, mysql_connection
-from firstcome.rules import Ticket
 from firstcome.stores import Stores
 from firstcome.stream import encode
 
@@ -182,17 +181,10 @@ def _paused(pid: int | None) -> Iterator[None]:
 
 def _fill(bench: Bench, stores: Stores, event_id: str, count: int) -> None:
     """Give so many tickets away, and put their records into the topic as apply does: each by itself."""
-    settings, script = bench.settings, stores.gate.script("gate")
-    keys = stores.gate.keys(event_id)
-    people = [f"{uuid.uuid4()}" for _ in range(count)]
-    with stores.gate.redis.pipeline(transaction=False) as pipeline:
-        for user_id in people:
-            pipeline.evalsha(script.sha, len(keys), *keys, user_id, "0123abcd")
-        answers = pipeline.execute()
+    settings = bench.settings
     producer = KafkaProducer(**kafka_config(settings), acks="all", batch_size=0, key_serializer=str.encode)
-    for user_id, (_, ticket, applied_at_ms, *_) in zip(people, answers, strict=True):
-        value = encode(Ticket(event_id, user_id, ticket, applied_at_ms), 1)
-        producer.send(settings.kafka_topic, key=user_id, value=value, headers=[("correlation_id", b"JKJaXmPLvHcESHA=")])
+    for ticket in apply_all(stores, event_id, count):
+        producer.send(settings.kafka_topic, key=ticket.user_id, value=encode(ticket, 1), headers=HEADERS)
     producer.flush()
     producer.close()
 

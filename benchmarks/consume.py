@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bench import wrong_rows
-from benchmarks.function import apply_all, kafka_event, load
+from benchmarks.function import apply_all, kafka_event, load, person
 from benchmarks.measure import Bar, Row, interleave
 from firstcome.connect import mysql_connection
 from firstcome.queries import sql_time
@@ -48,7 +48,7 @@ def _batches(bench: Bench, stores: Stores, consume: Callable[[Any, Any], Any], s
 
     def tickets_of_nobody(count: int) -> list[Ticket]:
         event_id, now_ms = open_event(count), int(time.time() * 1000)
-        return [Ticket(event_id, f"5f0e8400-e29b-41d4-a716-{n:012}", n, now_ms) for n in range(1, count + 1)]
+        return [Ticket(event_id, person(n), n, now_ms) for n in range(1, count + 1)]
 
     def handler() -> float:
         tickets = apply_all(stores, open_event(rows), rows)

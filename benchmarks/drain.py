@@ -14,11 +14,11 @@ from kafka import KafkaProducer
 from benchmarks.bench import wrong_rows
 from benchmarks.clouds import DRAINED_S, cloud
 from benchmarks.consume import INSERT
+from benchmarks.function import HEADERS, apply_all, person
 from benchmarks.measure import Bar, Row, interleave
 from dev.process import wait_until
 from firstcome.connect import kafka_config, mysql_connection
 from firstcome.queries import sql_time
-from firstcome.rules import Ticket
 from firstcome.stream import encode
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from dev.cloud import Cloud
     from firstcome.stores import Stores
 
-APPLY_AT_A_TIME = 1_000
 PEERS = (
     "public projects of this kind, on such a machine: 930, 1,975 and 2,370 rows/s, where a commit for each row makes "
     "5,200 to 6,000; 0.42 times at best (First-come-first-served-event-system d6d5343)"
@@ -64,21 +63,12 @@ def run(bench: Bench) -> list[Row]:
 
 def _wait(bench: Bench, stores: Stores, event_id: str, size: int) -> None:
     """Let people take all tickets, and have a record of each in the stream."""
-    redis, keys = stores.gate.redis, stores.gate.keys(event_id)
-    sha = redis.script_load(stores.gate.script("gate").script)
     producer = KafkaProducer(**kafka_config(bench.settings), acks="all", linger_ms=5, metrics_enabled=False)
-    sent = []
-    for start in range(0, size, APPLY_AT_A_TIME):
-        pipeline = redis.pipeline(transaction=False)
-        people = [
-            f"5f0e8400-e29b-41d4-a716-{number:012}" for number in range(start, min(size, start + APPLY_AT_A_TIME))
-        ]
-        for user_id in people:
-            pipeline.evalsha(sha, len(keys), *keys, user_id, "0123abcd")
-        for user_id, (_, ticket, applied_at_ms, *_) in zip(people, pipeline.execute(), strict=True):
-            value = encode(Ticket(event_id, user_id, ticket, applied_at_ms), 1)
-            headers = [("correlation_id", b"JKJaXmPLvHcESHA=")]
-            sent.append(producer.send(bench.settings.kafka_topic, key=user_id.encode(), value=value, headers=headers))
+    topic = bench.settings.kafka_topic
+    sent = [
+        producer.send(topic, key=ticket.user_id.encode(), value=encode(ticket, 1), headers=HEADERS)
+        for ticket in apply_all(stores, event_id, size)
+    ]
     for future in sent:
         future.get(DRAINED_S)
     producer.close()
@@ -98,5 +88,5 @@ def _one_by_one(bench: Bench, event_id: str, count: int) -> float:
     with mysql_connection(bench.settings, 60_000) as connection, connection.cursor() as cursor:
         began = time.perf_counter()
         for number in range(1, count + 1):  # the session commits each statement by itself
-            cursor.execute(INSERT, (event_id, number, f"5f0e8400-e29b-41d4-a716-{number:012}", at, at))
+            cursor.execute(INSERT, (event_id, number, person(number), at, at))
         return time.perf_counter() - began

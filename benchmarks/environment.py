@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from benchmarks.function import apply_event
+from benchmarks.function import CALL, HEADERS, apply_event, person
 from benchmarks.measure import each_us, interleave
 from dev.openapi import load_handler
 from firstcome.rules import Ticket
@@ -54,11 +54,9 @@ def main() -> None:
 
 def _measure(call: Callable[[Any, Any], object], event_id: str, calls: int) -> float:
     """Answer the median time of a call, each for another person, in microseconds."""
-    return each_us(lambda event: call(event, None), [apply_event(event_id, _somebody()) for _ in range(calls)])
-
-
-def _somebody() -> str:
-    return f"5f0e8400-e29b-41d4-a716-{next(_numbers):012}"
+    return each_us(
+        lambda event: call(event, None), [apply_event(event_id, person(next(_numbers))) for _ in range(calls)]
+    )
 
 
 def _empty() -> Callable[[Any, Any], object]:
@@ -83,7 +81,7 @@ def _evalsha(environment: Any) -> Callable[[Any, Any], Any]:
 
     def call(event: dict[str, Any], _: object) -> Any:
         keys = gate.keys(event["pathParameters"]["event_id"])
-        return redis.evalsha(sha, len(keys), *keys, event["body"][13:-2], "0123abcd")
+        return redis.evalsha(sha, len(keys), *keys, event["body"][13:-2], CALL)
 
     return call
 
@@ -99,8 +97,7 @@ def _round_trips(environment: Any) -> Callable[[Any, Any], object]:
         _, ticket, applied_at_ms, *_ = evalsha(event, context)
         user_id = event["body"][13:-2]
         value = encode(Ticket(event["pathParameters"]["event_id"], user_id, ticket, applied_at_ms), 1)
-        headers = [("correlation_id", b"JKJaXmPLvHcESHA=")]
-        return producer.send(topic, key=user_id.encode(), value=value, headers=headers).get(AWAITED_S)
+        return producer.send(topic, key=user_id.encode(), value=value, headers=HEADERS).get(AWAITED_S)
 
     return call
 

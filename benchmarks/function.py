@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import copy
 import importlib
@@ -10,9 +9,12 @@ import json
 import os
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from dev import poller
 from dev.cloud import ROOT
+from firstcome.gate import Word
 from firstcome.rules import Ticket
 from firstcome.stream import encode
 from firstcome.telemetry import logger
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from firstcome.stores import Stores
 
 _APPLY: dict[str, Any] = json.loads((ROOT / "events" / "apply-first.json").read_text())
+APPLY_AT_A_TIME = 1_000  # in one round trip
+CALL = "0123abcd"  # the name of an application's call
+HEADERS = [("correlation_id", b"JKJaXmPLvHcESHA=")]  # of a record
 PARTITIONS = 12  # over which a batch's records are spread, as those of the topic are
 
 
@@ -43,15 +48,25 @@ def load(bench: Bench, name: str, **settings: str) -> Iterator[Callable[[Any, An
             os.environ.update(before)
 
 
+def person(number: int) -> str:
+    """Answer the id of one person, as long as a UUID."""
+    return f"5f0e8400-e29b-41d4-a716-{number:012}"
+
+
 def apply_all(stores: Stores, event_id: str, count: int) -> list[Ticket]:
-    """Let so many people apply, and answer their tickets; nothing is sent."""
+    """Let so many people apply, in few round trips, and answer their tickets; nothing is sent."""
+    redis, keys = stores.gate.redis, stores.gate.keys(event_id)
+    sha = redis.script_load(stores.gate.script("gate").script)
     tickets = []
-    for number in range(count):
-        user_id = f"5f0e8400-e29b-41d4-a716-{number:012}"
-        decision = stores.gate.apply(event_id, user_id, "0123abcd")
-        assert decision.ticket is not None, decision
-        assert decision.applied_at_ms is not None, decision
-        tickets.append(Ticket(event_id, user_id, decision.ticket, decision.applied_at_ms))
+    for start in range(0, count, APPLY_AT_A_TIME):
+        people = [person(number) for number in range(start, min(count, start + APPLY_AT_A_TIME))]
+        with redis.pipeline(transaction=False) as pipeline:
+            for user_id in people:
+                pipeline.evalsha(sha, len(keys), *keys, user_id, CALL)
+            answers = pipeline.execute()
+        for user_id, (word, ticket, applied_at_ms, *_) in zip(people, answers, strict=True):
+            assert word == Word.ACCEPTED, word
+            tickets.append(Ticket(event_id, user_id, ticket, applied_at_ms))
     return tickets
 
 
@@ -68,23 +83,17 @@ def apply_event(event_id: str, user_id: str) -> dict[str, Any]:
 def kafka_event(topic: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
     """Answer the event in which the event source mapping hands over the records of these tickets."""
     now_ms = int(time.time() * 1000)
-    records: dict[str, list[dict[str, Any]]] = {}
-    for number, ticket in enumerate(tickets):
-        partition = number % PARTITIONS
-        record = {
-            "topic": topic,
-            "partition": partition,
-            "offset": number,
-            "timestamp": now_ms,
-            "timestampType": "CREATE_TIME",
-            "key": base64.b64encode(ticket.user_id.encode()).decode(),
-            "value": base64.b64encode(encode(ticket, 1)).decode(),
-            "headers": [{"correlation_id": list(b"JKJaXmPLvHcESHA=")}],
-        }
-        records.setdefault(f"{topic}-{partition}", []).append(record)
-    return {
-        "eventSource": "aws:kafka",
-        "eventSourceArn": "arn:bench",
-        "bootstrapServers": "b-1:9098",
-        "records": records,
-    }
+    records = [
+        SimpleNamespace(
+            topic=topic,
+            partition=number % PARTITIONS,
+            offset=number,
+            timestamp=now_ms,
+            timestamp_type=0,
+            key=ticket.user_id.encode(),
+            value=encode(ticket, 1),
+            headers=HEADERS,
+        )
+        for number, ticket in enumerate(tickets)
+    ]
+    return poller.event(records, "arn:bench", "b-1:9098")

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from benchmarks.function import CALL, person
 from benchmarks.measure import Bar, Row, interleave, rate
 from dev.install import programs
 
@@ -86,14 +87,14 @@ def _redis_py(bench: Bench, gate: Gate, accepting: str, sold_out: str) -> dict[s
 
     def evalsha(event_id: str, user_id: str) -> None:
         keys = gate.keys(event_id)
-        redis.evalsha(sha, len(keys), *keys, user_id, "0123abcd")
+        redis.evalsha(sha, len(keys), *keys, user_id, CALL)
 
     def chain(user_id: str) -> None:
         redis.sadd("bench:applied_user", user_id)
         redis.incr("bench:count")
 
     def measure(call: Callable[[str], object]) -> float:
-        people = [f"5f0e8400-e29b-41d4-b716-{next(_numbers):012}" for _ in range(calls)]
+        people = [person(next(_numbers)) for _ in range(calls)]
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             return rate(lambda: list(threads.map(call, people)), calls)
 
@@ -131,4 +132,4 @@ def evalsha_command(gate: Gate, event_id: str) -> list[str]:
     """Answer the command that applies for somebody, its script loaded."""
     keys = gate.keys(event_id)
     sha = gate.redis.script_load(gate.script("gate").script)
-    return ["EVALSHA", sha, str(len(keys)), *keys, SOMEBODY, "0123abcd"]
+    return ["EVALSHA", sha, str(len(keys)), *keys, SOMEBODY, CALL]

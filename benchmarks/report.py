@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Row
@@ -80,8 +81,6 @@ def machine() -> str:
 
 def measured(row: Row) -> str:
     """Answer the median of each contender, largest first where more is better."""
-    from statistics import median  # noqa: PLC0415
-
     return " · ".join(f"{name} {_figure(median(values))}" for name, values in row.values.items()) + f" {row.unit}"
 
 

@@ -192,11 +192,7 @@ def test_a_ticket_that_came_free_is_handed_out_after_every_memory_has_ended(
     client: redis.Redis, sold_out: str, wait_until: Callable[..., None]
 ) -> None:
     """And no answer meanwhile may be remembered: nobody is turned away while somebody else is served."""
-    settings = Settings(sold_out_memory_ms=200, released_rest_ms=300)
-    gate = Gate(client, settings)
-    memory = SoldOut(gate, settings)
-    _told(gate, sold_out, memory)
-    told_until_ms = (time.time() * 1000) + settings.sold_out_memory_ms
+    gate, memory, told_until_ms = _short_memory(client, sold_out)
     gate.release(Ticket(sold_out, "bob", 2, 0), None, has_row=False)
     _served_only_after(gate, sold_out, told_until_ms, wait_until)
     assert memory.winners(sold_out) is None
@@ -206,14 +202,19 @@ def test_numbers_that_are_added_to_a_sold_out_event_rest_as_well(
     client: redis.Redis, sold_out: str, wait_until: Callable[..., None]
 ) -> None:
     """The same law for a capacity that was raised."""
-    settings = Settings(sold_out_memory_ms=200, released_rest_ms=300)
-    gate = Gate(client, settings)
-    memory = SoldOut(gate, settings)
-    _told(gate, sold_out, memory)
-    told_until_ms = (time.time() * 1000) + settings.sold_out_memory_ms
+    gate, memory, told_until_ms = _short_memory(client, sold_out)
     assert gate.configure(sold_out, 2, fields(capacity=4)) == "UPDATED"
     _served_only_after(gate, sold_out, told_until_ms, wait_until)
     assert memory.winners(sold_out) is None
+
+
+def _short_memory(client: redis.Redis, event: str) -> tuple[Gate, SoldOut, float]:
+    """An environment that was told just now, its gate, and until when it may say so (ms)."""
+    settings = Settings(sold_out_memory_ms=200, released_rest_ms=300)
+    gate = Gate(client, settings)
+    memory = SoldOut(gate, settings)
+    _told(gate, event, memory)
+    return gate, memory, time.time() * 1000 + settings.sold_out_memory_ms
 
 
 def _served_only_after(gate: Gate, event: str, told_until_ms: float, wait_until: Callable[..., None]) -> None:

@@ -64,7 +64,7 @@ class Winners:
         return bool(self.bitmap[bit >> 3] & (0x80 >> (bit & 7)))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Memory:
     winners: Winners
     asked: Moment
@@ -84,14 +84,13 @@ class SoldOut:
             self._memories.pop(event_id, None)
             return
         known = self._memories.get(event_id)
-        winners: Winners | None
-        if known and known.winners.version == version:
-            winners = known.winners
-        else:
-            try:
+        try:
+            if known and known.winners.version == version:
+                winners: Winners | None = known.winners
+            else:
                 winners = Winners.read(self._gate, event_id, version)
-            except Unavailable:
-                winners = None  # the answer stands, and the next one is asked for
+        except Unavailable:  # the answer stands, and the next one is asked for
+            return
         if winners is None:
             return
         self._memories.pop(event_id, None)
