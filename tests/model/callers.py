@@ -47,7 +47,7 @@ class Callers:
 
     def not_heard(self, w: State, i: int) -> bool:
         """Whether the scheduled retry finds that the gate has not heard of this refusal."""
-        unheard = w.alive and w.people[i].refused and w.people[i].holds != REFUSED
+        unheard = w.event and not w.lost and w.people[i].refused and w.people[i].holds != REFUSED
         return unheard and self.world.broken is not Broken.REFUSALS_UNHEARD
 
     def go_on(self, w: State, i: int, todo: Todo) -> Half:
@@ -96,7 +96,8 @@ class Callers:
         return (_without_waiting(w, i, todo.ticket) if todo.source == "retry" else w), None
 
     def _reassign(self, w: State, i: int, todo: Todo) -> Half:
-        if not w.alive:
+        w, lives = self.stores.compare(w)
+        if not lives:
             return w, None  # later
         holds = w.people[i].holds
         if holds == REFUSED:
@@ -130,7 +131,8 @@ class Callers:
 
     def _look(self, w: State, i: int, _todo: Todo) -> Half:
         """The refusal stands in the ledger: which ticket is there to free."""
-        return w, self._to_tell(w, i, max(w.people[i].holds, 0), "refused", "") if w.alive else None
+        w, lives = self.stores.compare(w)
+        return w, self._to_tell(w, i, max(w.people[i].holds, 0), "refused", "") if lives else None
 
     def _consume(self, w: State, i: int) -> Iterator[tuple[str, Half]]:
         for ticket in self.stores.members[w.people[i].log]:

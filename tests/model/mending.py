@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.model.state import REFUSED, Broken, State, World, mask_of, up_to
+from tests.model.state import REFUSED, Broken, State, World, found, mask_of, up_to
 
 if TYPE_CHECKING:
     from tests.model.stores import Stores
@@ -15,29 +15,43 @@ class Mending:
 
     def __init__(self, world: World, stores: Stores) -> None:
         self.world = world
+        self._stores = stores
         self._members = stores.members
 
-    @staticmethod
-    def read_owed(w: State) -> State:
-        """What restore reads first: records, and failed rows, waiting and dead."""
-        people = (p._replace(seen_owed=p.log | p.waiting | p.dead, seen_row=p.row) for p in w.people)
+    def read_owed(self, w: State) -> State:
+        """What restore reads first: records, failed rows, waiting and dead, and an applied_user that survived."""
+        survived = w.event and w.sizes is not None and w.sizes.applied == found(w).applied
+        if self.world.broken is Broken.SURVIVORS_DROPPED:
+            survived = False
+        people = (
+            p._replace(
+                seen_owed=p.log | p.waiting | p.dead, seen_row=p.row, seen_holds=max(p.holds, 0) if survived else 0
+            )
+            for p in w.people
+        )
         return w._replace(people=tuple(people))
 
     def restore(self, w: State) -> State:
         """Put the rebuilt gate in the place of the lost one; the rows are read only now."""
-        if w.alive and self.world.broken is not Broken.RESTORE_UNFENCED:
+        w, lives = self._stores.compare(w)
+        if lives and self.world.broken is not Broken.RESTORE_UNFENCED:
             return w
         rows_first = self.world.broken is Broken.RESTORE_ROWS_FIRST
-        people = []
+        tickets = []
         for person in w.people:
             row = person.seen_row if rows_first else person.row
             owed = person.log | person.waiting | person.dead if rows_first else person.seen_owed
-            ticket = row or (self._members[owed][0] if owed else 0)
-            holds, pending = (REFUSED, False) if person.refused else (ticket, bool(ticket and not row))
-            people.append(person._replace(holds=holds, pending=pending))
+            tickets.append((row or (self._members[owed][0] if owed else 0), bool(row)))
+        known = mask_of(ticket for ticket, _ in tickets)
+        people = []
+        for person, (ticket, has_row) in zip(w.people, tickets, strict=True):
+            survivor = person.seen_holds if not ticket and not known >> person.seen_holds & 1 else 0
+            holds = REFUSED if person.refused else ticket or survivor
+            people.append(person._replace(holds=holds, pending=holds > 0 and not has_row))
         count = max(0, *(person.holds for person in people))
         held = mask_of(person.holds for person in people)
-        return w._replace(people=tuple(people), alive=True, highest=count, released=up_to(count) & ~held)
+        w = w._replace(people=tuple(people), event=True, lost=False, highest=count, released=up_to(count) & ~held)
+        return w._replace(sizes=found(w))
 
     def reconcile(self, w: State, *, seen: bool) -> State:
         """Repair what no other path repairs, by the rows as they are, or as they were seen."""
@@ -60,12 +74,14 @@ class Mending:
                     people[i] = person._replace(holds=ticket)
                     holders, count = holders | 1 << ticket, max(count, ticket)
         released = (w.released | up_to(count)) & ~holders
-        return w._replace(people=tuple(people), highest=count, released=released)
+        w = w._replace(people=tuple(people), highest=count, released=released)
+        return w._replace(sizes=found(w))
 
     @staticmethod
     def quiet(w: State) -> bool:
         """Whether nothing is on its way, so that reconcile may compare."""
-        return w.alive and not any(person.pending or person.log or person.waiting for person in w.people)
+        nothing = not any(person.pending or person.log or person.waiting for person in w.people)
+        return w.event and not w.lost and nothing
 
     def may_reconcile(self, w: State) -> bool:
         """Whether the scheduled retry compares gate and ledger now."""

@@ -78,6 +78,8 @@ def main() -> int:
     parser.add_argument("people", type=int)
     parser.add_argument("tickets", type=int)
     parser.add_argument("--losses", type=int, default=0, help="how often Redis may lose everything")
+    parser.add_argument("--key-losses", type=int, default=0, help="how often it may lose some of a gate's keys")
+    parser.add_argument("--old-scripts", type=int, default=0, help="tickets that an older version of the scripts gives")
     parser.add_argument("--failovers", type=int, default=0, help="how often an older replica may take over")
     parser.add_argument("--late", action="store_true", help="one send that was given up arrives later")
     parser.add_argument("--two-callers", action="store_true", help="two callers between their half-steps at a time")

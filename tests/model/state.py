@@ -28,6 +28,11 @@ class Broken(StrEnum):
     TIMEOUT_IS_FAILURE = "timeout-is-failure"  # the ticket of a send without an answer is given back
     REFUSE_GATE_ONLY = "refuse-gate-only"  # the operator's refusal, in the gate alone
     REFUSALS_UNHEARD = "refusals-unheard"  # retry does not tell the gate of refusals that it has not heard of
+    NOTHING_COMPARED = "nothing-compared"  # no mark in pending means a row, whatever else was lost
+    COMPARED_WHERE_READ = "compared-where-read"  # a difference is seen by whoever meets it, and written nowhere
+    SIZES_BY_LENGTH = "sizes-by-length"  # a script writes down the sizes that it finds
+    OLD_SCRIPTS_UNSEEN = "old-scripts-unseen"  # what an older version of the scripts wrote counts as a difference
+    SURVIVORS_DROPPED = "survivors-dropped"  # restore takes no applied_user that survived
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,10 @@ class World:
 
     people: int
     tickets: int
-    losses: int = 0
+    losses: int = 0  # of the whole gate
+    key_losses: int = 0  # of some of its keys, in any combination
     failovers: int = 0
+    old_scripts: int = 0  # tickets that an older version of the scripts gives, as in a rolling deploy
     late: bool = False  # one send that times out arrives much later
     two_callers: bool = False  # two callers between their half-steps at a time
     poison: bool = False  # records that fail for certain; rows that die; an operator who redrives and refuses
@@ -73,17 +80,28 @@ class Person(NamedTuple):
     refused: bool = False
     by_hand: bool = False  # refused by the operator
     told: bool = False  # "accepted"
+    kept: bool = False  # they were given a ticket, and no loss of other keys may take it from them
     doing: tuple[Todo, ...] = ()
     seen_owed: int = 0  # what restore or reconcile has read of them
     seen_row: int = 0
     seen_holds: int = 0
 
 
+class Sizes(NamedTuple):
+    """How many members the gate's keys must have."""
+
+    applied: int = 0
+    pending: int = 0
+    released: int = 0
+
+
 class State(NamedTuple):
     """One state of the whole world."""
 
     people: tuple[Person, ...]
-    alive: bool = True
+    event: bool = True  # gate: the event hash is there
+    lost: bool = False  # its field: a script has found a difference
+    sizes: Sizes | None = Sizes()  # what its keys must hold; None: an older version has written since
     released: int = 0  # mask
     highest: int = 0  # ticket handed out
     replica_released: int = 0
@@ -91,7 +109,9 @@ class State(NamedTuple):
     reading: str = ""  # restore or reconcile, between reading and writing
     moved: bool = False  # the gate has changed since reconcile read it, or was restored by another
     losses: int = 0
+    key_losses: int = 0
     failovers: int = 0
+    old_scripts: int = 0
     was_late: bool = False
 
 
@@ -104,7 +124,44 @@ def changed(w: State, i: int, **changes: object) -> State:
 
 
 def gate_changed(w: State, i: int, **changes: object) -> State:
-    return changed(w, i, **changes)._replace(moved=w.moved or w.reading == "reconcile")
+    """Change what the gate knows of a person; the sizes are counted by what has changed."""
+    before, w = w.people[i], changed(w, i, **changes)._replace(moved=w.moved or w.reading == "reconcile")
+    if w.sizes is None:
+        return w
+    after, sizes = w.people[i], w.sizes
+    return w._replace(
+        sizes=sizes._replace(
+            applied=sizes.applied + bool(after.holds) - bool(before.holds),
+            pending=sizes.pending + after.pending - before.pending,
+        )
+    )
+
+
+def pool_changed(w: State, released: int, **changes: object) -> State:
+    """Change the free tickets; the sizes are counted by what has changed."""
+    sizes = w.sizes
+    if sizes is not None:
+        sizes = sizes._replace(released=sizes.released + released.bit_count() - w.released.bit_count())
+    return w._replace(released=released, sizes=sizes, **changes)  # type: ignore[arg-type]
+
+
+def found(w: State) -> Sizes:
+    """What the gate's keys hold."""
+    people = w.people
+    return Sizes(sum(bool(p.holds) for p in people), sum(p.pending for p in people), w.released.bit_count())
+
+
+def lose(w: State, keys: str) -> State:
+    """Redis loses these keys of the gate."""
+    people = w.people
+    if "event" in keys or "applied" in keys:
+        people = tuple(p._replace(kept=False) for p in people)
+    if "applied" in keys:
+        people = tuple(p._replace(holds=0) for p in people)
+    if "pending" in keys:
+        people = tuple(p._replace(pending=False) for p in people)
+    w = w._replace(people=people, released=0 if "released" in keys else w.released)
+    return w._replace(event=False, lost=False, sizes=Sizes(), highest=0) if "event" in keys else w
 
 
 def failed(w: State, i: int, ticket: int) -> State:

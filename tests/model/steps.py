@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from tests.model.callers import Callers
 from tests.model.mending import Mending
-from tests.model.state import REFUSED, Broken, Person, State, Todo, World, changed, left, read_nothing
+from tests.model.state import (
+    REFUSED,
+    Broken,
+    Person,
+    State,
+    Todo,
+    World,
+    changed,
+    found,
+    left,
+    lose,
+    read_nothing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.model.callers import Half
+
+KEYS = ("event", "applied", "pending", "released")
+# Every combination of them but all four.
+SOME_KEYS = [" ".join(keys) for count in range(1, 4) for keys in combinations(KEYS, count)]
 
 Step = tuple[str, int, State]  # what happens, to whom (or -1), and what comes of it
 
@@ -50,7 +67,7 @@ class Protocol:
             if w.reading == "restore" and self._may_restore(w) and self.world.two_callers:
                 again = self.mending.restore(self.mending.read_owed(w))
                 seen = (
-                    p._replace(seen_owed=q.seen_owed, seen_row=q.seen_row)
+                    p._replace(seen_owed=q.seen_owed, seen_row=q.seen_row, seen_holds=q.seen_holds)
                     for p, q in zip(again.people, w.people, strict=True)
                 )
                 yield "another retry restores", -1, again._replace(people=tuple(seen), moved=True)
@@ -62,8 +79,15 @@ class Protocol:
         after, ticket = self.stores.apply(w, i)
         if ticket:
             yield f"is given {ticket}", i, changed(after, i, flying=person.flying | 1 << ticket)
-        elif w.alive and person.pending and not (person.log | person.flying) >> person.holds & 1:
+        elif after != w:
+            yield ("is told so again" if after.people[i].told else "finds a difference"), i, after
+        elif w.event and not w.lost and person.pending and person.holds > 0 and not _on_its_way(person):
             yield "asks again", i, changed(w, i, flying=person.flying | 1 << person.holds)
+        if w.old_scripts < self.world.old_scripts:
+            after, ticket = self.stores.old_apply(w, i)
+            if ticket:
+                after = after._replace(old_scripts=w.old_scripts + 1)
+                yield f"is given {ticket} by an old script", i, changed(after, i, flying=person.flying | 1 << ticket)
         for ticket in self._members[person.flying]:
             bit = 1 << ticket
             log, rest = person.log | bit, changed(w, i, flying=person.flying & ~bit)
@@ -79,58 +103,61 @@ class Protocol:
         for ticket in self._members[person.late]:
             yield f"record {ticket} arrives late", i, changed(w, i, late=0, log=person.log | 1 << ticket)
 
-    @staticmethod
-    def _may_restore(w: State) -> bool:
+    def _may_restore(self, w: State) -> bool:
         # It waits as long as one apply may live.
-        return not w.alive and not any(person.flying for person in w.people)
+        lives = self.stores.compare(w)[1]
+        return not lives and not any(person.flying for person in w.people)
 
     def _reads(self, w: State) -> Iterator[Step]:
-        if self._may_restore(w):
-            yield "restore reads", -1, self.mending.read_owed(w)._replace(reading="restore")
-        if self.mending.may_reconcile(w):
-            people = (p._replace(seen_row=p.row, seen_holds=p.holds) for p in w.people)
-            yield "reconcile reads", -1, w._replace(reading="reconcile", people=tuple(people))
+        looked, lives = self.stores.compare(w)
+        if looked != w:
+            yield "retry finds a difference" if looked.lost else "retry adopts the sizes", -1, looked
+        if self._may_restore(looked):
+            yield "restore reads", -1, self.mending.read_owed(looked)._replace(reading="restore")
+        if lives and self.mending.may_reconcile(looked):
+            people = (p._replace(seen_row=p.row, seen_holds=p.holds) for p in looked.people)
+            yield "reconcile reads", -1, looked._replace(reading="reconcile", people=tuple(people))
 
     def _writes(self, w: State) -> State:
         if w.reading == "restore":
             stale = w.moved and self.world.broken not in {Broken.RESTORE_STALE, Broken.RESTORE_UNFENCED}
             return w if stale else self.mending.restore(w)
-        if not w.alive or (w.moved and self.world.broken is not Broken.RECONCILE_BLIND):
+        w, lives = self.stores.compare(w)
+        if not lives or (w.moved and self.world.broken is not Broken.RECONCILE_BLIND):
             return w
         return self.mending.reconcile(w, seen=True)
 
     def _of_redis(self, w: State) -> Iterator[Step]:
-        if not w.alive:
-            return
         world = self.world
         moved = w.moved or w.reading == "reconcile"
-        if world.failovers and w.failovers < world.failovers:
+        whole = w.event and not w.lost and w.sizes == found(w)
+        if whole and w.failovers < world.failovers:
             people = tuple(p._replace(replica_holds=p.holds, replica_pending=p.pending) for p in w.people)
             yield "replicates", -1, w._replace(people=people, replica_released=w.released, replica_highest=w.highest)
             people = tuple(
-                p._replace(holds=p.replica_holds, pending=p.replica_pending, replica_holds=0, replica_pending=False)
+                p._replace(
+                    holds=p.replica_holds, pending=p.replica_pending, replica_holds=0, replica_pending=False, kept=False
+                )
                 for p in w.people
             )
-            yield (
-                "FAILOVER",
-                -1,
-                w._replace(
-                    people=people,
-                    released=w.replica_released,
-                    highest=w.replica_highest,
-                    moved=moved,
-                    failovers=w.failovers + 1,
-                    replica_released=0,
-                    replica_highest=0,
-                ),
+            after = w._replace(
+                people=people,
+                released=w.replica_released,
+                highest=w.replica_highest,
+                moved=moved,
+                failovers=w.failovers + 1,
+                replica_released=0,
+                replica_highest=0,
             )
-        if w.losses < world.losses:
-            people = tuple(p._replace(holds=0, pending=False) for p in w.people)
-            yield (
-                "REDIS LOST",
-                -1,
-                w._replace(people=people, alive=False, released=0, highest=0, moved=moved, losses=w.losses + 1),
-            )
+            yield "FAILOVER", -1, after._replace(sizes=found(after))
+        if w.losses < world.losses and w.event:
+            yield "REDIS LOST", -1, lose(w, "event applied pending released")._replace(losses=w.losses + 1, moved=moved)
+        if w.key_losses < world.key_losses:
+            for keys in SOME_KEYS:
+                after = lose(w, keys)
+                if after != w:
+                    after = after._replace(key_losses=w.key_losses + 1, moved=moved)
+                    yield f"{keys.upper()} LOST", -1, after
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -143,12 +170,13 @@ class Protocol:
                 log=p.log | p.late,
                 row=p.row,
                 waiting=p.waiting | p.dead,
+                kept=p.kept,
                 refused=p.refused,
                 by_hand=p.by_hand,
             )
             for p in w.people
         )
-        start = State(people, w.alive, w.released, w.highest, losses=0, failovers=w.failovers)
+        start = State(people, w.event, w.lost, w.sizes, w.released, w.highest, failovers=w.failovers)
         found = self._ends.get(start)
         if found is None:
             found = self._ends[start] = self._drain(start)
@@ -157,7 +185,8 @@ class Protocol:
     def _drain(self, w: State) -> tuple[State, bool]:
         for _ in range(60):
             before = w
-            if not w.alive:
+            w, lives = self.stores.compare(w)
+            if not lives:
                 w = self.mending.restore(self.mending.read_owed(w))
             for i in range(len(w.people)):
                 w = self._finish_all(w, i)
@@ -204,6 +233,10 @@ class Protocol:
                 for before, after in zip(w.people, people, strict=True)
                 if before.told
             ),
+            "a ticket that survived is taken": w.failovers > 0
+            or w.was_late
+            or all(after.row or after.by_hand for after in people if after.kept),
+            "a gate that lost nothing is refused": not w.lost or w.losses + w.key_losses > 0,
             "refused, and has a row": not any(p.row and (p.refused or p.by_hand) for p in people),
             "refused without a reason": w.failovers > 0
             or w.was_late
@@ -212,3 +245,7 @@ class Protocol:
             "I6 gate and ledger disagree": all(p.holds == (REFUSED if p.refused else p.row) for p in people),
         }
         return next((law for law, holds in laws.items() if not holds), None)
+
+
+def _on_its_way(person: Person) -> bool:
+    return bool((person.log | person.flying) >> person.holds & 1)
