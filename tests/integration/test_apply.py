@@ -20,6 +20,7 @@ from tests.api import BACK_END, NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from firstcome.rules import Ticket
     from tests.world import World
 
 HOUR_MS = 3_600_000
@@ -67,7 +68,7 @@ def test_the_first_who_ask_are_accepted(api: Api, world: World) -> None:
 def test_a_winner_leaves_one_record(api: Api, world: World) -> None:
     """It says what the answer said, with the correlation id in a header; asking again produces nothing."""
     won = api.post(world.event_id, {"user_id": "alice"}, CORRELATED)
-    assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "reserved")
+    assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "accepted")
     [record] = records(world)
     ticket, generation = decode(record.value)
     assert (ticket.event_id, ticket.user_id, ticket.ticket) == (world.event_id, "alice", 1)
@@ -80,11 +81,11 @@ def test_a_winner_leaves_one_record(api: Api, world: World) -> None:
 
 
 def test_a_winner_who_asks_again_reads_the_same_ticket(api: Api, world: World) -> None:
-    """202 `reserved` while pending, 200 `accepted` once settled; ticket and time never change."""
+    """202 `accepted` while its row is on its way, 200 once there is one; word, ticket and time never go back."""
     won, again = [api.post(world.event_id, {"user_id": "alice"}) for _ in range(2)]
     world.consume(decode(records(world)[0].value)[0])
     settled = api.post(world.event_id, {"user_id": "alice"})
-    assert [again.word, settled.word] == [(202, "reserved"), (200, "accepted")]
+    assert [again.word, settled.word] == [(202, "accepted"), (200, "accepted")]
     same = {(reply.body["ticket"], reply.body["applied_at"]) for reply in (won, again, settled)}
     assert len(same) == 1, same
 
@@ -105,6 +106,28 @@ def test_a_winner_is_reserved_while_kafka_is_away(start: Callable[..., Api], wor
     assert world.pending() == {"alice", "bob"}
 
 
+def test_reserved_stays_reserved_until_there_is_a_row(start: Callable[..., Api], api: Api, world: World) -> None:
+    """Asking again brings no record on its way: the word is that of the first answer, and of no other person's."""
+    away = start(**NO_KAFKA)
+    assert away.post(world.event_id, {"user_id": "alice"}).word == (202, "reserved")
+    assert api.post(world.event_id, {"user_id": "bob"}).word == (202, "accepted")
+    words = [one.post(world.event_id, {"user_id": user}).word for one in (api, away) for user in ("alice", "bob")]
+    assert words == [(202, "reserved"), (202, "accepted")] * 2
+
+
+def test_what_the_gate_has_not_noted_is_not_said(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery that the gate could not note is `reserved`, because whoever asks again would read that."""
+    gate = api.module.applications.gate
+    real = gate.delivered
+
+    def lost_meanwhile(ticket: Ticket) -> bool:
+        world.lose_gate("event")
+        return real(ticket)
+
+    monkeypatch.setattr(gate, "delivered", lost_meanwhile)
+    assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "reserved")
+
+
 # --- no --------------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +137,7 @@ def test_an_event_that_the_operator_stopped_says_so(api: Api, world: World, acti
     api.post(world.event_id, {"user_id": "alice"})
     world.operate(action)
     assert api.post(world.event_id, {"user_id": "bob"}).code == (409, code)
-    assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "reserved")
+    assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "accepted")
 
 
 @pytest.mark.parametrize(

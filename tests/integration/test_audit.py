@@ -108,6 +108,7 @@ def test_a_planted_inconsistency_is_found(
     """Before it is planted the audit finds nothing."""
     whole.assert_promise(rows=3)
     plant(whole)
+    whole.adopt()
     found = whole.audit()
     assert not found["ok"]
     assert not found["invariants"][invariant]["ok"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.guard import LAYER, Guard
 
+LOSS = "tests/integration/test_partial_loss.py"
 GATE = "tests/integration/test_gate.py"
 SCRIPTS = "tests/integration/test_scripts.py"
 
@@ -30,18 +31,109 @@ GUARDS = [
         f"{GATE}::test_a_person_who_asks_again_gets_the_same_ticket",
     ),
     Guard(
-        "a gate that lost its winners refuses",
+        "an application compares the applicants",
         f"{LAYER}/gate.lua",
-        "if not held and count > 0 and people == 0 then",
-        "if false then",
+        "whole = sizes and redis.call('HLEN', APPLIED) == sizes.applied",
+        "whole = sizes",
         f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",
     ),
     Guard(
-        "no script makes half a gate look whole",
+        "no mark is a row only where marks are whole",
+        f"{LAYER}/gate.lua",
+        "whole = sizes and redis.call('ZCARD', PENDING) == sizes.pending",
+        "whole = sizes",
+        f"{LOSS}::test_no_mark_is_a_row_only_where_marks_are_whole",
+    ),
+    Guard(
+        "an application heeds a loss that was found",
+        f"{LAYER}/gate.lua",
+        "if not event[5] or event[12] then",
+        "if not event[5] then",
+        f"{LOSS}::test_a_loss_that_was_found_once_holds_for_everybody",
+    ),
+    Guard(
+        "a script heeds a loss that was found",
         f"{LAYER}/repairs.lua",
-        "return not count or (tonumber(count) > 0 and redis.call('EXISTS', APPLIED) == 0)",
-        "return not count",
-        f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",
+        "if not event[1] or event[2] then return true end",
+        "if not event[1] then return true end",
+        f"{SCRIPTS}::test_a_loss_holds_until_restore_whatever_comes_back",
+    ),
+    Guard(
+        "a script compares the applicants",
+        f"{LAYER}/repairs.lua",
+        "redis.call('HLEN', APPLIED) ~= sizes.applied or",
+        "",
+        f"{LOSS}::test_a_lost_key_is_seen_by_each_script",
+    ),
+    Guard(
+        "a script compares the marks",
+        f"{LAYER}/repairs.lua",
+        "redis.call('ZCARD', PENDING) ~= sizes.pending",
+        "false",
+        f"{LOSS}::test_a_lost_key_is_seen_by_each_script",
+    ),
+    Guard(
+        "a script compares the free tickets",
+        f"{LAYER}/repairs.lua",
+        "or redis.call('ZCARD', RELEASED) ~= sizes.released then",
+        "then",
+        f"{LOSS}::test_a_lost_key_is_seen_by_each_script",
+    ),
+    Guard(
+        "the first difference is written down",
+        f"{LAYER}/repairs.lua",
+        "    redis.call('HSET', EVENT, 'lost', 1)\n",
+        "",
+        f"{LOSS}::test_a_loss_that_was_found_once_holds_for_everybody",
+    ),
+    Guard(
+        "sizes are counted by what has changed",
+        f"{LAYER}/prelude.lua",
+        "sizes.pending = sizes.pending + redis.call('ZADD', PENDING, now, user)",
+        "redis.call('ZADD', PENDING, now, user)\n  sizes.pending = redis.call('ZCARD', PENDING)",
+        f"{LOSS}::test_marks_that_were_begun_anew_are_not_whole",
+    ),
+    Guard(
+        "what older scripts wrote is adopted",
+        f"{LAYER}/prelude.lua",
+        "if at == rev then",
+        "if at then",
+        f"{LOSS}::test_what_older_scripts_wrote_is_adopted",
+    ),
+    Guard(
+        "a new event takes nothing over",
+        f"{LAYER}/configure.lua",
+        "redis.call('DEL', PENDING, RELEASED, WINNERS)",
+        "redis.call('DEL', WINNERS)",
+        f"{LOSS}::test_a_new_event_takes_nothing_over",
+    ),
+    Guard(
+        "restore keeps who was only reserved",
+        f"{LAYER}/restore.py",
+        "survivors = gate.survivors(event.event_id)",
+        "survivors: dict[str, str] = {}",
+        f"{LOSS}::test_restore_keeps_who_was_only_reserved",
+    ),
+    Guard(
+        "restore takes no part of the applicants",
+        f"{LAYER}/gate.py",
+        "if at == rev and counted == str(found) else None",
+        "if at == rev else None",
+        f"{LOSS}::test_restore_takes_no_part_of_the_applicants",
+    ),
+    Guard(
+        "accepted is said as long as it was said once",
+        f"{LAYER}/application.py",
+        'word = "accepted" if decision.delivered else "reserved"',
+        'word = "reserved"',
+        "tests/integration/test_apply.py::test_a_winner_who_asks_again_reads_the_same_ticket",
+    ),
+    Guard(
+        "only what the gate has noted is said",
+        f"{LAYER}/application.py",
+        'if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"',
+        'if sent is Sent.DELIVERED and (self._noted(ticket) or True) else "reserved"',
+        "tests/integration/test_apply.py::test_what_the_gate_has_not_noted_is_not_said",
     ),
     Guard(
         "the capacity bounds the numbers",
@@ -74,8 +166,8 @@ GUARDS = [
     Guard(
         "the first write is one that is refused without memory",
         f"{LAYER}/release.lua",
-        "redis.call('HSET', APPLIED, user, instead)\nredis.call('ZREM', PENDING, user)",
-        "redis.call('ZREM', PENDING, user)\nredis.call('HSET', APPLIED, user, instead)",
+        "put(user, instead)\nunmark(user)",
+        "unmark(user)\nput(user, instead)",
         f"{GATE}::test_out_of_memory_is_unavailable_and_changes_nothing",
     ),
     Guard(
@@ -88,7 +180,7 @@ GUARDS = [
     Guard(
         "settle takes the mark off",
         f"{LAYER}/settle.lua",
-        "redis.call('ZREM', PENDING, unpack(settled))",
+        "unmark(unpack(settled))",
         "#settled",
         f"{SCRIPTS}::test_settle_takes_the_mark_off",
     ),
@@ -144,7 +236,7 @@ GUARDS = [
     Guard(
         "reconcile compares rev",
         f"{LAYER}/reconcile.lua",
-        "if redis.call('HGET', EVENT, 'rev') ~= ARGV[1] then return 'MOVED' end",
+        "if rev ~= ARGV[1] then return 'MOVED' end",
         "",
         f"{SCRIPTS}::test_reconcile_does_nothing_once_the_gate_has_moved",
     ),

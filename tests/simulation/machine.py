@@ -32,6 +32,8 @@ CAPACITY = 2
 CAPACITY_MAX = 4
 # What may befall this world, beside crashes: an act, and how it is done.
 FAULTS = frozenset({"lose", "lose one", "fail_over", "late"})
+# What an applicant may be told, in the order in which it may be said.
+SAID = [(202, "reserved"), (202, "accepted"), (200, "accepted")]
 ROUNDS = 20  # until a world without faults has come to rest
 
 
@@ -68,13 +70,13 @@ class Simulation:
         self.world = World(self.stores, event_id)
         self.event_id = event_id
         self.told: set[str] = set()  # accepted
+        self.said: dict[str, int] = {}  # how far, of SAID
         self.issued: dict[str, int] = {}  # what the status said
         self.refused: set[str] = set()  # what the status said
         self.by_hand: set[str] = set()  # the operator was asked to refuse them
         self.replica: dict[str, Any] | None = None
         self.lives = 0  # how often the gate was lost
         self.failed_over = False
-        self.forgot = False  # pending or released alone: nobody can tell that from an empty one
         self.was_late = False  # a record arrived after its send had been given up, or after a restore
         self.world.create(CAPACITY)
 
@@ -90,7 +92,7 @@ class Simulation:
 
     def _may(self, act: Act) -> bool:
         if act.what == "lose":
-            return ("lose one" if act.how in {"pending", "released"} else "lose") in self.faults
+            return ("lose one" if act.how else "lose") in self.faults
         return ("fail_over" if act.what == "replicate" else act.what) in self.faults
 
     def _lend(self, fate: Fate | None) -> Stores:
@@ -133,6 +135,9 @@ class Simulation:
         answer = Applications(stores.gate, cast("Any", Sending), stores.ledger, stores.settings).apply(
             self.event_id, user_id, "correlation"
         )
+        said = SAID.index((answer.status, answer.body["status"]))
+        assert said >= self.said.get(user_id, 0) or self.failed_over, f"{user_id} was told more before: {answer.body}"
+        self.said[user_id] = max(said, self.said.get(user_id, 0))
         if answer.body["status"] == "accepted":
             self.told.add(user_id)
 
@@ -197,7 +202,6 @@ class Simulation:
         self.world.lose_gate(*act.how.split())
         self.lives += 1
         self.replica = None
-        self.forgot |= act.how in {"pending", "released"}
 
     def replicate(self, _act: Act, _stores: Stores) -> None:
         """The replica is as new as the primary."""
@@ -228,6 +232,14 @@ class Simulation:
         if word == "refused":
             self.refused.add(user_id)
 
+    def check_sizes(self) -> None:
+        """Assert that the scripts have counted what is there, unless a key was lost."""
+        redis, keys = self.stores.gate.redis, self.stores.gate.keys(self.event_id)
+        sizes: Any = redis.hget(keys[0], "sizes")
+        if sizes and not self.lives:
+            there = [redis.hlen(keys[1]), redis.zcard(keys[2]), redis.zcard(keys[3])]
+            assert [int(size) for size in sizes.split(" ")[1:]] == there, f"counted {sizes}, there are {there}"
+
     def drain(self) -> None:
         """Let the faults stop, everything be tried again and everybody ask again, until nothing changes."""
         self.arrive(Act("arrive"), self.stores)
@@ -238,8 +250,6 @@ class Simulation:
                 self.consume(Act("consume", unread, "committed"), self.stores)
             self.world.operate("redrive", all=True)
             self.retry(Act("retry"), self.stores)
-            if self.forgot:
-                self.world.operate("reconcile")  # as the audit says
             for person in range(len(PEOPLE)):
                 self.do(Act("apply", (person,), "delivered"))
             now = self._everything()
@@ -250,6 +260,7 @@ class Simulation:
 
     def check_promise(self) -> None:
         """Assert I1 to I7 of a world that has come to rest."""
+        self.check_sizes()
         found = self.world.audit()
         rows = self.world.rows()
         refused = set(self.stores.ledger.refusals(self.event_id))

@@ -36,7 +36,9 @@ one = st.integers(0, len(PEOPLE) - 1).map(lambda person: (person,))
 several = st.lists(st.integers(0, 7), min_size=1, max_size=3).map(tuple)
 sends = st.sampled_from(["delivered", "answer lost", "never", "late", "damaged"])
 offsets = st.sampled_from(["committed", "not committed"])
-losses = st.sampled_from(["", "event", "applied_user", "pending", "released"])
+# The whole gate, or any of its keys.
+KEYS = ["event", "applied_user", "pending", "released"]
+losses = st.lists(st.sampled_from(KEYS), unique=True).map(" ".join)
 operations = st.sampled_from(["refuse", "raise_capacity", "redrive", "reconcile", "restore"])
 deaths = st.none() | st.builds(Fate, st.integers(0, CALLS), st.booleans())
 
@@ -101,6 +103,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=one)
     def ask(self, who: tuple[int, ...]) -> None:
         self.simulation.check_word(PEOPLE[who[0]])
+        self.simulation.check_sizes()
 
     def teardown(self) -> None:
         try:
@@ -209,6 +212,32 @@ FOUND = {
         RESTORE,
         Act("arrive"),
         Act("consume", (0,), "committed"),
+    ],
+    "the marks alone are lost, and then everything": [
+        Act("apply", (0,), "never"),
+        Act("lose", how="pending"),
+        Act("apply", (0,), DELIVERED),
+        Act("lose"),
+    ],
+    "the marks are lost, and begun anew by the next winner": [
+        Act("apply", (0,), "never"),
+        Act("lose", how="pending"),
+        Act("apply", (1,), DELIVERED),
+        Act("apply", (0,), DELIVERED),
+        Act("lose"),
+    ],
+    "a ticket is handed out while restore reads a gate that lost its free ones": [
+        Act("apply", (0,), DELIVERED),
+        Act("operate", (0,), "refuse"),
+        Act("lose", how="released"),
+        Act("operate", how="restore", fate=Fate(2, after=True, meanwhile=(Act("apply", (1,), DELIVERED),))),
+        Act("apply", (2,), DELIVERED),
+        Act("apply", (3,), DELIVERED),
+    ],
+    "who was refused before anybody won is lost with the applicants": [
+        Act("operate", (0,), "refuse"),
+        Act("lose", how="applied_user"),
+        Act("apply", (0,), DELIVERED),
     ],
     "a restore that has read in one loss writes in another": [
         Act("lose"),

@@ -67,7 +67,8 @@ class Applications:
             case Word.ALREADY:
                 ticket = _ticket(event_id, user_id, decision)
                 if decision.pending:
-                    return _application(202, "reserved", ticket, counted="already")
+                    word = "accepted" if decision.delivered else "reserved"
+                    return _application(202, word, ticket, counted="already")
                 return _application(200, "accepted", ticket, counted="already")
             case Word.UNKNOWN:
                 return self._without_gate(event_id, user_id)
@@ -81,8 +82,15 @@ class Applications:
         # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
         with timed("send_ms"):
             sent = self.stream.send(ticket, generation, correlation_id)
-        word = "accepted" if sent is Sent.DELIVERED else "reserved"
+        word = "accepted" if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"
         return _application(202, word, ticket, counted=word)
+
+    def _noted(self, ticket: Ticket) -> bool:
+        """Let the gate note the delivery; only what it has noted is said, because whoever asks again reads it there."""
+        try:
+            return self.gate.delivered(ticket)
+        except Unavailable:
+            return False
 
     def _without_gate(self, event_id: str, user_id: str) -> Answer:
         """Answer from the ledger, where it is the only one left that knows: the event is past its retention."""

@@ -9,8 +9,9 @@
 --   answers CREATED, UPDATED, STALE (the gate knows this version or a newer one), or UNKNOWN (the gate is lost:
 --   only restore may make a new one, or everybody would be a stranger to it)
 if ARGV[1] == 'create' and redis.call('EXISTS', EVENT, APPLIED) == 0 then
-  redis.call('HSET', EVENT, 'coupon_count', 0, 'rev', 1, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
-  redis.call('DEL', WINNERS)
+  redis.call('HSET', EVENT, 'coupon_count', 0, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
+  write_sizes({applied = 0, pending = 0, released = 0}, 1)
+  redis.call('DEL', PENDING, RELEASED, WINNERS) -- what an event of this id has left behind
   if ARGV[4] ~= '0' then
     redis.call('HSET', EVENT, 'filter_bits', ARGV[4])
     -- One bit after the last: a filter that was lost, and begun anew by who came later, is shorter.
@@ -25,5 +26,5 @@ redis.call('HSET', EVENT, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 
 if tonumber(was[2]) >= tonumber(was[3]) and tonumber(ARGV[3]) > tonumber(was[3]) then
   redis.call('HSET', EVENT, 'fresh_from_ms', now_ms() + ARGV[5])
 end
-redis.call('HINCRBY', EVENT, 'rev', 1)
+count_up()
 return 'UPDATED'

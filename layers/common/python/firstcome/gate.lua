@@ -3,7 +3,7 @@
 --   ARGV[1] user_id
 --   ARGV[2] call     random; the same when the client repeats this very call after a timeout
 --   answers {word, ticket, applied_at_ms, pending, remember, generation, now_ms}; ticket and applied_at_ms are 0
---   where there is none, pending is 0 or 1
+--   where there is none; pending is 0, 1, or 2 where the record is known to be in the stream
 --     UNKNOWN   something was lost, or there is no such event: refuse, never guess
 --     REFUSED   this person gets no coupon of this event, for good
 --     ALREADY   they have this ticket; pending while no coupon row is known to exist
@@ -12,26 +12,40 @@
 --               the version of `winners` that knows everybody who must not be told so: "<generation>:<noted_ms>:
 --               <people>:<filter_bits>"
 --     ACCEPTED  this ticket is theirs; to a repetition of the same call, again
+--
+-- It compares only the size of what it reads anyway; every other script compares all of them. A ticket is never taken
+-- from a gate that any script has found to be lost: restore may have read it by then.
 local user, call = ARGV[1], ARGV[2]
 local event = redis.call(
   'HMGET', EVENT, 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'generation', 'rev', 'filter_bits',
-  'noted_ms', 'fresh_from_ms'
+  'noted_ms', 'fresh_from_ms', 'sizes', 'lost'
 )
 local now = now_ms()
-if not event[5] then return {'UNKNOWN', 0, 0, 0, '', 0, now} end
+if not event[5] or event[12] then return {'UNKNOWN', 0, 0, 0, '', tonumber(event[6]) or 0, now} end
 
 local capacity, opens_at, closes_at = tonumber(event[1]), tonumber(event[2]), tonumber(event[3])
 local state, count, generation, bits = event[4], tonumber(event[5]), tonumber(event[6]), event[8]
+local sizes = sizes_of(event[11], event[7], count)
 local held = redis.call('HGET', APPLIED, user)
-local people = held and 0 or redis.call('HLEN', APPLIED)
-if not held and count > 0 and people == 0 then return {'UNKNOWN', 0, 0, 0, '', generation, now} end
-
 if held == 'refused' then return {'REFUSED', 0, 0, 0, '', generation, now} end
+
+local marked = held and redis.call('ZSCORE', PENDING, user)
+local whole = sizes
+if not held then
+  whole = sizes and redis.call('HLEN', APPLIED) == sizes.applied
+elseif not marked then -- they have a row, unless the mark is gone
+  whole = sizes and redis.call('ZCARD', PENDING) == sizes.pending
+end
+if not whole then
+  redis.call('HSET', EVENT, 'lost', 1)
+  return {'UNKNOWN', 0, 0, 0, '', generation, now}
+end
+
 if held then
   local ticket, applied_at, accepted_call = read(held)
-  if not redis.call('ZSCORE', PENDING, user) then return {'ALREADY', ticket, applied_at, 0, '', generation, now} end
+  if not marked then return {'ALREADY', ticket, applied_at, 0, '', generation, now} end
   local word = accepted_call == call and 'ACCEPTED' or 'ALREADY'
-  return {word, ticket, applied_at, 1, '', generation, now}
+  return {word, ticket, applied_at, accepted_call == '+' and 2 or 1, '', generation, now}
 end
 
 if state == 'draft' or now < opens_at then return {'NOT_OPEN', 0, 0, 0, '', generation, now} end
@@ -43,8 +57,8 @@ local fresh = now >= tonumber(event[10] or 0)
 local ticket, member, resting = take(now, count, fresh and capacity or 0)
 if not ticket then
   local known = bits and fresh and not resting
-  local remember = known and string.format('%d:%s:%d:%s', generation, event[9] or '0', people, bits) or ''
+  local remember = known and string.format('%d:%s:%d:%s', generation, event[9] or '0', sizes.applied, bits) or ''
   return {'SOLD_OUT', 0, 0, 0, remember, generation, now}
 end
-hand_out(user, ticket, member, now, call, event[7], bits)
+hand_out(user, ticket, member, now, call, event[7], bits, sizes)
 return {'ACCEPTED', ticket, now, 1, '', generation, now}

@@ -25,6 +25,9 @@ KEYS = ("event", "applied_user", "pending", "released", "winners")
 # Of the filter of winners, for each coupon. A person sets two, so 1.4 % of the losers look like a winner, which costs a
 # round trip; with half as many bits, 5 % would.
 FILTER_BITS = 16
+_DELIVERED = 2  # of gate.lua's `pending`
+# The scripts of an application, which read the prelude alone.
+_SHORT = ("gate", "delivered")
 # Redis answers that say "not now", beside those that redis-py has classes for.
 _NOT_NOW = ("OOM", "READONLY", "LOADING", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
 
@@ -60,6 +63,7 @@ class Decision:
     ticket: int | None
     applied_at_ms: int | None
     pending: bool  # no coupon row is known to exist yet
+    delivered: bool  # it is pending, and its record is known to be in the stream
     remember: str  # not "": SOLD_OUT may be given again from memory, to whom this version of `winners` does not know
     generation: int
     now_ms: int
@@ -120,7 +124,13 @@ class Gate:
         """Decide one application; `call` tells this very call from another of the same person."""
         self._check_policy()
         word, ticket, at, pending, remember, generation, now = self._run("gate", event_id, [user_id, call])
-        return Decision(Word(word), ticket or None, at or None, bool(pending), remember, generation, now)
+        return Decision(
+            Word(word), ticket or None, at or None, bool(pending), pending == _DELIVERED, remember, generation, now
+        )
+
+    def delivered(self, ticket: Ticket) -> bool:
+        """Say that the ticket's record is in the stream; True where the gate has noted it."""
+        return bool(self._run("delivered", ticket.event_id, [ticket.user_id, ticket.ticket]) == "NOTED")
 
     def winners(self, event_id: str) -> bytes:
         """Answer the bitmap of `winners` as it is now; empty where there is none."""
@@ -167,6 +177,26 @@ class Gate:
             replid=event["replid"],
             now_ms=now,
         )
+
+    def survivors(self, event_id: str) -> dict[str, str]:
+        """Answer what a lost gate's `applied_user` holds, if it is whole: as many as were counted; {} otherwise.
+
+        It is read page by page, so it counts only if sizes and replication id are the same before and after.
+        """
+        before = self._counted(event_id)
+        with self.answering():
+            applied = dict(self.redis.hscan_iter(self.keys(event_id)[1], count=1_000)) if before else {}
+        whole = before == self._counted(event_id) and before is not None and len(applied) == before[0]
+        return applied if whole else {}
+
+    def _counted(self, event_id: str) -> tuple[int, str] | None:
+        """Answer how many `applied_user` must hold, and the replication id; None where nobody can tell."""
+        event, applied, *_ = self.keys(event_id)
+        with self.answering():
+            sizes, rev = self.redis.hmget(event, ["sizes", "rev"])
+            found = self.redis.hlen(applied)
+        at, counted, *_ = (sizes or "- -").split(" ")
+        return (found, self.replid(event_id)) if at == rev and counted == str(found) else None
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
         """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
@@ -261,7 +291,7 @@ class Gate:
     def script(self, name: str) -> Any:
         """Answer redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
-            shared = _read("prelude") + ("" if name == "gate" else _read("repairs"))
+            shared = _read("prelude") + ("" if name in _SHORT else _read("repairs"))
             self._scripts[name] = self.redis.register_script(shared + _read(name))
         return self._scripts[name]
 

@@ -7,8 +7,8 @@ local changed = 0
 for i = 1, #ARGV, 2 do
   local user, ticket = ARGV[i], tonumber(ARGV[i + 1])
   if read(redis.call('HGET', APPLIED, user)) == ticket then
-    changed = changed + redis.call('ZREM', PENDING, user)
+    changed = changed + unmark(user)
   end
 end
-if changed > 0 then redis.call('HINCRBY', EVENT, 'rev', 1) end
+if changed > 0 then count_up() end
 return 'OWNED'

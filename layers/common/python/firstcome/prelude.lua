@@ -3,8 +3,12 @@
 --
 --   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, rev,
 --                                                generation, version, name, replid, reissued, learned,
---                                                filter_bits, noted_ms, fresh_from_ms
---   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"
+--                                                filter_bits, noted_ms, fresh_from_ms,
+--                                                sizes: "<rev> <applied_user> <pending> <released>", how many members
+--                                                each must have, and the rev at which that was counted,
+--                                                lost: 1 once a script has found another number
+--   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"; the call
+--                                                is "+" once the record is known to be in the stream
 --   KEYS[3] coupon:{E}:pending       sorted set  user_id, by applied_at_ms
 --   KEYS[4] coupon:{E}:released      sorted set  "<ticket>:<free_from_ms>", by ticket
 --   KEYS[5] coupon:{E}:winners       bitmap      a Bloom filter of everybody in applied_user, and one bit at its end
@@ -44,17 +48,39 @@ local function put_into_filter(user, bits)
   redis.call('SETBIT', WINNERS, tonumber(string.sub(hash, 9, 16), 16) % bits, 1)
 end
 
--- `rev` and `bits` are the event's.
-local function hand_out(user, ticket, member, now, call, rev, bits)
+-- The sizes that the keys must have, as the scripts counted them: by what each command said that it had changed, never by
+-- a length, which would hide what is gone. Where `rev` has moved on since, an older version of the scripts has written
+-- (a rolling deploy): what is there counts. Answers nil where tickets were handed out and nobody holds one.
+local function sizes_of(text, rev, count)
+  local at, applied, pending, released = string.match(text or '', '^(%d+) (%d+) (%d+) (%d+)$')
+  if at == rev then
+    return {applied = tonumber(applied), pending = tonumber(pending), released = tonumber(released)}
+  end
+  local found = {
+    applied = redis.call('HLEN', APPLIED), pending = redis.call('ZCARD', PENDING),
+    released = redis.call('ZCARD', RELEASED)
+  }
+  if count > 0 and found.applied == 0 then return nil end
+  redis.call('HSET', EVENT, 'sizes', string.format('%d %d %d %d', rev, found.applied, found.pending, found.released))
+  return found
+end
+
+local function write_sizes(sizes, rev, ...)
+  local text = string.format('%d %d %d %d', rev, sizes.applied, sizes.pending, sizes.released)
+  redis.call('HSET', EVENT, 'rev', rev, 'sizes', text, ...)
+end
+
+-- `rev`, `bits` and `sizes` are the event's. Answers the next rev.
+local function hand_out(user, ticket, member, now, call, rev, bits, sizes)
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
-  redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
-  redis.call('ZADD', PENDING, now, user)
+  sizes.applied = sizes.applied + redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
+  sizes.pending = sizes.pending + redis.call('ZADD', PENDING, now, user)
   put_into_filter(user, bits)
   if member then
-    redis.call('ZREM', RELEASED, member)
+    sizes.released = sizes.released - redis.call('ZREM', RELEASED, member)
     redis.call('HINCRBY', EVENT, 'reissued', 1)
-    redis.call('HSET', EVENT, 'rev', rev + 1, 'noted_ms', now)
+    write_sizes(sizes, rev + 1, 'noted_ms', now)
   else
-    redis.call('HSET', EVENT, 'coupon_count', ticket, 'rev', rev + 1, 'noted_ms', now)
+    write_sizes(sizes, rev + 1, 'noted_ms', now, 'coupon_count', ticket)
   end
 end

@@ -17,9 +17,9 @@ if held == 'refused' then return {'REFUSED', 0, 0} end
 local ticket, applied_at = read(held)
 if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end
 
-local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'rev', 'filter_bits')
+local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bits')
 local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, '-', event[3], event[4])
+hand_out(user, new, member, now, '-', rev, event[3], sizes)
 return {'REASSIGNED', new, now}

@@ -10,25 +10,25 @@
 --     taken  ticket, -, -                     a free number that has a row or an owner
 --   answers RECONCILED, MOVED (rev has changed: nothing is done), or UNKNOWN where the gate is lost
 if fenced() then return 'UNKNOWN' end
-if redis.call('HGET', EVENT, 'rev') ~= ARGV[1] then return 'MOVED' end
+if rev ~= ARGV[1] then return 'MOVED' end
 redis.call('HSET', EVENT, 'replid', ARGV[2])
 for i = 3, #ARGV, 4 do
   local word, a, b, c = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if word == 'learn' then
     learn(a, tonumber(b), tonumber(c))
-    redis.call('ZREM', PENDING, a)
+    unmark(a)
   elseif word == 'pend' then
-    redis.call('ZADD', PENDING, b, a)
+    sizes.pending = sizes.pending + redis.call('ZADD', PENDING, b, a)
   elseif word == 'refuse' then
-    redis.call('HSET', APPLIED, a, 'refused')
+    put(a, 'refused')
     note(a)
   elseif word == 'free' then
     free(tonumber(a), tonumber(b))
   elseif word == 'taken' then
-    redis.call('ZREMRANGEBYSCORE', RELEASED, a, a)
+    take_from_free(a)
   else
     return redis.error_reply('ERR unknown repair ' .. word)
   end
 end
-redis.call('HINCRBY', EVENT, 'rev', 1)
+count_up()
 return 'RECONCILED'

@@ -45,7 +45,10 @@ class Snapshot:
 
 
 def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
-    """Read the whole gate without blocking it; None where it is lost. It holds only if `rev` has not moved since."""
+    """Read the whole gate without blocking it; None where it is lost. It holds only if `rev` has not moved since.
+
+    What is read page by page counts only if the gate has not lost a key meanwhile: it is looked at again afterwards.
+    """
     view = gate.show(event_id)
     if view is None:
         return None
@@ -54,7 +57,8 @@ def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
         applied = dict(gate.redis.hscan_iter(applied_key, count=1_000))
         pending = {user: int(at) for user, at in gate.redis.zscan_iter(pending_key, count=1_000)}
         released = {int(ticket) for _, ticket in gate.redis.zscan_iter(released_key, count=1_000)}
-    return Snapshot(view, applied, pending, released)
+    after = gate.show(event_id)
+    return Snapshot(view, applied, pending, released) if after and after.replid == view.replid else None
 
 
 def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:

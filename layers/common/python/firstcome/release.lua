@@ -12,9 +12,9 @@ local held = redis.call('HGET', APPLIED, user)
 if held and read(held) ~= ticket then return 'STALE' end
 if not held and instead ~= 'refused' then return 'STALE' end
 
-redis.call('HSET', APPLIED, user, instead)
-redis.call('ZREM', PENDING, user)
+put(user, instead)
+unmark(user)
 if not held then note(user) end
 if held and not has_row then free(ticket, now_ms() + rest) end
-redis.call('HINCRBY', EVENT, 'rev', 1)
+count_up()
 return 'RELEASED'

@@ -6,12 +6,13 @@ import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from firstcome.gate import REFUSED
+from firstcome.gate import REFUSED, parse_held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from firstcome.events import Event
     from firstcome.gate import Gate
@@ -60,33 +61,48 @@ def restore(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event: E
     if lost_ms < settings.restore_wait_ms:
         return Restored.WAITING
     replid = gate.replid(event.event_id)
+    survivors = gate.survivors(event.event_id)
     owed = [*tail.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
     refused = ledger.refusals(event.event_id)
     # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
     event = ledger.next_generation(event.event_id)
-    rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity)
+    rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity, survivors)
     fields = {**event.gate_fields, "coupon_count": rebuilt.count, "replid": replid, "version": event.version}
     return Restored(_put(gate, event, rebuilt, since, fields).lower())
 
 
-def rebuild(rows: Iterable[Ticket], owed: Iterable[Ticket], refused: Iterable[str], capacity: int) -> Rebuilt:
+def rebuild(
+    rows: Iterable[Ticket],
+    owed: Iterable[Ticket],
+    refused: Iterable[str],
+    capacity: int,
+    survivors: Mapping[str, str] = MappingProxyType({}),
+) -> Rebuilt:
     """Answer the gate that these sources tell of: rows are settled, what is owed is pending, the gaps are free.
 
     Failed rows are pending too: one that was refused meanwhile is then released by the sweep. A ticket outside
-    1..capacity was never given by a gate, and is left to its failed row.
+    1..capacity was never given by a gate, and is left to its failed row. The last source is an `applied_user` that
+    survived: who is in no other was only reserved, and stays so.
     """
     gate = Rebuilt()
     taken: set[int] = set()
     for row in rows:
-        gate.applied[row.user_id] = _held(row)
+        gate.applied[row.user_id] = _held(row, "-")
         taken.add(row.ticket)
     never = set(refused)
     for ticket in sorted(owed, key=lambda one: one.ticket):
         if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.ticket <= capacity:
             continue
-        gate.applied[ticket.user_id] = _held(ticket)
+        gate.applied[ticket.user_id] = _held(ticket, "+")
         gate.pending[ticket.user_id] = ticket.applied_at_ms
         taken.add(ticket.ticket)
+    for user_id, held in survivors.items():
+        number, applied_at_ms = parse_held(held)
+        if number is None or applied_at_ms is None or user_id in gate.applied or user_id in never or number in taken:
+            continue
+        gate.applied[user_id] = held
+        gate.pending[user_id] = applied_at_ms
+        taken.add(number)
     gate.applied.update((user_id, REFUSED) for user_id in never)
     gate.count = max(taken, default=0)
     gate.released = [number for number in range(1, gate.count) if number not in taken]
@@ -118,5 +134,5 @@ def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
         yield chunk
 
 
-def _held(ticket: Ticket) -> str:
-    return f"{ticket.ticket} {ticket.applied_at_ms} -"
+def _held(ticket: Ticket, call: str) -> str:
+    return f"{ticket.ticket} {ticket.applied_at_ms} {call}"

@@ -26,7 +26,7 @@ for first = 1, #ARGV, AT_A_TIME do
       settled[#settled + 1] = user
     end
   end
-  if #settled > 0 then changed = changed + redis.call('ZREM', PENDING, unpack(settled)) end
+  if #settled > 0 then changed = changed + unmark(unpack(settled)) end
 end
-if changed > 0 then redis.call('HINCRBY', EVENT, 'rev', 1) end
+if changed > 0 then count_up() end
 return 'SETTLED'
