@@ -64,6 +64,7 @@ def test_the_proof_sees_each_broken_law(town: Town) -> None:
     plant(first.ticket, first.user_id, "2026-01-01")
     promise.hold(town, full=True)
     with town.gate() as gate:
+        gate.redis.hdel(gate.keys(town.event_id)[0], "sizes")
         gate.redis.zadd(gate.keys(town.event_id)[2], {first.user_id: 1})
         broken("I4: 1 pending")
         gate.redis.delete(gate.keys(town.event_id)[2])

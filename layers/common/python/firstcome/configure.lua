@@ -9,8 +9,10 @@
 --   answers CREATED, UPDATED, STALE (the gate knows this version or a newer one), or UNKNOWN (the gate is lost:
 --   only restore may make a new one, or everybody would be a stranger to it)
 if ARGV[1] == 'create' and redis.call('EXISTS', EVENT, APPLIED) == 0 then
-  redis.call('HSET', EVENT, 'coupon_count', 0, 'version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
-  write_sizes({applied = 0, pending = 0, released = 0}, 1)
+  redis.call(
+    'HSET', EVENT, 'coupon_count', 0, 'rev', 1, 'sizes', '1 0 0 0', 'version', ARGV[2], 'capacity', ARGV[3],
+    unpack(ARGV, 6)
+  )
   redis.call('DEL', PENDING, RELEASED, WINNERS) -- what an event of this id has left behind
   if ARGV[4] ~= '0' then
     redis.call('HSET', EVENT, 'filter_bits', ARGV[4])

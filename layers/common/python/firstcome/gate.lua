@@ -18,34 +18,38 @@
 local user, call = ARGV[1], ARGV[2]
 local event = redis.call(
   'HMGET', EVENT, 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'generation', 'rev', 'filter_bits',
-  'noted_ms', 'fresh_from_ms', 'sizes', 'lost'
+  'noted_ms', 'fresh_from_ms', 'sizes'
 )
-local now = now_ms()
-if not event[5] or event[12] then return {'UNKNOWN', 0, 0, 0, '', tonumber(event[6]) or 0, now} end
+local now, sizes = now_ms(), event[11]
+if not event[5] or is_lost(sizes) then return {'UNKNOWN', 0, 0, 0, '', tonumber(event[6]) or 0, now} end
 
 local capacity, opens_at, closes_at = tonumber(event[1]), tonumber(event[2]), tonumber(event[3])
 local state, count, generation, bits = event[4], tonumber(event[5]), tonumber(event[6]), event[8]
-local sizes = sizes_of(event[11], event[7], count)
-local held = redis.call('HGET', APPLIED, user)
-if held == 'refused' then return {'REFUSED', 0, 0, 0, '', generation, now} end
 
-local marked = held and redis.call('ZSCORE', PENDING, user)
-local whole = sizes
-if not held then
-  whole = sizes and redis.call('HLEN', APPLIED) == sizes.applied
-elseif not marked then -- they have a row, unless the mark is gone
-  whole = sizes and redis.call('ZCARD', PENDING) == sizes.pending
-end
-if not whole then
-  redis.call('HSET', EVENT, 'lost', 1)
+local function lose()
+  write_lost(sizes)
   return {'UNKNOWN', 0, 0, 0, '', generation, now}
 end
 
+local held = redis.call('HGET', APPLIED, user)
+if held == 'refused' then return {'REFUSED', 0, 0, 0, '', generation, now} end
 if held then
   local ticket, applied_at, accepted_call = read(held)
-  if not marked then return {'ALREADY', ticket, applied_at, 0, '', generation, now} end
-  local word = accepted_call == call and 'ACCEPTED' or 'ALREADY'
-  return {word, ticket, applied_at, accepted_call == '+' and 2 or 1, '', generation, now}
+  if redis.call('ZSCORE', PENDING, user) then
+    local word = accepted_call == call and 'ACCEPTED' or 'ALREADY'
+    return {word, ticket, applied_at, accepted_call == '+' and 2 or 1, '', generation, now}
+  end
+  local _, marks = sizes_of(sizes, event[7], count)
+  if redis.call('ZCARD', PENDING) ~= marks then return lose() end -- theirs may be among those that are gone
+  return {'ALREADY', ticket, applied_at, 0, '', generation, now}
+end
+
+local people = redis.call('HLEN', APPLIED)
+-- Compared as text: this is all that a loser needs of the sizes.
+if not sizes or string.find(sizes, event[7] .. ' ' .. people .. ' ', 1, true) ~= 1 then
+  local applied, _, _, adopted = sizes_of(sizes, event[7], count)
+  if people ~= applied then return lose() end
+  sizes = adopted
 end
 
 if state == 'draft' or now < opens_at then return {'NOT_OPEN', 0, 0, 0, '', generation, now} end
@@ -57,8 +61,8 @@ local fresh = now >= tonumber(event[10] or 0)
 local ticket, member, resting = take(now, count, fresh and capacity or 0)
 if not ticket then
   local known = bits and fresh and not resting
-  local remember = known and string.format('%d:%s:%d:%s', generation, event[9] or '0', sizes.applied, bits) or ''
+  local remember = known and string.format('%d:%s:%d:%s', generation, event[9] or '0', people, bits) or ''
   return {'SOLD_OUT', 0, 0, 0, remember, generation, now}
 end
-hand_out(user, ticket, member, now, call, event[7], bits, sizes)
+hand_out(user, ticket, member, now, call, count, event[7], bits, sizes)
 return {'ACCEPTED', ticket, now, 1, '', generation, now}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
 from redis.client import NEVER_DECODE
@@ -193,9 +193,9 @@ class Gate:
         """Answer how many `applied_user` must hold, and the replication id; None where nobody can tell."""
         event, applied, *_ = self.keys(event_id)
         with self.answering():
-            sizes, rev = self.redis.hmget(event, ["sizes", "rev"])
+            sizes, rev = cast("list[str | None]", self.redis.hmget(event, ["sizes", "rev"]))
             found = self.redis.hlen(applied)
-        at, counted, *_ = (sizes or "- -").split(" ")
+        at, counted, *_ = (sizes or "- -").removeprefix("lost ").split(" ")
         return (found, self.replid(event_id)) if at == rev and counted == str(found) else None
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:

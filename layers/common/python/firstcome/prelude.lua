@@ -5,8 +5,8 @@
 --                                                generation, version, name, replid, reissued, learned,
 --                                                filter_bits, noted_ms, fresh_from_ms,
 --                                                sizes: "<rev> <applied_user> <pending> <released>", how many members
---                                                each must have, and the rev at which that was counted,
---                                                lost: 1 once a script has found another number
+--                                                each must have, and the rev at which that was counted; "lost "
+--                                                stands before it once a script has found another number
 --   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"; the call
 --                                                is "+" once the record is known to be in the stream
 --   KEYS[3] coupon:{E}:pending       sorted set  user_id, by applied_at_ms
@@ -48,39 +48,44 @@ local function put_into_filter(user, bits)
   redis.call('SETBIT', WINNERS, tonumber(string.sub(hash, 9, 16), 16) % bits, 1)
 end
 
+local function is_lost(sizes)
+  return sizes and string.byte(sizes) == 108 -- "l"
+end
+
+-- For all scripts: until the gate is restored, nothing else may change it. Restore reads the sizes.
+local function write_lost(sizes)
+  if not is_lost(sizes) then redis.call('HSET', EVENT, 'sizes', 'lost ' .. (sizes or '')) end
+end
+
 -- The sizes that the keys must have, as the scripts counted them: by what each command said that it had changed, never by
 -- a length, which would hide what is gone. Where `rev` has moved on since, an older version of the scripts has written
--- (a rolling deploy): what is there counts. Answers nil where tickets were handed out and nobody holds one.
+-- (a rolling deploy): what is there counts. Answers the sizes of applied_user, pending and released, and their text; or
+-- nil where the gate is lost: a difference was found before, or tickets were handed out and nobody holds one.
 local function sizes_of(text, rev, count)
+  if is_lost(text) then return nil end
   local at, applied, pending, released = string.match(text or '', '^(%d+) (%d+) (%d+) (%d+)$')
-  if at == rev then
-    return {applied = tonumber(applied), pending = tonumber(pending), released = tonumber(released)}
-  end
-  local found = {
-    applied = redis.call('HLEN', APPLIED), pending = redis.call('ZCARD', PENDING),
-    released = redis.call('ZCARD', RELEASED)
-  }
-  if count > 0 and found.applied == 0 then return nil end
-  redis.call('HSET', EVENT, 'sizes', string.format('%d %d %d %d', rev, found.applied, found.pending, found.released))
-  return found
+  if at == rev then return tonumber(applied), tonumber(pending), tonumber(released), text end
+  applied, pending, released = redis.call('HLEN', APPLIED), redis.call('ZCARD', PENDING), redis.call('ZCARD', RELEASED)
+  if count > 0 and applied == 0 then return nil end
+  text = string.format('%s %d %d %d', rev, applied, pending, released)
+  redis.call('HSET', EVENT, 'sizes', text)
+  return applied, pending, released, text
 end
 
-local function write_sizes(sizes, rev, ...)
-  local text = string.format('%d %d %d %d', rev, sizes.applied, sizes.pending, sizes.released)
-  redis.call('HSET', EVENT, 'rev', rev, 'sizes', text, ...)
-end
-
--- `rev`, `bits` and `sizes` are the event's. Answers the next rev.
-local function hand_out(user, ticket, member, now, call, rev, bits, sizes)
+-- `count`, `rev`, `bits` and `sizes`, as text, are the event's.
+local function hand_out(user, ticket, member, now, call, count, rev, bits, sizes)
+  local applied, pending, released = string.match(sizes, ' (%d+) (%d+) (%d+)$')
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
-  sizes.applied = sizes.applied + redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
-  sizes.pending = sizes.pending + redis.call('ZADD', PENDING, now, user)
+  applied = applied + redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
+  pending = pending + redis.call('ZADD', PENDING, now, user)
   put_into_filter(user, bits)
   if member then
-    sizes.released = sizes.released - redis.call('ZREM', RELEASED, member)
+    released = released - redis.call('ZREM', RELEASED, member)
     redis.call('HINCRBY', EVENT, 'reissued', 1)
-    write_sizes(sizes, rev + 1, 'noted_ms', now)
   else
-    write_sizes(sizes, rev + 1, 'noted_ms', now, 'coupon_count', ticket)
+    count = ticket
   end
+  rev = rev + 1
+  sizes = string.format('%d %d %d %d', rev, applied, pending, released)
+  redis.call('HSET', EVENT, 'rev', rev, 'sizes', sizes, 'noted_ms', now, 'coupon_count', count)
 end

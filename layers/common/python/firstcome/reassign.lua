@@ -21,5 +21,5 @@ local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bit
 local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, '-', rev, event[3], sizes)
+hand_out(user, new, member, now, '-', event[1], rev, event[3], sizes)
 return {'REASSIGNED', new, now}

@@ -18,7 +18,7 @@ for i = 3, #ARGV, 4 do
     learn(a, tonumber(b), tonumber(c))
     unmark(a)
   elseif word == 'pend' then
-    sizes.pending = sizes.pending + redis.call('ZADD', PENDING, b, a)
+    pending = pending + redis.call('ZADD', PENDING, b, a)
   elseif word == 'refuse' then
     put(a, 'refused')
     note(a)

@@ -1,28 +1,30 @@
 -- Read after the prelude, before every script but the gate and `delivered`: the fence, and what repairs share.
 
 -- What the scripts count in, from fenced() on.
-local rev, sizes
+local rev, sizes, applied, pending, released
 
 -- Something was lost: there is no event, or a key has another size than the scripts have counted. Whoever finds the first
--- difference writes it down, for all scripts: until the gate is restored, nothing else may change it.
+-- difference writes it down.
 local function fenced()
-  local event = redis.call('HMGET', EVENT, 'coupon_count', 'lost', 'rev', 'sizes', 'filter_bits')
-  if not event[1] or event[2] then return true end
-  rev, sizes = event[3], sizes_of(event[4], event[3], tonumber(event[1]))
-  if not sizes or redis.call('HLEN', APPLIED) ~= sizes.applied or redis.call('ZCARD', PENDING) ~= sizes.pending
-    or redis.call('ZCARD', RELEASED) ~= sizes.released then
-    redis.call('HSET', EVENT, 'lost', 1)
+  local event = redis.call('HMGET', EVENT, 'coupon_count', 'rev', 'sizes', 'filter_bits')
+  if not event[1] then return true end
+  rev = event[2]
+  applied, pending, released, sizes = sizes_of(event[3], rev, tonumber(event[1]))
+  if redis.call('HLEN', APPLIED) ~= applied or redis.call('ZCARD', PENDING) ~= pending
+    or redis.call('ZCARD', RELEASED) ~= released then
+    write_lost(event[3])
     return true
   end
   -- A lost filter is no lost gate: "sold out" is not remembered any more.
-  if event[5] and redis.call('STRLEN', WINNERS) ~= event[5] / 8 + 1 then redis.call('HDEL', EVENT, 'filter_bits') end
+  if event[4] and redis.call('STRLEN', WINNERS) ~= event[4] / 8 + 1 then redis.call('HDEL', EVENT, 'filter_bits') end
   return false
 end
 
--- The last call of a script that has changed something, with further fields of the event. It may need memory that Redis
--- does not have, so it comes after a write that was allowed.
-local function count_up(...)
-  write_sizes(sizes, rev + 1, ...)
+-- The last call of a script that has changed something. It may need memory that Redis does not have, so
+-- it comes after a write that was allowed.
+local function count_up()
+  rev = rev + 1
+  redis.call('HSET', EVENT, 'rev', rev, 'sizes', string.format('%d %d %d %d', rev, applied, pending, released))
 end
 
 -- For who is in applied_user since just now: a filter of winners that was read before is known to be older.
@@ -32,23 +34,23 @@ local function note(user)
 end
 
 local function put(user, held)
-  sizes.applied = sizes.applied + redis.call('HSET', APPLIED, user, held)
+  applied = applied + redis.call('HSET', APPLIED, user, held)
 end
 
 -- Answers how many of them had a mark.
 local function unmark(...)
   local gone = redis.call('ZREM', PENDING, ...)
-  sizes.pending = sizes.pending - gone
+  pending = pending - gone
   return gone
 end
 
 local function take_from_free(ticket)
-  sizes.released = sizes.released - redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
+  released = released - redis.call('ZREMRANGEBYSCORE', RELEASED, ticket, ticket)
 end
 
 local function free(ticket, free_from)
   if redis.call('ZCOUNT', RELEASED, ticket, ticket) == 0 then
-    sizes.released = sizes.released + redis.call('ZADD', RELEASED, ticket, string.format('%d:%d', ticket, free_from))
+    released = released + redis.call('ZADD', RELEASED, ticket, string.format('%d:%d', ticket, free_from))
   end
 end
 

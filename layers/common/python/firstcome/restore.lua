@@ -11,9 +11,10 @@ if redis.call('HLEN', KEYS[6]) ~= tonumber(ARGV[1]) or redis.call('ZCARD', KEYS[
   or redis.call('ZCARD', KEYS[8]) ~= tonumber(ARGV[3]) then
   return 'INCOMPLETE'
 end
-redis.call('HSET', EVENT, unpack(ARGV, 5))
 -- A rev that no reader of the lost gate can have seen.
-write_sizes({applied = ARGV[1], pending = ARGV[2], released = ARGV[3]}, now_ms(), 'noted_ms', now_ms())
+rev = now_ms()
+sizes = string.format('%d %d %d %d', rev, ARGV[1], ARGV[2], ARGV[3])
+redis.call('HSET', EVENT, 'rev', rev, 'sizes', sizes, 'noted_ms', rev, unpack(ARGV, 5))
 for i = 1, 3 do
   if tonumber(ARGV[i]) > 0 then
     redis.call('RENAME', KEYS[i + 5], KEYS[i + 1])
@@ -24,7 +25,7 @@ for i = 1, 3 do
 end
 -- No filter of the rebuilt winners: "sold out" is not remembered any more, and Redis is asked each time.
 redis.call('DEL', WINNERS)
-redis.call('HDEL', EVENT, 'lost', 'filter_bits', 'fresh_from_ms')
+redis.call('HDEL', EVENT, 'filter_bits', 'fresh_from_ms')
 redis.call('PERSIST', EVENT)
 redis.call('DEL', KEYS[9])
 return 'RESTORED'
