@@ -23,7 +23,7 @@ from dev.process import POLL_S, Process, ProcessError
 from dev.servers import Servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 DATA = ROOT / ".local"
@@ -104,15 +104,8 @@ def serve() -> None:
 def run() -> None:
     """Be the starter: own servers and cloud until SIGTERM. `up` puts it into the background."""
     interrupts.end_once()
-    settings, _ = settings_of(os.environ)
-    for name, value in settings.items():
-        print(f"the functions see {name}={value}")
-    with Servers(DATA, durable=True) as servers:
-        cloud = Cloud(
-            DATA, servers=servers, environment=settings, beat=True, api_port=API_PORT, lambda_port=LAMBDA_PORT
-        )
-        with cloud:
-            threading.Event().wait()  # for the signal, which raises
+    with Servers(DATA, durable=True) as servers, cloud_of(DATA, servers, os.environ):
+        threading.Event().wait()  # for the signal, which raises
 
 
 def demo() -> None:
@@ -156,6 +149,14 @@ def _read(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
+
+
+def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Cloud:
+    """Return the cloud of `up`: the functions see those settings that `environ` has."""
+    settings, _ = settings_of(environ)
+    for name, value in settings.items():
+        print(f"the functions see {name}={value}")
+    return Cloud(folder, servers=servers, environment=settings, beat=True, api_port=API_PORT, lambda_port=LAMBDA_PORT)
 
 
 def _start(starter: Process, *, dies_with_us: bool) -> None:

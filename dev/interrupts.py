@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM of a command: one line instead of a traceback, and everything ended that it had started.
 
-Importing this module makes Ctrl-C end the process at once, silently: nothing is there yet that would have to be ended.
-`heard` is for when something is.
+Where `python -m dev` imports this module, Ctrl-C ends the process at once from then on, silently: nothing is there yet
+that would have to be ended. `heard` is for when something is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 # A process in the background of a script ignores Ctrl-C, and keeps to that.
 _WANTED = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
-if _WANTED:
+if _WANTED and getattr(sys.modules["__main__"].__spec__, "name", "") == "dev.__main__":  # and not pytest, say
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -112,8 +112,13 @@ def _ways(
         _run(pip_install(venv, of_uv), pip)
         uv_program = venv / "bin" / "uv"
     if uv_program.exists():
-        yield [str(uv_program), "pip", "sync", "--quiet", "--require-hashes", "--python", _python(venv), str(lock)], uv
+        yield uv_sync(uv_program, venv, lock), uv
     yield pip_install(venv, lock), pip
+
+
+def uv_sync(uv: Path, venv: Path, lock: Path) -> list[str]:
+    """Return uv's command, which removes what the lock does not name, too."""
+    return [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", _python(venv), str(lock)]
 
 
 def pip_install(venv: Path, lock: Path) -> list[str]:
