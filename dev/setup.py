@@ -64,6 +64,9 @@ def set_up(venv: Path, lock: Path) -> None:
         ready = venv / READY
         if is_sound(venv) and ready.stat().st_mtime >= lock.stat().st_mtime:
             return
+        for path in (venv.parent, venv):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise SetupError(f"{path.absolute()} is another user's: `sudo chown -R` gives it to you")
         if not is_sound(venv):
             make(venv)
         print(f"installing the packages of {lock} into {venv}", flush=True)
@@ -210,7 +213,7 @@ def main() -> None:
     except SetupError as error:
         sys.exit(f"setup: {error}")
     except PermissionError as error:
-        sys.exit(f"setup: {error}: it is another user's; `sudo chown -R $(id -un) {venv}` gives it to you")
+        sys.exit(f"setup: {error}: it is another user's; `sudo chown -R` gives it to you")
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("\nsetup: interrupted; the next make goes on", file=sys.stderr, flush=True)
