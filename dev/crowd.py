@@ -94,8 +94,8 @@ def by_word(answers: Iterable[Answer]) -> Counter[str]:
 def apart(answers: Iterable[Answer]) -> tuple[list[Answer], list[Answer], list[Answer]]:
     """Return one answer for each winner, the repeats of those who had won already, and all other answers.
 
-    A person asks over several connections at once, so that the order of the answers says little: the one that won is
-    202 `accepted` where there is one, which is told once, else 202.
+    A person asks over several connections at once, so that the order of the answers says little: taken for the one that
+    won is a 202 `accepted` where there is one, else a 202.
     """
     answers = list(answers)
     won: dict[str, Answer] = {}
