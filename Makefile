@@ -1,12 +1,22 @@
 # Every habit of this project is a target. Python below 3.11 is too old; PYTHON=python3.12 names another.
 PYTHON ?= python3
+# Ctrl-C waits until Python has started and answers it with one line; where `env` cannot, it may meet a traceback.
+CALMLY := $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
+# Said before anything is installed, by whatever Python is there.
+SUITS = $(CALMLY) $(PYTHON) -c 'import sys; sys.exit(sys.platform != "linux" and "firstcome runs on Linux: on macOS and Windows \
+clone it in a container, a virtual machine or WSL 2" or sys.version_info < (3, 11) and \
+"firstcome needs Python 3.11 or newer: make PYTHON=…")'
 PY := .venv/bin/python
 READY := .venv/.ready
 CHECKOV := .venv/checkov
+# What ends or shows something installs nothing, and needs the standard library only.
+BARE = if [ -x $(PY) ]; then set -- $(PY); else $(SUITS) && set -- $(PYTHON); fi && $(CALMLY) "$$@" -m dev
 TEMPLATES := template.yaml template.infrastructure.yaml
 # SAM CLI neither reports nor looks for the credentials of an EC2 machine, which takes seconds everywhere else.
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
+# A folder's name may have letters that the developer's locale does not know.
+export PYTHONUTF8 := 1
 PYTEST := $(PY) -m pytest
 AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
@@ -20,19 +30,19 @@ help: ## this list
 ##@ The local cloud
 
 demo: setup ## an event of 100 coupons against 1,000 people, with the proof; sets everything up, and stops it again
-	@$(PY) -m dev demo
+	@$(CALMLY) $(PY) -m dev demo
 
 up: setup ## start the cloud in the background; .local/cloud.env says where it listens
-	@$(PY) -m dev up
+	@$(CALMLY) $(PY) -m dev up
 
-down: setup ## stop it
-	@$(PY) -m dev down
+down: ## stop it
+	@$(BARE) down
 
-status: setup ## what of it runs, and where
-	@$(PY) -m dev status
+status: ## what of it runs, and where
+	@$(BARE) status
 
-reset: setup ## stop it and empty its data folder
-	@$(PY) -m dev reset
+reset: ## stop it and empty its data folder
+	@$(BARE) reset
 
 ##@ Checks
 
@@ -75,13 +85,13 @@ lint: setup $(CHECKOV)/.ready ## ruff, import rules, both templates: as written,
 	.venv/bin/ruff format --check .
 	PYTHONPATH=layers/common/python:. .venv/bin/lint-imports --no-cache --no-logo
 	@for template in $(TEMPLATES); do \
-		.venv/bin/sam validate --lint --region us-east-1 --template $$template && \
-		.venv/bin/sam validate --config-env plain --region us-east-1 --template $$template || exit 1; done
+		$(PY) -m samcli validate --lint --region us-east-1 --template $$template && \
+		$(PY) -m samcli validate --config-env plain --region us-east-1 --template $$template || exit 1; done
 	$(PY) -m dev.translated
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 types: setup ## mypy, strict
-	.venv/bin/mypy
+	$(PY) -m mypy
 
 audit: setup $(AUDIT)/.ready ## known vulnerabilities in the locks; asks PyPI's database, so it needs the open network
 	@# --strict: a package that the database does not know is an error, not "no known vulnerabilities". Without pip: the
@@ -129,23 +139,14 @@ clean: ## delete what can be made again, but for the cloud's data (make reset)
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-# uv, of the version and with the hashes that the lock names, installs the rest in seconds. pip knows settings of a
-# machine that uv does not read (pip.conf), so it has a second try.
-$(READY): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "firstcome needs Python 3.11 or newer: make PYTHON=…")'
-	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > .venv/uv.txt
-	@echo "installing the locked packages into .venv"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	@.venv/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt || \
-		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
+# A name that leads nowhere, as after an upgrade of the system's Python, is a Python that is not there.
+$(READY): requirements-dev.txt $(PY)
+	@$(SUITS)
+	@$(CALMLY) $(PYTHON) dev/setup.py .venv $<
+
+$(PY): ;
 
 # The auditors and checkov, each when it is asked for, in an environment of its own: nothing of what they look at may
 # depend on them.
 .venv/%/.ready: requirements-%.txt $(READY)
-	@echo "installing $* into .venv/$*"
-	@test -x .venv/$*/bin/python || $(PYTHON) -m venv .venv/$*
-	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $< || \
-		.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	@$(CALMLY) $(PYTHON) dev/setup.py .venv/$* $<

@@ -9,25 +9,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from dev import interrupts
+from dev.checks import LAYER, left_over, owned, settings_of
 from dev.cloud import ROOT, Cloud
 from dev.invoke import InvocationError, Lambda
-from dev.process import Process, ProcessError
+from dev.only_one import only_one
+from dev.process import POLL_S, Process, ProcessError
 from dev.servers import Servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 DATA = ROOT / ".local"
+DEMO = DATA / "demo"
 API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
 LAMBDA_PORT = 8081
 UP_WITHIN_S = 600  # the first time, packages and jars are fetched
+# What `up` leaves in its folder; the tests' and the demo's folders stand beside it.
+OF_UP = ("redis", "mariadb", "kafka", "run", "logs", "cloud.log", "cloud.pid", "cloud.env", "up.lock")
+OF_DEMO = ("redis", "mariadb", "kafka", "run", "logs", "lock")
 
 # Values of `operate` that stay text, whatever they look like; the others are JSON where they can be read as JSON.
 _TEXT = {"event_id", "user_id", "name", "reason"}
@@ -35,15 +41,18 @@ _TEXT = {"event_id", "user_id", "name", "reason"}
 
 def up(*, dies_with_us: bool = False) -> None:
     """Have the cloud running in the background, and say where it listens; a second one changes nothing."""
-    starter = Process("cloud", DATA)
-    if not starter.running:
-        _env_file().unlink(missing_ok=True)  # of one that was killed
-        # What it named may still run: the starter ends that, and nothing else, before it starts its own.
-        starter.log.unlink(missing_ok=True)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        starter.start([sys.executable, "-m", "dev", "run"], env=environment, dies_with_us=dies_with_us)
+    owned(DATA, OF_UP)
+    settings, nothing = settings_of(os.environ)
+    for name in nothing:
+        print(f"{name} is no setting: ignored", file=sys.stderr)
+    with only_one(DATA / "up.lock", "make up"):
+        starter = Process("cloud", DATA)
+        if starter.running and settings:
+            print(f"it runs already: {', '.join(settings)} will be read by the next one (make down)", file=sys.stderr)
         try:
-            starter.wait_ready(_reporting(starter.log), timeout_s=UP_WITHIN_S)
+            if not starter.running:
+                _start(starter, dies_with_us=dies_with_us)
+            _wait_ready(starter)
         except BaseException:  # Ctrl-C too
             down()
             raise
@@ -54,26 +63,31 @@ def up(*, dies_with_us: bool = False) -> None:
 
 
 def down() -> None:
-    """End the cloud and its servers, those of a starter that was killed too; the data stay (Redis keeps none)."""
-    Process("cloud", DATA).stop(timeout_s=60)
+    """End the cloud and its servers, those of a starter that was killed too; the data stay."""
+    # What the starter runs meanwhile, such as a package's installation, hears of it too.
+    Process("cloud", DATA).stop(timeout_s=60, group=True)
     Servers(DATA).stop()
     _env_file().unlink(missing_ok=True)
 
 
 def status() -> None:
     """Print the addresses and process ids of a running cloud; exit with 1 where none runs."""
-    if not Process("cloud", DATA).running or not _env_file().exists():
+    if not Process("cloud", DATA).running:
         sys.exit("not running: make up")
+    if not _env_file().exists():
+        sys.exit("starting")
     print(_env_file().read_text(), end="")
 
 
 def reset() -> None:
     """End the cloud and delete its data and logs; what the tests keep beside it stays."""
+    owned(DATA, OF_UP)
     down()
-    Servers(DATA).reset()
-    for name in ("run", "logs"):
-        shutil.rmtree(DATA / name, ignore_errors=True)
-    Process("cloud", DATA).log.unlink(missing_ok=True)
+    with only_one(DATA / "up.lock", "make up"):
+        Servers(DATA).reset()
+        for name in ("run", "logs"):
+            shutil.rmtree(DATA / name, ignore_errors=True)
+        Process("cloud", DATA).log.unlink(missing_ok=True)
 
 
 def serve() -> None:
@@ -83,27 +97,26 @@ def serve() -> None:
     try:
         while Process("cloud", DATA).running:
             time.sleep(0.2)
-    except KeyboardInterrupt:
-        print()
     finally:
         down()
 
 
 def run() -> None:
     """Be the starter: own servers and cloud until SIGTERM. `up` puts it into the background."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    with Servers(DATA) as servers, Cloud(DATA, servers=servers, api_port=API_PORT, lambda_port=LAMBDA_PORT):
-        ended.wait()
+    interrupts.end_once()
+    with Servers(DATA, durable=True) as servers, cloud_of(DATA, servers, os.environ):
+        threading.Event().wait()  # for the signal, which raises
 
 
 def demo() -> None:
     """Run the demonstration, which starts and stops what it needs."""
-    sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
+    owned(DEMO, OF_DEMO)
+    left_over(os.environ, DATA)
+    sys.path.insert(0, str(LAYER))
     from dev import demo as demonstration  # noqa: PLC0415  only this command draws progress bars
 
-    demonstration.main()
+    with only_one(DEMO / "lock", "make demo"):
+        demonstration.main(DEMO)
 
 
 def operate(action: str, *arguments: str) -> None:
@@ -138,19 +151,40 @@ def _read(value: str) -> Any:
         return value
 
 
-def _reporting(log: Path) -> Callable[[], None]:
-    """Answer a probe for `cloud.env` that passes on, line by line, what the starter says meanwhile."""
-    shown = 0
+def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Cloud:
+    """Return the cloud of `up`: the functions see those settings that `environ` has."""
+    settings, _ = settings_of(environ)
+    for name, value in settings.items():
+        print(f"the functions see {name}={value}")
+    return Cloud(folder, servers=servers, environment=settings, beat=True, api_port=API_PORT, lambda_port=LAMBDA_PORT)
 
-    def probe() -> None:
-        nonlocal shown
-        said = log.read_text() if log.exists() else ""
-        whole = said.rfind("\n") + 1  # it may be in the middle of a line
+
+def _start(starter: Process, *, dies_with_us: bool) -> None:
+    """Start the starter, which ends what a former one left running, and nothing else, before it starts its own."""
+    left_over(os.environ, DATA)
+    _env_file().unlink(missing_ok=True)  # of one that was killed
+    starter.log.unlink(missing_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    starter.start([sys.executable, "-m", "dev", "run"], env=environment, dies_with_us=dies_with_us)
+
+
+def _wait_ready(starter: Process) -> None:
+    """Return when `cloud.env` is there; meanwhile pass on, line by line, what the starter says."""
+    shown, deadline = 0, time.monotonic() + UP_WITHIN_S
+    while True:
+        ready = _env_file().exists()
+        running = starter.running  # before its log is read: what it said last is then in there
+        said = starter.log.read_text(errors="replace") if starter.log.exists() else ""
+        whole = said.rfind("\n") + 1 if running else len(said)  # it may be in the middle of a line
         print(said[shown:whole], end="", flush=True)
         shown = whole
-        _env_file().read_text()  # it is there once the cloud is ready
-
-    return probe
+        if ready:
+            return
+        if not running:
+            raise ProcessError("the cloud ended before it was ready; the logs are in .local/logs")
+        if time.monotonic() > deadline:
+            raise ProcessError(f"the cloud was not ready within {UP_WITHIN_S} s; the logs are in .local/logs")
+        time.sleep(POLL_S)
 
 
 def main() -> None:
@@ -162,9 +196,14 @@ def main() -> None:
     if name not in commands or (name != "operate" and arguments) or (name == "operate" and not arguments):
         sys.exit(__doc__)
     try:
+        interrupts.heard()
         commands[name](*arguments)
-    except (ProcessError, InvocationError) as error:
+    except (ProcessError, InvocationError, TimeoutError) as error:
         sys.exit(f"{name}: {error}")
+    except PermissionError as error:
+        sys.exit(f"{name}: {error}: it is another user's; go on as that one, or have it given to you (chown)")
+    except KeyboardInterrupt:
+        interrupts.die(name)
 
 
 if __name__ == "__main__":

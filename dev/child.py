@@ -39,8 +39,9 @@ class Child:
         `changed` is called from another thread whenever there is a new process.
         """
         self.name = name
+        self.log = log
+        self.ends = 0  # how often it has ended by itself, or could not be made, since `start`
         self._command = command
-        self._log = log
         self._env = env
         self._cwd = cwd
         self._pass_fds = pass_fds
@@ -67,6 +68,7 @@ class Child:
             return
         self._unwanted.clear()
         self._made.clear()
+        self.ends = 0
         self._thread = threading.Thread(target=self._keep, name=f"keeps {self.name}", daemon=True)
         self._thread.start()
         self._made.wait()
@@ -93,21 +95,28 @@ class Child:
         pause_s = _FIRST_PAUSE_S
         while not self._unwanted.is_set():
             began = time.monotonic()
-            try:
-                self._process = self._make()
-            finally:
-                self._made.set()
-            self._changed()
-            code = self._process.wait()
+            how = self._live()
             if self._unwanted.is_set():
                 return
+            self.ends += 1
             pause_s = _FIRST_PAUSE_S if time.monotonic() - began > _CAME_UP_S else min(2 * pause_s, _LONGEST_PAUSE_S)
-            with self._log.open("a") as log:
-                log.write(f"--- {self.name} ended with {code}; again in {pause_s:g} s\n")
+            with self.log.open("a") as log:
+                log.write(f"--- {self.name} {how}; again in {pause_s:g} s\n")
             self._unwanted.wait(pause_s)
 
+    def _live(self) -> str:
+        """Make one process and return, when it has ended, how it did."""
+        try:
+            self._process = self._make()
+        except OSError as error:  # no such program, no memory
+            return f"could not be made: {error}"
+        finally:
+            self._made.set()
+        self._changed()
+        return f"ended with {self._process.wait()}"
+
     def _make(self) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             return subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self._command],
                 cwd=self._cwd,

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 from dev import front
 from dev.child import Child
 from dev.install import programs
-from dev.invoke import Lambda
+from dev.invoke import InvocationError, Lambda
+from dev.watch import watching
 
 if TYPE_CHECKING:
     import socket
@@ -39,6 +40,11 @@ APPLY_ENVIRONMENTS = 8
 # Of the others: one for each worker of the poller, two retries that run at the same time, and an operator who need not
 # wait for an audit.
 OTHER_ENVIRONMENTS = 2
+
+# A front answers within a tenth of a second; a machine that compiles something else meanwhile takes longer.
+FRONT_WITHIN_S = 60
+# One run of what is scheduled: a lost gate is restored after 13 s, and Lambda ends any function after 900 s.
+BEAT_WITHIN_S = 960
 
 # In place of what exists on AWS only.
 _LOCAL = {
@@ -71,13 +77,15 @@ class Cloud:
         apply_environments: int = APPLY_ENVIRONMENTS,
         poller: bool = True,
         clock: bool = True,
+        beat: bool = False,
         api_port: int = 0,
         lambda_port: int = 0,
     ) -> None:
         """Describe the cloud; nothing runs before `start`.
 
         `environment` overrides variables of every function. A preferred port that is taken gives way to a free one.
-        `poller` and `clock` say whether these run from the start. Without `servers` there is no poller, and the
+        `poller` and `clock` say whether these run from the start, `beat` whether what is scheduled runs once before the
+        cloud is ready, so that no gate is lost then. Without `servers` there is no poller, and the
         functions see the addresses that the template names.
         """
         self._servers = servers
@@ -86,6 +94,7 @@ class Cloud:
         self._overrides = dict(environment or {})
         self._counts = {"apply": apply_environments}
         self._wanted = [name for name, wanted in (("poller", poller), ("clock", clock)) if wanted]
+        self._beat = beat
         self._ports = (api_port, lambda_port)
         self._children: dict[str, Child] = {}
         self._sockets: list[socket.socket] = []
@@ -128,21 +137,29 @@ class Cloud:
             return client.invoke(function, json.dumps(payload).encode())
 
     def start(self, say: Callable[[str], None] = print) -> None:
-        """Start everything, and have the ledger migrated and the topic there; ends all of it again if that fails."""
+        """Start everything, and have the ledger migrated and the topic there; ends all of it again if that fails.
+
+        Raises `ProcessError` with the end of its log where a process cannot start.
+        """
         try:
             self._start()
+            self._watching(lambda: front.ask(self.api_url), "the front answers", FRONT_WITHIN_S)
             if "operate" in self.functions and self._servers is not None:
-                self.invoke("operate", {"action": "migrate"})
+                migrate = {"action": "migrate"}
+                self._watching(lambda: self.invoke("operate", migrate), "the ledger is migrated", BEAT_WITHIN_S)
             for name in self._wanted:
                 if name in self._children:
                     self._children[name].start()
+            if self._beat:
+                self._watching(lambda: self._run_scheduled(say), "what is scheduled has run once", BEAT_WITHIN_S)
+            for what, url, wanted in zip(("API", "Lambda"), (self.api_url, self.lambda_url), self._ports, strict=True):
+                elsewhere = f", because port {wanted} is taken" if wanted and not url.endswith(f":{wanted}") else ""
+                say(f"{what}: {url}{elsewhere}")
             self._ready = True
             self._write_env()
         except BaseException:  # Ctrl-C too
             self.stop()
             raise
-        say(f"API: {self.api_url}")
-        say(f"Lambda: {self.lambda_url}")
 
     def stop(self) -> None:
         """End every process: first who asks, then who answers. Does nothing where nothing runs."""
@@ -189,8 +206,8 @@ class Cloud:
             backends.append(front.Environments(function, names))
             self._environments[function.name] = [self._environment(function, name, described) for name in names]
         config = front.write(run, backends, api=api, lambdas=lambdas, openapi=ROOT / "docs" / "openapi.json")
-        command = [haproxy, "-db", "-f", str(config)]
-        self._add("front", command, pass_fds=[api.fileno(), lambdas.fileno()], env=os.environ).start()
+        command = [haproxy, "-db", "-f", config]
+        self._add("front", command, cwd=run, pass_fds=[api.fileno(), lambdas.fileno()], env=os.environ).start()
         python = [sys.executable, "-m"]
         if self._servers is not None and any(function.streams for function in self.functions.values()):
             command = [*python, "dev.poller", str(described), self._servers.kafka_bootstrap, self.lambda_url]
@@ -214,9 +231,24 @@ class Cloud:
             patience_s=5,  # SIGTERM ends one at once; under coverage it writes down its lines first
         )
 
-    def _add(self, name: str, command: list[str], *, log: str = "", **more: Any) -> Child:
+    def _watching(self, call: Callable[[], object], what: str, within_s: float) -> None:
+        watching(self._children.values(), call, what, within_s=within_s)
+
+    def _run_scheduled(self, say: Callable[[str], None]) -> None:
+        for function in self.functions.values():
+            for schedule in function.schedules:
+                say(f"{function.name} runs once, which takes longer where Redis has lost a gate")
+                try:
+                    done = self.invoke(function.name, json.loads(schedule.input))
+                except InvocationError as error:  # the clock tries again: what it cannot mend need not hold up the rest
+                    say(str(error))
+                else:
+                    if done.get("restored"):
+                        say(f"gates restored: {done['restored']}")
+
+    def _add(self, name: str, command: list[str], *, log: str = "", cwd: Path = ROOT, **more: Any) -> Child:
         path = self.folder / "logs" / f"{log or name}.log"
-        child = Child(name, command, log=path, cwd=ROOT, changed=self._write_env, **more)
+        child = Child(name, command, log=path, cwd=cwd, changed=self._write_env, **more)
         self._children[name] = child
         return child
 
@@ -229,6 +261,7 @@ class Cloud:
         return {
             **inherited,
             "TZ": ":UTC",
+            "PYTHONUTF8": "1",  # as Lambda's locale has it; the developer's may not know the letters of a path
             "PYTHONPATH": os.pathsep.join(function.layers),
             "AWS_REGION": "us-east-1",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,

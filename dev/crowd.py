@@ -33,6 +33,11 @@ class Answer:
         """The status word of a coupon, or the code of a problem."""
         return str(self.body.get("code") or self.body.get("status"))
 
+    @property
+    def has_ticket(self) -> bool:
+        """Whether this person was told of a ticket that is theirs."""
+        return self.status in (200, 202)
+
 
 class Crowd:
     """Applicants of one event; `threads` of them ask at the same time, each over a connection of its own."""
@@ -84,6 +89,25 @@ class Crowd:
 def by_word(answers: Iterable[Answer]) -> Counter[str]:
     """Count the answers by what they said."""
     return Counter(f"{answer.status} {answer.word}" for answer in answers)
+
+
+def apart(answers: Iterable[Answer]) -> tuple[list[Answer], list[Answer], list[Answer]]:
+    """Return one answer for each winner, the repeats of those who had won already, and all other answers.
+
+    A person asks over several connections at once, so that the order of the answers says little: taken for the one that
+    won is a 202 `accepted` where there is one, else a 202.
+    """
+    answers = list(answers)
+    won: dict[str, Answer] = {}
+    for answer in answers:
+        if answer.has_ticket and _rank(answer) > _rank(won.get(answer.user_id)):
+            won[answer.user_id] = answer
+    repeats = [answer for answer in answers if answer.has_ticket and answer is not won[answer.user_id]]
+    return list(won.values()), repeats, [answer for answer in answers if not answer.has_ticket]
+
+
+def _rank(answer: Answer | None) -> tuple[int, bool]:
+    return (0, False) if answer is None else (answer.status, answer.word == "accepted")
 
 
 def percentile(answers: Iterable[Answer], share: float) -> float:

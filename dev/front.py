@@ -6,10 +6,14 @@ front, and goes to whichever is free first. The rest is API Gateway's limits and
 
 from __future__ import annotations
 
+import http.client
 import json
+import shutil
 import socket
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dev.environment import BODY_LIMIT, INVOKE_PATH
 
@@ -44,9 +48,9 @@ defaults
 frontend api
   bind fd@{api}
   option forwardfor
-  errorfile 502 "{folder}/500.http"
-  errorfile 503 "{folder}/503.http"
-  errorfile 504 "{folder}/503.http"
+  errorfile 502 500.http
+  errorfile 503 503.http
+  errorfile 504 503.http
   http-request del-header expect
   http-request return status 413 content-type application/json string '{{"message":"Request Entity Too Large"}}' \
 if {{ req.body_size gt {body_limit} }}
@@ -58,8 +62,8 @@ frontend lambda
   bind fd@{lambdas}
   timeout client 1h  # the poller keeps its connection while a batch takes its time, or there is none
   timeout http-keep-alive 1h
-  errorfile 502 "{folder}/died.http"
-  errorfile 504 "{folder}/died.http"
+  errorfile 502 died.http
+  errorfile 504 died.http
   http-request del-header expect
   http-request return status 413 content-type application/json hdr x-amzn-errortype RequestTooLargeException \
 string '{{"Type":"User","message":"Request must be smaller than {invoke_limit} bytes"}}' \
@@ -116,9 +120,10 @@ def listen_loopback(preferred: int) -> socket.socket:
 
 def write(
     folder: Path, functions: Sequence[Environments], *, api: socket.socket, lambdas: socket.socket, openapi: Path
-) -> Path:
-    """Write haproxy's configuration for these environments to `folder`; answer its path.
+) -> str:
+    """Write haproxy's configuration for these environments to `folder`, in which it has to run; answer its name.
 
+    It names the files beside it without their folder: haproxy would read a `$` or a quote in a path as its own.
     `api` and `lambdas` are listening sockets that haproxy inherits: its ports cannot be lost to somebody else.
     """
     for name, (status, headers, body) in _ERRORS.items():
@@ -126,20 +131,21 @@ def write(
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {len(text)}\r\n\r\n"
         (folder / f"{name}.http").write_bytes((head + text).encode())
     served = openapi.is_file()
+    if served:
+        shutil.copy(openapi, folder / _OPENAPI_FILE)
     (behind_gateway,) = [each.function.name for each in functions if each.function.routes]
-    config = folder / "haproxy.cfg"
-    config.write_text(
+    config = "haproxy.cfg"
+    (folder / config).write_text(
         _CONFIG.format(
             # What haproxy returns by itself, openapi.json, has to fit into one buffer.
             bufsize=max(65_536, 2 * openapi.stat().st_size if served else 0),
             gateway_timeout=_GATEWAY_TIMEOUT_S,
-            folder=folder,
             api=api.fileno(),
             lambdas=lambdas.fileno(),
             body_limit=BODY_LIMIT,
             invoke=INVOKE_PATH,
             invoke_limit=_INVOKE_LIMIT,
-            openapi=_OPENAPI.format(file=openapi) if served else "",
+            openapi=_OPENAPI if served else "",
             gateway=behind_gateway,
             paths=" ".join(path for each in functions for path in _paths(each.function)),
             uses="".join(_use(each.function) for each in functions),
@@ -149,7 +155,17 @@ def write(
     return config
 
 
-_OPENAPI = '  http-request return status 200 content-type application/json file "{file}" if {{ path /openapi.json }}\n'
+def ask(api_url: str) -> None:
+    """Return when the front has answered for itself: no function has this path. Its port is open before it runs."""
+    with closing(http.client.HTTPConnection(urlsplit(api_url).netloc)) as connection:
+        connection.request("GET", INVOKE_PATH)
+        connection.getresponse().read()
+
+
+_OPENAPI_FILE = "openapi.json"
+_OPENAPI = f"""\
+  http-request return status 200 content-type application/json file {_OPENAPI_FILE} if {{ path /openapi.json }}
+"""
 
 
 def _paths(function: Function) -> list[str]:

@@ -25,6 +25,8 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin"  # its version stand
 # Debian keeps daemons where an ordinary user's PATH does not look.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 MIN_JAVA = 17  # Kafka 4 brokers
+# A JVM reads the names of files by its locale: under LC_ALL=C it finds no folder with another letter than ASCII's.
+LOCALE = {"LC_ALL": "C.UTF-8"}
 
 # program → Debian packages that bring it: the first one that the system's sources have
 PACKAGES = {
@@ -39,13 +41,22 @@ PACKAGES = {
 }
 UNITS = ["redis-server", "mariadb", "haproxy"]  # the system services that these packages bring
 
-THREE_WAYS = """
-There are three ways to have the servers:
-  1. install them:          apt-get install redis-server mariadb-server openjdk-17-jre-headless maven haproxy
-  2. name running ones:     FIRSTCOME_REDIS_URL=redis://host:port/0 FIRSTCOME_KAFKA_BOOTSTRAP=host:port
-                            FIRSTCOME_MYSQL_URL=mysql://user:password@host:port/database
-  3. run them in Docker:    docker compose up -d --wait   (compose.yaml says what to export then)
-haproxy is the local cloud's front door and is needed in each of them."""
+_NAMED = """\
+name running ones:     FIRSTCOME_REDIS_URL=redis://host:port/0 FIRSTCOME_KAFKA_BOOTSTRAP=host:port
+                            FIRSTCOME_MYSQL_URL=mysql://user:password@host:port/database"""
+_IN_DOCKER = "run them in Docker:    docker compose up -d --wait   (compose.yaml says what to export then)"
+_BY_APT_GET = "install them:          apt-get install redis-server mariadb-server openjdk-17-jre-headless maven haproxy"
+_BY_ANOTHER = f"""\
+install them:          with this system's packages: Redis, MariaDB, a JRE ({MIN_JAVA} or newer), Maven, HAProxy;
+                            on the PATH: redis-server, mariadbd, mariadb-install-db, java, mvn, haproxy"""
+
+
+def ways() -> str:
+    """Return the ways to have the servers, those first that this machine has."""
+    offered = [_BY_APT_GET, _NAMED, _IN_DOCKER] if _has_apt_get() else [_NAMED, _IN_DOCKER, _BY_ANOTHER]
+    lines = [f"  {number}. {way}" for number, way in enumerate(offered, start=1)]
+    last = "haproxy is the local cloud's front door and is needed in each of them."
+    return "\n".join(["", "There are three ways to have the servers:", *lines, last])
 
 
 def programs(needed: Iterable[str], say: Callable[[str], None] = print) -> dict[str, str]:
@@ -60,7 +71,7 @@ def programs(needed: Iterable[str], say: Callable[[str], None] = print) -> dict[
     found = {name: _find(name) for name in needed}
     missing = [name for name, path in found.items() if path is None]
     if missing:
-        raise ProcessError(f"{', '.join(missing)}: not found after the installation.{THREE_WAYS}")
+        raise ProcessError(f"{', '.join(missing)}: not found after the installation.{ways()}")
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -97,6 +108,10 @@ def _find(name: str) -> str | None:
     return path
 
 
+def _has_apt_get() -> bool:
+    return shutil.which("apt-get") is not None
+
+
 def _java_version(java: str) -> int:
     shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(?:1\.)?(\d+)', shown)
@@ -105,13 +120,13 @@ def _java_version(java: str) -> int:
 
 def _install(missing: list[str], say: Callable[[str], None]) -> None:
     """Install the packages of the missing programs with apt-get, as root or by a sudo that asks for no password."""
-    if shutil.which("apt-get") is None:
-        raise ProcessError(f"{', '.join(missing)}: missing, and there is no apt-get to install from.{THREE_WAYS}")
+    if not _has_apt_get():
+        raise ProcessError(f"{', '.join(missing)}: missing, and there is no apt-get to install from.{ways()}")
     sudo: list[str] = []
     if os.geteuid() != 0:
         sudo = ["sudo", "-n"]
         if shutil.which("sudo") is None or subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode:
-            raise ProcessError(f"{', '.join(missing)}: missing, and only root may install them.{THREE_WAYS}")
+            raise ProcessError(f"{', '.join(missing)}: missing, and only root may install them.{ways()}")
     # RUNLEVEL=1 makes the packages' scripts believe that this is no time to start a service.
     quietly = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
     say(f"installing {', '.join(missing)} with apt-get (once)")
@@ -130,7 +145,7 @@ def _available(packages: list[str]) -> str:
         shown = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False).stdout
         if "Candidate:" in shown and "Candidate: (none)" not in shown:
             return package
-    raise ProcessError(f"the system's package sources have none of {', '.join(packages)}.{THREE_WAYS}")
+    raise ProcessError(f"the system's package sources have none of {', '.join(packages)}.{ways()}")
 
 
 def _active_units() -> set[str]:
@@ -143,6 +158,7 @@ def _active_units() -> set[str]:
 def _run(command: list[str]) -> None:
     ran = subprocess.run(
         command,
+        env={**os.environ, **LOCALE},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -152,4 +168,4 @@ def _run(command: list[str]) -> None:
     )
     if ran.returncode:
         end = "\n".join(ran.stdout.splitlines()[-15:])
-        raise ProcessError(f"{' '.join(command)} failed with {ran.returncode}\n{end}\n{THREE_WAYS}")
+        raise ProcessError(f"{' '.join(command)} failed with {ran.returncode}\n{end}\n{ways()}")

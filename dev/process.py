@@ -6,7 +6,6 @@ recognised by the other start time, and left alone.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -38,6 +37,15 @@ def wait_until(predicate: Callable[[], object], description: str, *, timeout_s: 
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout_s:g} s: {description}")
         time.sleep(POLL_S)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the end of a log, with the path of the rest."""
+    try:
+        end = log.read_text(errors="replace").splitlines()[-lines:]
+    except FileNotFoundError:
+        end = []
+    return "\n".join([f"--- {log}", *end])
 
 
 class Process:
@@ -86,9 +94,11 @@ class Process:
             raise ProcessError("the local cloud needs Linux (/proc): on other systems run it in a container")
         if shutil.which(command[0]) is None:
             raise ProcessError(f"{self.name}: there is no program {command[0]}")
+        bond = ["setpriv", "--pdeathsig", "TERM"] if dies_with_us else []
+        if bond and shutil.which(bond[0]) is None:
+            raise ProcessError(f"{self.name}: there is no program {bond[0]}, which is util-linux's")
         self.stop()
         self.folder.mkdir(parents=True, exist_ok=True)
-        bond = ["setpriv", "--pdeathsig", "TERM"] if dies_with_us else []
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 [*bond, "sh", "-c", _WRITE_PID_THEN_EXEC, str(self._pid_file.absolute()), *command],
@@ -101,11 +111,14 @@ class Process:
             )
         wait_until(lambda: self.running or self._ended(), f"{self.name} writes its pid file")
 
-    def stop(self, *, kill: bool = False, timeout_s: float = STOP_S) -> None:
-        """End the process: SIGTERM, a bounded wait, then SIGKILL; with `kill` SIGKILL at once. No process: no harm."""
+    def stop(self, *, kill: bool = False, timeout_s: float = STOP_S, group: bool = False) -> None:
+        """End the process: SIGTERM, a bounded wait, then SIGKILL; with `kill` SIGKILL at once. No process: no harm.
+
+        With `group` what it runs and waits for hears SIGTERM too. Raises `ProcessError` where it is another user's.
+        """
         pid = self.pid
         if pid is not None and not kill:
-            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGTERM, group=group)
             self._signal(signal.SIGCONT)  # a paused process does not see SIGTERM
             try:
                 wait_until(lambda: not self.running, f"{self.name} ends on SIGTERM", timeout_s=timeout_s)
@@ -148,11 +161,7 @@ class Process:
 
     def tail(self, lines: int = 15) -> str:
         """The end of the log, with the path of the rest."""
-        try:
-            end = self.log.read_text(errors="replace").splitlines()[-lines:]
-        except FileNotFoundError:
-            end = []
-        return "\n".join([f"--- {self.log}", *end])
+        return tail(self.log, lines)
 
     def _ended(self) -> bool:
         return self._child is not None and self._child.poll() is not None
@@ -161,9 +170,13 @@ class Process:
         pid = self.pid
         if pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):  # ended just now
+        try:
             # The leader is alive and ours, so the group that has its number is ours too.
             (os.killpg if group else os.kill)(pid, number)
+        except ProcessLookupError:  # ended just now
+            pass
+        except PermissionError:
+            raise ProcessError(f"{self.name} (process {pid}) is another user's: who started it can end it") from None
 
 
 def _start_time(pid: int) -> str | None:

@@ -1,4 +1,7 @@
-"""How each of the local cloud's servers is prepared, run and asked whether it works."""
+"""How each of the local cloud's servers is prepared, run and asked whether it works.
+
+The clients are imported where they are used: who ends a server needs the standard library only (`make down`).
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,11 @@ import random
 import socket
 import subprocess
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pymysql
-import redis
-from kafka.admin import KafkaAdminClient
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from dev.install import kafka_jars
+from dev.install import LOCALE, kafka_jars
 from dev.process import ProcessError
 
 if TYPE_CHECKING:
@@ -120,9 +117,22 @@ def _prepare_redis(folder: Path, _: Mapping[str, str]) -> None:
     (folder / "data").mkdir()
 
 
-def _redis_command(_: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
-    # Persistence is not assumed: a Redis that is started again has forgotten everything.
-    options = {"bind": host, "port": port, "dir": "data", "save": "", "appendonly": "no"}
+def _forgetful_redis_command(_: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
+    """Run a Redis that has forgotten everything when it is started again: persistence is not assumed."""
+    return _redis_command(host, port, programs, {"appendonly": "no"})
+
+
+def _durable_redis_command(_: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
+    """Run a Redis whose data outlive its process.
+
+    Every write is handed to the kernel before it is answered, so SIGKILL loses none; what a machine that crashes may
+    lose costs a failover's reconcile. `everysec` would hold writes back while the disk is busy.
+    """
+    return _redis_command(host, port, programs, {"appendonly": "yes", "appendfsync": "no"})
+
+
+def _redis_command(host: str, port: int, programs: Mapping[str, str], keeping: Mapping[str, str]) -> list[str]:
+    options = {"bind": host, "port": port, "dir": "data", "save": "", **keeping}
     options |= {"maxmemory-policy": "noeviction", "maxclients": 10_000}
     if host != HOST:  # without a password, a client from anywhere but loopback is turned away
         options["protected-mode"] = "no"
@@ -130,15 +140,20 @@ def _redis_command(_: Path, host: str, port: int, programs: Mapping[str, str]) -
 
 
 def _probe_redis(host: str, port: int) -> None:
+    import redis  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
     with redis.Redis(host, port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
         client.ping()
 
 
 def _prepare_mariadb(folder: Path, programs: Mapping[str, str]) -> None:
-    _run([
-        *[programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}", *_mariadb_options(folder)],
-        *["--auth-root-authentication-method=normal", "--skip-test-db"],
-    ])  # fmt: skip
+    # A shell script, which takes apart at its blanks whatever it hands on, and gives `chown` the folder where it knows
+    # the user: so the folder of temporary files is a variable, and `-u` an option that only the server understands.
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db", *(["-uroot"] if _is_root() else [])]
+    command = [programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}", *options]
+    _run(command, folder, {"TMPDIR": str(folder)})
 
 
 def _mariadb_command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
@@ -148,7 +163,8 @@ def _mariadb_command(folder: Path, host: str, port: int, programs: Mapping[str, 
         reach = [f"--init-file={folder / 'init.sql'}"]
     return [
         programs["mariadbd"],
-        *["--no-defaults", *_mariadb_options(folder), f"--datadir={folder / 'data'}"],
+        *["--no-defaults", *(["--user=root"] if _is_root() else []), f"--datadir={folder / 'data'}"],
+        f"--tmpdir={folder}",  # of its own: at its start it deletes every temporary table in there
         "--socket=mariadb.sock",  # in the data folder: a full path may be longer than a socket's may be
         *[f"--bind-address={host}", f"--port={port}", "--skip-name-resolve", *reach],
         "--character-set-server=utf8mb4",
@@ -157,13 +173,14 @@ def _mariadb_command(folder: Path, host: str, port: int, programs: Mapping[str, 
     ]
 
 
-def _mariadb_options(folder: Path) -> list[str]:
-    user = ["--user=root"] if os.geteuid() == 0 else []  # without it, it refuses to run as root
-    # Of its own: at its start it deletes every temporary table in there, those of another server too.
-    return [*user, f"--tmpdir={folder}"]
+def _is_root() -> bool:
+    """Whether MariaDB has to be told that it may run as root, which it refuses otherwise."""
+    return os.geteuid() == 0
 
 
 def _probe_mariadb(host: str, port: int) -> None:
+    import pymysql  # noqa: PLC0415
+
     with (
         pymysql.connect(host=host, port=port, user="root", connect_timeout=2, read_timeout=10) as connection,
         connection.cursor() as cursor,
@@ -192,6 +209,8 @@ def _java(programs: Mapping[str, str], heap: str) -> list[str]:
 
 
 def _probe_kafka(host: str, port: int) -> None:
+    from kafka.admin import KafkaAdminClient  # noqa: PLC0415
+
     # The client starts a thread before it connects, and a failed one leaves it behind: knock first.
     socket.create_connection((host, port), timeout=2).close()
     admin = KafkaAdminClient(bootstrap_servers=f"{host}:{port}", bootstrap_timeout_ms=10_000)
@@ -202,15 +221,25 @@ def _probe_kafka(host: str, port: int) -> None:
         admin.close()
 
 
-def _run(command: list[str], folder: Path | None = None) -> None:
+def _run(command: list[str], folder: Path, variables: Mapping[str, str] | None = None) -> None:
     ran = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        command,
+        cwd=folder,
+        env={**os.environ, **LOCALE, **(variables or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if ran.returncode:
         raise ProcessError(f"{' '.join(command)} failed with {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
 
 
-REDIS = Recipe("redis", "redis://{host}:{port}/0", ("redis-server",), _prepare_redis, _redis_command, _probe_redis)
+REDIS = Recipe(
+    "redis", "redis://{host}:{port}/0", ("redis-server",), _prepare_redis, _forgetful_redis_command, _probe_redis
+)
+DURABLE_REDIS = replace(REDIS, command=_durable_redis_command)
 MARIADB = Recipe(
     "mariadb",
     f"mysql://root@{{host}}:{{port}}/{DATABASE}",

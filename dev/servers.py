@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from dev.install import kafka_jars, programs
+from dev.install import LOCALE, kafka_jars, programs
 from dev.process import Process, ProcessError
-from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, bind, free_port, is_free
+from dev.recipes import DURABLE_REDIS, HOST, KAFKA, MARIADB, REDIS, Recipe, bind, free_port, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class Server:
         """The port it listens on; raises `ProcessError` before its first start."""
         try:
             return int(self._port_file.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # no file, or one that was being written
             raise ProcessError(f"{self.name} was never started in {self.folder}") from None
 
     @property
@@ -66,15 +66,23 @@ class Server:
             self._recipe.prepare(unfinished, programs(self._recipe.programs))
             (unfinished / "data").rename(self.folder / "data")
             shutil.rmtree(unfinished)
-        if not self._port_file.exists() or not is_free(self.port, self.host):
+        if not self.has_port or not is_free(self.port, self.host):
             self._port_file.write_text(str(free_port(self.host)))
         self.let_go()
         self._held = bind(self.port, self.host, shared=True)  # nobody else takes it while the server is down
 
+    @property
+    def has_port(self) -> bool:
+        """Whether it was started before, and so has a port of its own."""
+        try:
+            return self.port > 0
+        except ProcessError:
+            return False
+
     def launch(self, *, dies_with_us: bool = False) -> None:
         """Start the process on the prepared folder and return at once."""
         command = self._recipe.command(self.folder, self.host, self.port, programs(self._recipe.programs))
-        self.process.start(command, dies_with_us=dies_with_us)
+        self.process.start(command, env={**os.environ, **LOCALE}, dies_with_us=dies_with_us)
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Return when it answers; raise `ProcessError` with the end of its log when it died or took too long."""
@@ -88,7 +96,7 @@ class Server:
         self.wait_ready()
 
     def stop(self, *, kill: bool = False) -> None:
-        """End it: in order, or by SIGKILL with `kill`. Its data stay (Redis has none)."""
+        """End it: in order, or by SIGKILL with `kill`. Its data stay (those of a Redis that is not durable do not)."""
         self.process.stop(kill=kill)
 
     def let_go(self) -> None:
@@ -110,17 +118,26 @@ class Servers:
     """The three servers below one folder, or those that `environ` names by FIRSTCOME_REDIS_URL and its like.
 
     FIRSTCOME_BIND is the one address on which ours listen: loopback, unless it names, say, that of Docker's bridge, at
-    which a container finds its host.
+    which a container finds its host. A `durable` Redis keeps its data as the others do; without it, one that is started
+    again has lost everything, which is what the tests are about.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, prefix: str = "FIRSTCOME_") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        prefix: str = "FIRSTCOME_",
+        *,
+        durable: bool = False,
+    ) -> None:
         environ = os.environ if environ is None else environ
         variables = {REDIS.name: "REDIS_URL", KAFKA.name: "KAFKA_BOOTSTRAP", MARIADB.name: "MYSQL_URL"}
         named = {name: prefix + variable for name, variable in variables.items()}
         self._named = {name: variable for name, variable in named.items() if environ.get(variable)}
         self._urls = {name: environ[variable] for name, variable in self._named.items()}
         folder = folder.absolute()
-        recipes = [recipe for recipe in (REDIS, MARIADB, KAFKA) if recipe.name not in self._named]
+        redis = DURABLE_REDIS if durable else REDIS
+        recipes = [recipe for recipe in (redis, MARIADB, KAFKA) if recipe.name not in self._named]
         host = environ.get(prefix + "BIND") or HOST
         self.ours = {recipe.name: Server(recipe, folder / recipe.name, host) for recipe in recipes}
 
@@ -225,5 +242,6 @@ def _check_reachable(variable: str, address: str) -> None:
         socket.create_connection((where.hostname, where.port or 0), timeout=5).close()
     except OSError as error:
         raise ProcessError(
-            f"{variable} names a server at {where.hostname}:{where.port} that does not answer: {error}"
+            f"{variable} names a server at {where.hostname}:{where.port} that does not answer: {error}\n"
+            f"`unset {variable}` has one started instead; or start that one"
         ) from None

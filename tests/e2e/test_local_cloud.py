@@ -21,6 +21,7 @@ import pytest
 from dev.clock import tick
 from dev.cloud import OTHER_ENVIRONMENTS, ROOT, Cloud
 from dev.invoke import InvocationError, Lambda
+from dev.process import ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +106,13 @@ def hold() -> Iterator[Hold]:
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(32) as pool:
         yield pool
+
+
+def fake_haproxy(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this shell script be the haproxy that the cloud finds."""
+    (folder / "haproxy").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "haproxy").chmod(0o755)
+    monkeypatch.setattr("dev.install.SEARCH_PATH", str(folder))
 
 
 def write_template(folder: Path) -> Path:
@@ -250,6 +258,45 @@ def test_a_body_may_have_ten_mebibytes(cloud: Cloud, mebibytes: int, status: int
 
 def test_a_body_that_announces_more_is_refused_before_all_of_it_is_sent(cloud: Cloud) -> None:
     assert ask(cloud, "/x", method="POST", body=b"x" * MEBIBYTE, content_length=str(11 * MEBIBYTE))[0] == 413
+
+
+@pytest.mark.parametrize("why", ["echo no such luck; exit 1", "echo no such luck; kill -9 $$"])
+def test_a_front_that_cannot_start_is_said_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Nobody waits for an answer that cannot come."""
+    fake_haproxy(tmp_path, why, monkeypatch)
+    with pytest.raises(ProcessError, match=r"(?s)front does not start.*no such luck"):
+        Cloud(tmp_path, servers=None, template=write_template(tmp_path)).start()
+
+
+def test_a_function_whose_process_cannot_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the front says nothing either: here it is one that never answers."""
+    fake_haproxy(tmp_path, "exec sleep 600", monkeypatch)
+    monkeypatch.setattr("dev.cloud.sys.executable", "/nowhere/python")
+    with pytest.raises(ProcessError, match=r"(?s)tiny.* does not start.*/nowhere/python"):
+        Cloud(tmp_path, servers=None, template=write_template(tmp_path)).start()
+
+
+def test_the_cloud_runs_in_a_folder_of_any_name(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    """A blank, a quote, what haproxy and shells expand, and a letter that is not ASCII's."""
+    folder = tmp_path / "a b $HOME \"'{\\ é"
+    folder.mkdir()
+    with Cloud(folder, servers=None, template=write_template(folder), environment=child_environment) as cloud:
+        assert ask(cloud, "/x")[0] == 200
+        assert ask(cloud, "/openapi.json")[1]["openapi"].startswith("3.")
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        cloud = Cloud(tmp_path, servers=None, template=write_template(tmp_path), api_port=port)
+        said: list[str] = []
+        cloud.start(said.append)
+        cloud.stop()
+    assert [line for line in said if line.endswith(f"because port {port} is taken")] == [
+        f"API: {cloud.api_url}, because port {port} is taken"
+    ]
 
 
 def test_the_front_comes_back_on_the_same_port(cloud: Cloud, wait_until: Callable[..., None]) -> None:

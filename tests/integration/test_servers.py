@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from dev.child import Child
 from dev.process import Process, ProcessError
-from dev.recipes import HOST, REDIS, bind
+from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, bind
 from dev.servers import Server, Servers
 
 if TYPE_CHECKING:
@@ -102,6 +103,48 @@ def test_a_killed_server_comes_back_where_it_was(server: Server) -> None:
     assert server.port == port
     with redis.Redis(port=port) as client:
         assert client.get("a") is None
+
+
+def test_a_durable_redis_keeps_its_data(tmp_path: Path) -> None:
+    """After SIGKILL as after an end in order."""
+    server = Servers(tmp_path, {}, durable=True).redis
+    try:
+        for number, kill in enumerate((True, False), start=1):
+            server.start()
+            with redis.Redis(port=server.port) as client:
+                assert client.incr("a") == number
+            server.stop(kill=kill)
+        server.start()
+        with redis.Redis(port=server.port) as client:
+            assert client.get("a") == b"2"
+    finally:
+        server.stop(kill=True)
+        server.let_go()
+
+
+@pytest.mark.parametrize("recipe", [REDIS, MARIADB, KAFKA], ids=lambda recipe: recipe.name)
+def test_a_server_runs_in_a_folder_of_any_name(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank, a `$`, and a letter that the locale does not know."""
+    monkeypatch.setenv("LC_ALL", "C")
+    server = Server(recipe, tmp_path / "a b $é" / recipe.name)
+    try:
+        server.start()
+        assert server.running
+    finally:
+        server.stop(kill=True)
+        server.let_go()
+
+
+def test_what_cannot_be_made_is_said_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    """A child whose program is missing is tried again, like one that falls over."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    child = Child("orphan", FOREVER, log=tmp_path / "log", cwd=tmp_path)
+    child.start()
+    wait_until(lambda: child.ends > 1, "it was tried twice")
+    child.stop()
+    assert "orphan could not be made" in (tmp_path / "log").read_text()
 
 
 def test_the_port_of_a_server_that_is_down_stays_its_own(server: Server) -> None:
