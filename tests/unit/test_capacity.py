@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks import capacity, limits, prices
 from benchmarks.advice import advised, recommended, refused_by
-from benchmarks.capacity import admitted, changes, costs
+from benchmarks.capacity import admitted, changes
+from benchmarks.costs import costs
 from benchmarks.deployment import Deployment, declared, outside
 from benchmarks.opening import MEMORY_COUPONS, Aws, Opening
 from benchmarks.planning import connections, ranked
