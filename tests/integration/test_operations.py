@@ -253,3 +253,20 @@ def test_every_action_is_one_of_the_documented(world: World) -> None:
         *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "erase", "purge", "wipe"),
     ]
     assert list(ACTIONS) == list(arguments.ACTIONS)
+
+
+def test_the_log_has_who_acts(
+    world: World,
+    load_handler: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every action may name its actor, and may leave it out."""
+    monkeypatch.setenv("FIRSTCOME_REDIS_URL", world.stores.settings.redis_url)
+    monkeypatch.setenv("FIRSTCOME_MYSQL_URL", world.stores.settings.mysql_url)
+    handler = load_handler("operate")
+    order = {"action": "pause", "event_id": world.event_id}
+    handler.handler(order, None)
+    handler.handler(order | {"actor": "ana"}, None)
+    acted = [record.__dict__["actor"] for record in caplog.records if record.message == "action"]
+    assert acted == ["unknown", "ana"]
