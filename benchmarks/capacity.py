@@ -11,8 +11,10 @@ machines, stand in limits.py, prices in docs/deploy.md.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
-from math import ceil
+import sys
+from dataclasses import replace
+from functools import partial
+from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -21,15 +23,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import limits, prices, report
-from benchmarks.advice import advised, refused_by
-from benchmarks.deployment import Deployment, size
-from benchmarks.opening import Aws, Opening
-from benchmarks.planning import Limit, asked, poller_rows, ranked
+from benchmarks.advice import STACKS_MAX, recommended
+from benchmarks.costs import costs, costs_table
+from benchmarks.deployment import Deployment, outside, provisioned_too_many, size
+from benchmarks.opening import MEMORY_COUPONS, Aws, Opening
+from benchmarks.planning import Limit, poller_rows, ranked
 from benchmarks.times import Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from benchmarks.advice import Recommendation
 
 SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten seconds; a tenth of them win
 
@@ -37,25 +42,60 @@ SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten
 def main() -> None:
     """Say it for what the command line expects."""
     said = _arguments()
-    times, console = measured(report.REPORT), Console(width=170)
+    try:
+        times = measured(report.REPORT)
+    except FileNotFoundError as error:
+        sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench NAME=scale")
+    console = Console(width=170)
     if said.sizes:
         console.print(sizes_table(times))
         return
     opening, deployment, stacks = said.opening, said.deployment, said.stacks
     aws = Aws.of(times, deployment)
-    in_each = f" In each of {stacks} stacks:" if stacks > 1 else ""
-    console.print(f"{opening.people * stacks:,.0f} people, {opening.won * stacks:,.0f} coupons.{in_each}\n")
-    console.print(f"First comes: {ranked(opening, deployment, aws)[0].what}.")
+    for line in meaning(opening, deployment, stacks):
+        console.print(line, highlight=False)
+    console.print(f"\nAs it is, {ranked(opening, deployment, aws)[0].what} comes first.\n")
     _print(console, opening, deployment, aws)
-    better = advised(opening, deployment, aws)
-    if settings := changes(deployment, better):
+    columns = {"as it is": (deployment, opening, stacks)}
+    found = recommended(opening, deployment, aws, stacks)
+    if found is None:
+        console.print(f"\nNo number of stacks up to {STACKS_MAX:,} passes every limit: expect fewer people at once.")
+    elif settings := recommendation(deployment, found, stacks):
         console.print(f"\nTo set: {settings}\n")
-        _print(console, opening, better, aws)
-        if left := refused_by(opening, better, aws):
-            names = ", ".join(limit.what for limit in left)
-            console.print(f"No parameter helps against: {names}. Try --stacks {stacks * ceil(left[0].used)}.")
+        _print(console, found.share, found.each, aws)
+        columns["so set"] = (found.each, found.share, found.stacks)
+    else:
+        console.print("\nNothing needs to be set.")
     console.print(f"\nCosts of all, $; prices as of {prices.assumed_on()} (docs/deploy.md):")
-    console.print(costs_table({"as it is": deployment, "so set": better}, opening, aws, stacks))
+    console.print(costs_table(columns, aws))
+
+
+def meaning(opening: Opening, deployment: Deployment, stacks: int) -> Iterator[str]:
+    """Yield what the options mean, and what is assumed beside them."""
+    each = f"In each of {stacks} stacks: " if stacks > 1 else ""
+    events = f" for each of {opening.events} events" if opening.events > 1 else ""
+    yield (
+        f"{each}{opening.burst:,.0f} people a second for {opening.seconds:g} s{events}: {opening.people:,.0f} people, "
+        f"of whom {opening.won:,.0f} get a coupon, and have their row within {opening.issued_within_s:g} s."
+    )
+    memory = "from memory, where an event has" if opening.memory else "by Redis, as if an event had not"
+    yield (
+        f"Assumed: nobody asks twice; losers are told {memory} {MEMORY_COUPONS:,} coupons or fewer; quotas of "
+        f"{deployment.api_quota:,} requests a second (L-8A5B8E43) and {deployment.lambda_quota:,} concurrent "
+        "executions (L-B99A9384) in an account that does nothing else; service times as measured here "
+        "(benchmarks/report), on cores of AWS that are as fast; AWS's limits and machines as in benchmarks/limits.py. "
+        "--help says how to change them."
+    )
+
+
+def recommendation(deployment: Deployment, found: Recommendation, stacks: int) -> str:
+    """Return what to set, by name, and in how many stacks."""
+    settings = changes(deployment, found.each)
+    if found.stacks == stacks:
+        return settings
+    return f"{found.stacks:,} stacks, each in an account of its own with its share (docs/scale.md)" + (
+        f"; in each {settings}" if settings else ""
+    )
 
 
 def sizes_table(times: Times) -> Table:
@@ -64,11 +104,16 @@ def sizes_table(times: Times) -> Table:
     for burst in SIZES:
         opening, deployment = Opening(burst, seconds=10, coupons=burst), Deployment()
         aws = Aws.of(times, deployment)
-        better = advised(opening, deployment, aws)
-        firsts = [ranked(opening, each, aws)[0] for each in (deployment, better)]
-        before, after = (f"{limit.what}, {times_full(limit.used)}" for limit in firsts)
-        hour = sum(costs(opening, better, aws).hour.values())
-        said.add_row(f"{burst:,}", before, changes(deployment, better), after, f"{hour:,.2f}")
+        found = recommended(opening, deployment, aws)
+        before = ranked(opening, deployment, aws)[0]
+        if found is None:
+            said.add_row(f"{burst:,}", f"{before.what}, {times_full(before.used)}", "nothing suffices", "", "")
+            continue
+        after = ranked(found.share, found.each, aws)[0]
+        firsts = (f"{limit.what}, {times_full(limit.used)}" for limit in (before, after))
+        hour = found.stacks * sum(costs(found.share, found.each, aws).hour.values())
+        first, then = firsts
+        said.add_row(f"{burst:,}", first, recommendation(deployment, found, 1), then, f"{hour:,.2f}")
     return said
 
 
@@ -117,6 +162,7 @@ def changes(deployment: Deployment, better: Deployment) -> str:
 _OTHERS = {
     "api_quota": "quota L-8A5B8E43 {:,}",
     "lambda_quota": "quota L-B99A9384 {:,}",
+    "brokers": "{} brokers (NumberOfBrokerNodes)",
     "max_connections": "max_connections {:,} (DatabaseParameters)",
     "pools": "{} pools of tickets (docs/scale.md)",
 }
@@ -147,67 +193,6 @@ def outcome(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[str]
         yield "But many winners are only `reserved`: the sweep issues theirs, a half to one and a half minutes later."
 
 
-# --- costs -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """$ by what they are for: an hour, and the opening itself."""
-
-    hour: dict[str, float]
-    opening: dict[str, float]
-
-
-def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
-    """Answer what a deployment costs in an hour, and the requests of the opening."""
-    price = prices.price
-
-    def sized(what: str, parameter: str) -> float:
-        """Types of one family cost in proportion to their cores; deploy.md has the price of a large one."""
-        return price(what) * deployment.vcpus(parameter) / limits.VCPUS["large"]
-
-    provisioned_gb = deployment.provisioned * deployment.memory_mb / 1024
-    units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
-    hour = {
-        "brokers": deployment.brokers * sized("MSK broker", "BrokerType"),
-        "Valkey": 2 * deployment.pools * sized("ElastiCache", "CacheType"),
-        "MySQL": sized("RDS MySQL", "DatabaseClass"),
-        "disks, endpoints, retry, alarms": sum(
-            value for name, value in prices.prices().items() if name.startswith("idle: ") and not _is_server(name)
-        ),
-        "provisioned environments": provisioned_gb * 3600 * price("`ColdStart=provisioned`"),
-        "provisioned pollers": units * price("`ProvisionedPollers`"),
-    }
-    people, won = opening.people, opening.won
-    lost_s = aws.remembered_s if opening.remembered else aws.lost_s
-    gb_s = (won * aws.won_s + (people - won) * lost_s) * deployment.memory_mb / 1024
-    calls = won + asked(opening, deployment, aws) / opening.peak * (people - won)
-    return Costs(
-        hour,
-        {
-            "HTTP API": people / 1e6 * price("HTTP API"),
-            "Lambda": people / 1e6 * price("Lambda, requests") + gb_s * price("Lambda, duration"),
-            "logs": (people + won) * 400 / 1e9 * price("logs"),
-            "between zones": calls * 1e3 / 1e9 * 2 / 3 * price("between zones"),
-        },
-    )
-
-
-def _is_server(name: str) -> bool:
-    return name.removeprefix("idle: ").startswith(("MSK broker", "ElastiCache", "RDS MySQL"))
-
-
-def costs_table(deployments: dict[str, Deployment], opening: Opening, aws: Aws, stacks: int) -> Table:
-    """Answer the costs of several deployments beside each other."""
-    said = Table("what", *deployments, box=MARKDOWN)
-    found = [costs(opening, deployment, aws) for deployment in deployments.values()]
-    for what, parts in (("an hour", [each.hour for each in found]), ("the opening", [each.opening for each in found])):
-        for name in parts[0]:
-            said.add_row(f"{what}: {name}", *(f"{stacks * each[name]:,.2f}" for each in parts))
-        said.add_row(f"[b]{what}[/]", *(f"[b]{stacks * sum(each.values()):,.2f}[/]" for each in parts))
-    return said
-
-
 def times_full(used: float) -> str:
     """Answer how much of a limit is needed: a share of it, or how many of it."""
     return f"{used:.0%}" if used < 2 else f"{used:,.1f} times" if used < 10 else f"{used:,.0f} times"
@@ -224,21 +209,25 @@ def figure(value: float) -> str:
 def _arguments() -> argparse.Namespace:
     """Answer the options; `opening`, `deployment` and `stacks` are made of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__.partition("\n")[0])
+    above_0, whole = partial(_above_0, float), partial(_above_0, int)
     parser.add_argument("--sizes", action="store_true", help="a table of several sizes, and nothing else")
-    parser.add_argument("--burst", type=float, default=1_000, help="people a second, of one event (1,000)")
-    parser.add_argument("--coupons", type=int, default=1_000, help="of one event (1,000)")
-    parser.add_argument("--seconds", type=float, default=10, help="how long the burst lasts (10)")
-    parser.add_argument("--events", type=int, default=1, help="events that open together (1)")
-    parser.add_argument("--issued-within", type=float, default=60, help="seconds until the last row (60)")
+    parser.add_argument("--burst", type=above_0, default=1_000, help="people a second, of one event (1,000)")
+    parser.add_argument("--coupons", type=whole, default=1_000, help="of one event (1,000)")
+    parser.add_argument("--seconds", type=above_0, default=10, help="how long the burst lasts (10)")
+    parser.add_argument("--events", type=whole, default=1, help="events that open together (1)")
+    parser.add_argument("--issued-within", type=above_0, default=60, help="seconds until the last row (60)")
     parser.add_argument("--no-memory", action="store_true", help="as if sold out were never told from memory")
-    parser.add_argument("--api-quota", type=int, default=limits.API_REQUESTS_PER_S, help="requests a second")
-    parser.add_argument("--lambda-quota", type=int, default=limits.CONCURRENCY, help="concurrent executions")
-    parser.add_argument("--stacks", type=int, default=1, help="each with its share of people and coupons (1)")
-    parser.add_argument("--pools", type=int, default=1, help="pools of tickets, each on a shard of its own (1)")
+    parser.add_argument("--api-quota", type=whole, default=limits.API_REQUESTS_PER_S, help="requests a second")
+    parser.add_argument("--lambda-quota", type=whole, default=limits.CONCURRENCY, help="concurrent executions")
+    parser.add_argument("--stacks", type=whole, default=1, help="each with its share of people and coupons (1)")
+    parser.add_argument("--pools", type=whole, default=1, help="as if pools of tickets were built (docs/scale.md) (1)")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
     said = parser.parse_args()
-    share, memory = said.coupons // said.stacks, not said.no_memory
+    share, memory = max(1, said.coupons // said.stacks), not said.no_memory
     said.opening = Opening(said.burst / said.stacks, said.seconds, share, said.events, said.issued_within, memory)
+    for pair in said.parameters:
+        if "=" not in pair:
+            parser.error(f"{pair!r} has no `=`: parameters are written NAME=VALUE, options begin with --")
     parameters = dict(pair.split("=", 1) for pair in said.parameters)
     quotas = {"api_quota": said.api_quota, "lambda_quota": said.lambda_quota}
     try:
@@ -247,7 +236,19 @@ def _arguments() -> argparse.Namespace:
             size(said.deployment[sized])
     except LookupError as error:
         parser.error(str(error))
+    if wrong := outside(parameters) or provisioned_too_many(said.deployment):
+        parser.error("; ".join(wrong))
     return said
+
+
+def _above_0(kind: type[float], value: str) -> float:
+    try:
+        number = kind(value)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < inf:
+        raise argparse.ArgumentTypeError(f"{value}: a {'whole ' if kind is int else ''}number above 0 is expected")
+    return number
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -104,6 +105,31 @@ class Deployment:
     def vcpus(self, parameter: str) -> int:
         """Answer the virtual CPUs of the instance type that a parameter names."""
         return limits.VCPUS[size(self[parameter])]
+
+
+def outside(parameters: dict[str, Any]) -> list[str]:
+    """Return what is wrong with values of parameters, as the templates declare them."""
+    wrong = []
+    for name, value in parameters.items():
+        what = declared()[name]
+        low, high = what.get("MinValue"), what.get("MaxValue")
+        if what["Type"] == "Number":
+            number = int(value) if re.fullmatch("[0-9]+", str(value)) else None
+            if number is None:
+                wrong.append(f"{name}={value}: a whole number is expected")
+            elif (low is not None and number < low) or (high is not None and number > high):
+                wrong.append(f"{name}={value}: the template takes {low} to {'any' if high is None else high}")
+        elif "AllowedValues" in what and str(value) not in map(str, what["AllowedValues"]):
+            wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
+    return wrong
+
+
+def provisioned_too_many(deployment: Deployment) -> list[str]:
+    """Return what is wrong where as many environments are provisioned as there may be: CloudFormation does not look."""
+    if deployment.provisioned < deployment["ApplyConcurrency"]:
+        return []
+    there_may_be = deployment["ApplyConcurrency"]
+    return [f"ProvisionedEnvironments={deployment.provisioned} is not below ApplyConcurrency={there_may_be}"]
 
 
 def size(instance_type: str) -> str:

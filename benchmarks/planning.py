@@ -20,7 +20,9 @@ MAX_BLOCK_S = (
     Settings().kafka_max_block_ms / 1000
 )  # an environment's first winner does not wait longer for a connection
 # Without IAM MSK has no such limits, and asks nobody for a permission either.
-MORE_BROKERS = "NumberOfBrokerNodes, or a lower ApplyConcurrency"
+MORE_BROKERS = "more brokers (NumberOfBrokerNodes), or a lower ApplyConcurrency"
+SPARE = 10  # a tenth more environments than are provisioned: they must be fewer than there may be
+MORE_STACKS = "more stacks"
 FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader
 
 
@@ -99,14 +101,22 @@ def _front(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit
         min(deployment.environments, deployment.provisioned + limits.STARTS),
         "environments",
         f"503 of API Gateway, until {limits.STARTS_PER_S} more a second are there",
-        f"ColdStart=provisioned ProvisionedEnvironments={wanted}",
+        f"ColdStart=provisioned ProvisionedEnvironments={wanted}"
+        if wanted + ceil(wanted / SPARE) <= _at_most("ApplyConcurrency")
+        else _concurrency(wanted),
     )
 
 
 def _concurrency(wanted: int) -> str:
-    at_most = declared()["ApplyConcurrency"]["MaxValue"]
-    more = f", whose MaxValue is {at_most}" if wanted > at_most else ""
-    return f"quota L-B99A9384={wanted + limits.UNRESERVED} and ApplyConcurrency={wanted}{more}"
+    """Say what lets so many environments run, in numbers that the template takes."""
+    room = wanted + ceil(wanted / SPARE)
+    if room > _at_most("ApplyConcurrency"):
+        return f"{MORE_STACKS}: {room:,} environments, and ApplyConcurrency is at most {_at_most('ApplyConcurrency')}"
+    return f"ApplyConcurrency={room}, with a quota L-B99A9384 of {room + limits.UNRESERVED:,}"
+
+
+def _at_most(parameter: str) -> int:
+    return int(declared()[parameter]["MaxValue"])
 
 
 def asked(opening: Opening, deployment: Deployment, aws: Aws) -> float:
@@ -125,23 +135,22 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
         ("winners", opening.peak, times.gate_won_s),
         ("losers", asked(opening, deployment, aws), times.gate_lost_s),
     ):
-        pools_needed = ceil(need * each_s / limits.USABLE)
         yield Limit(
             f"Redis: {who}",
             need,
             pools / each_s,
             "calls/s",
             "slower, then 503",
-            f"{pools_needed} pools of tickets, each on a shard (docs/scale.md)",
+            f'{MORE_STACKS} (docs/scale.md, "When one event outgrows one shard")',
             queue=True,
         )
     need_gib = opening.won * limits.WINNER_BYTES / 2**30 / pools
     has_gib = limits.CACHE_GIB[size(deployment["CacheType"])] * limits.CACHE_USABLE
     larger = next((name for name, gib in limits.CACHE_GIB.items() if gib * limits.CACHE_USABLE >= need_gib), "")
-    more = f"CacheType=cache.m7g.{larger}" if larger else "more pools of tickets"
+    more = f"CacheType=cache.m7g.{larger}" if larger else MORE_STACKS
     yield Limit("Redis: memory", need_gib, has_gib, "GiB", "503 to winners", more)
     has = limits.CACHE_CONNECTIONS
-    yield Limit("Redis: connections", kept, has, "connections", "503", "fewer environments a stack")
+    yield Limit("Redis: connections", kept, has, "connections", "503", MORE_STACKS)
     if opening.remembered:
         yield Limit(
             "Redis: filters sent",
@@ -149,7 +158,7 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
             limits.CACHE_BYTES_PER_S / 1e6,
             "MB, MB/s",
             "remembered some seconds later",
-            "a larger CacheType",
+            MORE_STACKS,
             soft=True,
         )
 
@@ -167,7 +176,7 @@ def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
         brokers * deployment.vcpus("BrokerType") / each_s,
         "records/s",
         reserved,
-        f"BrokerType=kafka.m7g.{per_broker}" if per_broker else "more brokers",
+        f"BrokerType=kafka.m7g.{per_broker}" if per_broker else MORE_BROKERS,
         soft=True,
         queue=True,
     )
@@ -215,8 +224,7 @@ def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
     need = opening.won / opening.issued_within_s
     one = poller_rows(deployment, aws)
     pollers = ceil(need / one / limits.USABLE)
-    at_most = declared()["KafkaPartitions"]["MaxValue"]
-    more = f", whose MaxValue is {at_most}" if pollers > at_most else ""
+    many = pollers > min(_at_most("KafkaPartitions"), _at_most("ProvisionedPollers"))
     late = f"rows later than {opening.issued_within_s:.0f} s"
     yield Limit(
         "pollers",
@@ -224,7 +232,7 @@ def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
         min(deployment.pollers, deployment["KafkaPartitions"]) * one,
         "rows/s",
         late,
-        f"ProvisionedPollers={pollers}",
+        MORE_STACKS if many else f"ProvisionedPollers={pollers}",
         soft=True,
         queue=True,
     )
@@ -234,7 +242,7 @@ def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
         deployment["KafkaPartitions"] * one,
         "rows/s",
         late,
-        f"KafkaPartitions={max(pollers, declared()['KafkaPartitions']['Default'])}{more}",
+        MORE_STACKS if many else f"KafkaPartitions={max(pollers, declared()['KafkaPartitions']['Default'])}",
         soft=True,
         queue=True,
     )

@@ -1,23 +1,22 @@
 """The commands of the local cloud; the Makefile calls them.
 
 python -m dev up | down | status | reset | serve | demo
-python -m dev operate ACTION [NAME=VALUE …]
+python -m dev operate ACTION [NAME=VALUE …], python -m dev operate help [ACTION]
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dev import interrupts
 from dev.checks import LAYER, left_over, owned, settings_of
 from dev.cloud import ROOT, Cloud
-from dev.invoke import InvocationError, Lambda
+from dev.invoke import InvocationError
 from dev.only_one import only_one
 from dev.process import POLL_S, Process, ProcessError
 from dev.servers import Servers
@@ -34,9 +33,6 @@ UP_WITHIN_S = 600  # the first time, packages and jars are fetched
 # What `up` leaves in its folder; the tests' and the demo's folders stand beside it.
 OF_UP = ("redis", "mariadb", "kafka", "run", "logs", "cloud.log", "cloud.pid", "cloud.env", "up.lock")
 OF_DEMO = ("redis", "mariadb", "kafka", "run", "logs", "lock")
-
-# Values of `operate` that stay text, whatever they look like; the others are JSON where they can be read as JSON.
-_TEXT = {"event_id", "user_id", "name", "reason"}
 
 
 def up(*, dies_with_us: bool = False) -> None:
@@ -119,19 +115,12 @@ def demo() -> None:
         demonstration.main(DEMO)
 
 
-def operate(action: str, *arguments: str) -> None:
-    """Invoke the operate function and print its answer; exit with 1 and its error where it fails."""
-    payload: dict[str, Any] = {"action": action}
-    for argument in arguments:
-        name, _, value = argument.partition("=")
-        payload[name] = value if name in _TEXT else _read(value)
-    if not _env_file().exists():
-        sys.exit("not running: make up")
-    try:
-        answer = Lambda(addresses()["FIRSTCOME_LAMBDA_URL"]).invoke("operate", json.dumps(payload).encode())
-    except InvocationError as error:
-        sys.exit(str(error))
-    print(json.dumps(answer, indent=2))
+def operate(*words: str) -> None:
+    """Invoke the operate function and print its answer; exit with 1 and a message where it fails."""
+    sys.path.insert(0, str(LAYER))
+    from dev import operate as command  # noqa: PLC0415  only this command needs the layer's table of actions
+
+    command.main(_env_file(), list(words))
 
 
 def addresses() -> dict[str, str]:
@@ -142,13 +131,6 @@ def addresses() -> dict[str, str]:
 
 def _env_file() -> Path:
     return DATA / "cloud.env"
-
-
-def _read(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Cloud:
@@ -193,7 +175,7 @@ def main() -> None:
         command.__name__: command for command in (up, down, status, reset, serve, demo, operate, run)
     }
     name, *arguments = sys.argv[1:] or ["help"]
-    if name not in commands or (name != "operate" and arguments) or (name == "operate" and not arguments):
+    if name not in commands or (name != "operate" and arguments):
         sys.exit(__doc__)
     try:
         interrupts.heard()

@@ -32,9 +32,9 @@ class Lambda:
 
     def invoke(self, function: str, payload: bytes) -> Any:
         """Answer what `function` made of `payload`; raise `InvocationError` otherwise. It is never sent twice."""
-        connection = self._connection or http.client.HTTPConnection(self._address, timeout=_PATIENCE_S)
-        self._connection = connection
         try:
+            connection = self._connection or http.client.HTTPConnection(self._address, timeout=_PATIENCE_S)
+            self._connection = connection
             connection.request("POST", f"{INVOKE_PATH}{function}/invocations", payload)
             response = connection.getresponse()
             answer = json.loads(response.read())
@@ -42,10 +42,11 @@ class Lambda:
             self.close()
             said = {"errorType": type(error).__name__, "errorMessage": str(error)}
             raise InvocationError(function, said) from error
+        said = answer if isinstance(answer, dict) else {}  # whoever listens there may not be Lambda's API at all
         if response.status != http.HTTPStatus.OK:
-            raise InvocationError(function, {"errorType": str(response.status), "errorMessage": answer.get("message")})
+            raise InvocationError(function, {"errorType": str(response.status), "errorMessage": said.get("message")})
         if response.headers.get("x-amz-function-error"):
-            raise InvocationError(function, answer)
+            raise InvocationError(function, said)
         return answer
 
     def close(self) -> None:

@@ -238,8 +238,8 @@ def operate_events() -> dict[str, Event]:
         {"action": "redrive", "all": True, "event_id": EVENT_ID},
         {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
         *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
-        {"action": "erase", "user_id": "user-0666"},
-        {"action": "purge"},
+        {"action": "erase", "user_id": "user-0666", "all_events": True},
+        {"action": "purge", "all_events": True},
     ]
     named = {f"operate-{order['action'].replace('_', '-')}": order for order in orders}
     return named | {"operate-redrive-one": {"action": "redrive", "id": 1}, "operate-bad-action": {"action": "delete"}}

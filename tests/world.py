@@ -43,7 +43,8 @@ class World:
 
     def operate(self, action: str, **payload: Any) -> dict[str, Any]:
         """Let the operator act on this event."""
-        return operations.act(self.stores, {"action": action, "event_id": self.event_id, **payload})
+        event = {} if action == "migrate" else {"event_id": self.event_id}
+        return operations.act(self.stores, {"action": action, **event, **payload})
 
     def word(self, user_id: str) -> Word:
         """What the gate tells this person."""

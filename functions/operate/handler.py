@@ -8,7 +8,7 @@ from firstcome import start  # noqa: F401  before all other imports: it makes th
 from typing import Any
 
 from firstcome import snapshot
-from firstcome.operations import act
+from firstcome.operations import act, actor
 from firstcome.stores import Stores
 from firstcome.telemetry import invocation, logger
 
@@ -20,5 +20,5 @@ snapshot.register(stores.settings, stores)
 def handler(event: object, context: object) -> dict[str, Any]:
     """Carry out one action."""
     answer = act(stores, event)
-    logger.info("action", extra={"action": answer["action"]})
+    logger.info("action", extra={"action": answer["action"], "actor": actor(event)})
     return answer

@@ -84,8 +84,8 @@ CASES = {
     "operate-show": Case(WON, {"coupons": 1, "unread": 0, **event("open")}, rows=1),
     "operate-list-failed": Case((*OPEN, "consume-poisoned"), {"rows": []}),  # of the dead ones: they wait
     "operate-redrive": Case((*OPEN, "consume-poisoned"), {"due": 4}),  # of this event: the others cannot be read
-    "operate-redrive-one": Case(OPEN, {"due": 0}),
-    "operate-refuse": Case(OPEN, {"event_id": EVENT_ID, "user_id": "user-0666", "gate": "RELEASED"}),
+    "operate-redrive-one": Case(OPEN, {"errorType": "BadInput"}),  # there is no such row
+    "operate-refuse": Case(OPEN, {"event_id": EVENT_ID, "user_id": "user-0666", "gate": "REFUSED"}),
     "operate-restore": Case(OPEN, {"outcome": "alive"}),
     "operate-reconcile": Case(WON, {"outcome": "reconciled", "repairs": 0}, rows=1),
     "operate-audit": Case((*WON, "apply-second-person"), {"event_id": EVENT_ID, "ok": True, "quiet": True}, rows=2),

@@ -67,7 +67,6 @@ def test_1000_requests_of_one_person_give_exactly_1_row_from_1_record(campaign: 
     campaign.open(COUPONS)
     answers = rush(campaign, [GREEDY] * GREEDY_REQUESTS)
     told = by_word(answers)
-    assert told["202 accepted"] == 1, told
     assert told.keys() <= {"202 accepted", "202 reserved", "200 accepted"}, told
     assert {(answer.body["ticket"], answer.body["applied_at"]) for answer in answers} == {
         (1, answers[0].body["applied_at"])

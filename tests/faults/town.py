@@ -193,7 +193,8 @@ class Town:
 
     def operate(self, action: str, **payload: Any) -> dict[str, Any]:
         """Let the operator act on this event."""
-        answer: dict[str, Any] = self.cloud.invoke("operate", {"action": action, "event_id": self.event_id, **payload})
+        event = {} if action == "migrate" else {"event_id": self.event_id}
+        answer: dict[str, Any] = self.cloud.invoke("operate", {"action": action, **event, **payload})
         return answer
 
     def retry(self) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -168,3 +168,22 @@ def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: Worl
     local.operate("wipe")
     local.create()
     local.assert_promise(rows=0)
+
+
+def test_a_gate_that_never_stops_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
+    history = whole.stores.tail.history
+    busy = iter(range(1_000))
+
+    def meanwhile(*arguments: Any) -> Any:
+        whole.operate("raise_capacity", capacity=4 + next(busy))
+        return history(*arguments)
+
+    monkeypatch.setattr(whole.stores.tail, "history", meanwhile)
+    found = whole.audit()
+    assert (found["ok"], found["stable"], "not compared" in found["note"]) == (None, False, True)
+    known = {law: one["ok"] for law, one in found["invariants"].items()}
+    assert known == {"I1": True, "I2": True, **dict.fromkeys(["I3", "I4", "I5", "I6", "I7"])}
+    _row_is_missing(whole)
+    found = whole.audit()
+    assert (found["ok"], found["invariants"]["I3"]["ok"]) == (False, False)

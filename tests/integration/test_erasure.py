@@ -119,7 +119,7 @@ def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatc
         return done
 
     monkeypatch.setattr(queries, "erase_strays", slowly)
-    assert operations.act(sold.stores, {"action": "erase", "user_id": "alice"})["erased"] == {}
+    assert operations.act(sold.stores, {"action": "erase", "user_id": "alice", "all_events": True})["erased"] == {}
 
 
 def test_a_refused_person_is_erased_with_the_reason(sold: World) -> None:
@@ -228,14 +228,14 @@ def test_a_record_in_the_stream_is_in_the_way(sold: World) -> None:
     sold.assert_promise(rows=2)
 
 
-@pytest.mark.parametrize("action", ["erase", "purge"])
-def test_what_the_stream_holds_is_not_guessed(sold: World, action: str) -> None:
+@pytest.mark.parametrize("order", [("erase", {"user_id": "alice"}), ("purge", {})], ids=lambda order: order[0])
+def test_what_the_stream_holds_is_not_guessed(sold: World, order: tuple[str, dict[str, str]]) -> None:
     """While Kafka is away, nobody knows: try again later, and nothing is changed."""
     end(sold)
     before = everything(sold)
     blind = sold.with_settings(kafka_bootstrap="127.0.0.1:1", kafka_read_timeout_ms=600, kafka_tail_timeout_ms=300)
     with pytest.raises(Unavailable, match="stream"):
-        blind.operate(action, user_id="alice")
+        blind.operate(order[0], **order[1])
     assert everything(sold) == before
 
 
@@ -269,7 +269,7 @@ def test_a_person_is_erased_wherever_they_are_named(sold: World) -> None:
 
 def act(world: World, **payload: Any) -> dict[str, Any]:
     """Erase from all events."""
-    return world.operate("erase", **{"event_id": None, **payload})
+    return world.operate("erase", event_id=None, all_events=True, **payload)
 
 
 def test_records_that_nobody_could_read_are_searched(sold: World) -> None:
@@ -305,13 +305,13 @@ def test_a_purged_event_names_nobody(sold: World, monkeypatch: pytest.MonkeyPatc
     fail(sold, None, b"alice, perhaps", FailedStatus.DEAD, SOURCE)
     end(sold)
     sold.operate("erase", user_id="bob")
-    assert sold.operate("purge", event_id=None)["erased"] == {sold.event_id: 5}
+    assert sold.operate("purge", event_id=None, all_events=True)["erased"] == {sold.event_id: 5}
     for name in ("alice", "bob", "carol", "mallory"):
         assert name not in everything(sold)
     assert sorted(sold.rows().values()) == [1, 2, 3]
     assert all(name.startswith(ERASED) for name in sold.rows())
     sold.assert_promise(rows=3)
-    assert sold.operate("purge", event_id=None) == {"action": "purge", "erased": {}, "kept": []}
+    assert sold.operate("purge", event_id=None, all_events=True) == {"action": "purge", "erased": {}, "kept": []}
     assert sold.operate("purge")["erased"] == {}
 
 
@@ -323,7 +323,7 @@ def test_a_purge_that_died_goes_on(sold: World, monkeypatch: pytest.MonkeyPatch)
         lambda connection: queries.erase_coupons(connection, event_id=sold.event_id, low=1, high=1)
     )
     [first] = [name for name, ticket in sold.rows().items() if ticket == 1]
-    assert sold.operate("purge", event_id=None)["erased"] == {sold.event_id: 2}
+    assert sold.operate("purge", event_id=None, all_events=True)["erased"] == {sold.event_id: 2}
     assert first in sold.rows()
 
 
@@ -331,11 +331,11 @@ def test_ids_are_kept_for_the_time_that_the_setting_says(sold: World) -> None:
     """A purge by the calendar leaves younger events alone; one that cannot be purged yet does not stop the others."""
     end(sold)
     keeping = sold.with_settings(ledger_retention_days=365)
-    assert keeping.operate("purge", event_id=None) == {"action": "purge", "erased": {}, "kept": []}
+    assert keeping.operate("purge", event_id=None, all_events=True) == {"action": "purge", "erased": {}, "kept": []}
     other = type(sold)(sold.stores, f"{sold.event_id[:40]}-2")
     other.create()
     other.consume(other.apply("dave"))
     other.operate("end")
-    purged = sold.with_settings(ledger_retention_days=0).operate("purge", event_id=None)
+    purged = sold.with_settings(ledger_retention_days=0).operate("purge", event_id=None, all_events=True)
     assert purged["erased"] == {sold.event_id: 3}
     assert [(kept["event_id"], kept["code"]) for kept in purged["kept"]] == [(other.event_id, "not_over")]

@@ -160,7 +160,7 @@ class Campaign:
             with self.turning_down("UPDATE ON failed_event"):
                 self.retry()
             for _ in range(4):
-                self.invoke("operate", {"action": "redrive", "all": True})
+                self.invoke("operate", {"action": "redrive", "all_events": True})
                 self.retry()
 
     @contextmanager
@@ -319,7 +319,7 @@ def test_the_figures_are_those_of_the_servers(
         [found] = emitted[name]
         assert 0 < found <= age_ms, name
     monkeypatch.setenv("FIRSTCOME_FAILED_BACKOFF_BASE_MS", "0")
-    campaign.invoke("operate", {"action": "redrive", "all": True})
+    campaign.invoke("operate", {"action": "redrive", "all_events": True})
     campaign.retry()
     assert emf.named(capsys.readouterr().out)["dead_rows"][-1] == 1
 

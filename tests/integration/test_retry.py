@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firstcome.connect import redis_client
+from firstcome.gate import Gate
 from firstcome.ledger import Claim, Failure
 from firstcome.rules import FailedStatus, Reason
 from firstcome.stream import encode
@@ -81,6 +84,25 @@ def test_a_garbled_gate_holds_up_no_other_event(world: World) -> None:
     with pytest.raises(RuntimeError, match="gate: ResponseError"):
         world.run_retry()
     assert other.rows() == {"alice": 1}
+
+
+def test_the_answer_of_a_run_does_not_grow_with_the_events(world: World) -> None:
+    """What is away, and what failed, is said once: thousands of events would be more than Lambda answers."""
+    for number in range(3):
+        other = type(world)(world.stores, f"{world.event_id[:40]}-{number}")
+        other.create()
+        other.lose_gate()
+        other.stores.gate.redis.set(other.stores.gate.keys(other.event_id)[0], "garbled")
+    with pytest.raises(RuntimeError) as told:
+        world.run_retry()
+    assert str(told.value).count("gate: ResponseError") == 1
+    gone = world.with_settings(redis_url="redis://127.0.0.1:1/0")
+    client = redis_client(gone.stores.settings)
+    gone = type(world)(replace(gone.stores, gate=Gate(client, gone.stores.settings)), world.event_id)
+    unavailable = gone.run_retry()["unavailable"]
+    client.close()
+    assert "gate: redis" in unavailable
+    assert len(unavailable) == len(set(unavailable))
 
 
 # --- failed rows -------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ WRITE = "tests/integration/test_ledger_write.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 STREAM = "tests/integration/test_stream.py"
 OPERATIONS = "tests/integration/test_operations.py"
+AUDIT = "tests/integration/test_audit.py"
+SIZE = "tests/integration/test_answer_size.py"
 
 GUARDS = [
     Guard(
@@ -129,7 +131,7 @@ GUARDS = [
     Guard(
         "the operator refuses in the ledger first",
         f"{LAYER}/operations.py",
-        "    refused = stores.ledger.refuse(event_id, user_id, reason)\n    if not refused.done:",
+        '    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON)).done:',
         "    if stores.ledger.coupon_of(event_id, user_id):",
         f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
     ),
@@ -139,5 +141,33 @@ GUARDS = [
         "if not stores.settings.local_cloud:",
         "if False:",
         f"{OPERATIONS}::test_wipe_is_for_the_local_cloud_only",
+    ),
+    Guard(
+        "a typing error never widens an action",
+        f"{LAYER}/arguments.py",
+        'if name not in known and name != "action"]',
+        "if not name]",
+        f"{OPERATIONS}::test_a_field_that_an_action_does_not_know_is_refused",
+    ),
+    Guard(
+        "what reaches every event asks for it",
+        f"{LAYER}/arguments.py",
+        "((EVENT_ID,), (ALL_EVENTS,)),",
+        "((),), may=(EVENT_ID, ALL_EVENTS),",
+        f"{OPERATIONS}::test_what_reaches_every_event_asks_for_all_events",
+    ),
+    Guard(
+        "an audit that could not compare is not content",
+        f"{LAYER}/audit.py",
+        "return False if found else True if known else None",
+        "return not found",
+        f"{AUDIT}::test_a_gate_that_never_stops_moving_is_not_called_whole",
+    ),
+    Guard(
+        "a list of failed rows ends where the answer is full",
+        f"{LAYER}/listing.py",
+        "        if room < 0:",
+        "        if False:",
+        f"{SIZE}::test_failed_rows_can_be_listed_whatever_they_hold",
     ),
 ]

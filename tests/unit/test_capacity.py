@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
+import sys
 from dataclasses import replace
 
 import pytest
 
-from benchmarks import limits, prices
-from benchmarks.advice import advised, refused_by
-from benchmarks.capacity import admitted, changes, costs
-from benchmarks.deployment import Deployment, declared
+from benchmarks import capacity, limits, prices
+from benchmarks.advice import advised, recommended, refused_by
+from benchmarks.capacity import admitted, changes
+from benchmarks.costs import costs
+from benchmarks.deployment import Deployment, declared, outside
 from benchmarks.opening import MEMORY_COUPONS, Aws, Opening
 from benchmarks.planning import connections, ranked
 from benchmarks.times import Times
@@ -110,10 +113,69 @@ def test_what_is_advised_is_no_less_than_what_is_there() -> None:
     assert [better[name] for name in large.parameters] == [9, 700, "db.m7g.8xlarge"]
 
 
-def test_a_limit_of_a_parameter_is_said() -> None:
-    opening = Opening(100_000, 10, 1_000)
-    said = next(limit.set for limit in ranked(opening, DEFAULT, AWS) if limit.what == "Lambda: requests a second")
-    assert f"whose MaxValue is {declared()['ApplyConcurrency']['MaxValue']}" in said
+@pytest.mark.parametrize("burst", [100, 1_000, 9_000, 10_000, 40_000, 100_000, 500_000])
+@pytest.mark.parametrize("coupons", [10, 1_000, 50_000, 1_000_000])
+def test_what_is_recommended_passes_its_own_check(burst: float, coupons: int) -> None:
+    """Every limit of every stack, with values that the templates take, for everybody and all coupons."""
+    found = recommended(Opening(burst, 10, coupons), DEFAULT, AWS)
+    assert found is not None
+    assert not [limit.what for limit in ranked(found.share, found.each, AWS) if limit.tight]
+    assert not outside(found.each.parameters)
+    assert found.each.provisioned < found.each["ApplyConcurrency"]
+    assert found.each.pools == 1, "nobody has built pools of tickets"
+    assert found.stacks * found.share.burst >= burst * 0.999
+    assert found.stacks * found.share.coupons >= coupons
+
+
+def test_stacks_are_recommended_only_where_one_is_not_enough() -> None:
+    """The fewest that pass; none where no number of them does."""
+    assert [recommended(Opening(burst, 10, 1_000), DEFAULT, AWS).stacks for burst in (1_000, 10_000)] == [1, 2]  # type: ignore[union-attr]
+    assert recommended(Opening(10**9, 10, 1_000), DEFAULT, AWS) is None
+
+
+@pytest.mark.parametrize("burst", [1_000, 10_000, 100_000])
+def test_no_hint_names_a_value_that_a_template_refuses(burst: float) -> None:
+    """Beside each limit stands what helps; where a parameter cannot, more stacks do."""
+    for limit in ranked(Opening(burst, 10, 1_000_000), DEFAULT, AWS):
+        values = dict(re.findall(r"(\w+)=(\w+)", limit.set))
+        assert not outside({name: value for name, value in values.items() if name in declared()}), limit
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--burst", "-5"], "-5: a number above 0 is expected"),
+        (["--burst", "many"], "many: a number above 0 is expected"),
+        (["--stacks", "0"], "0: a whole number above 0 is expected"),
+        (["burst=10000"], "no template has the parameter burst"),
+        (["10000"], "has no `=`: parameters are written NAME=VALUE"),
+        (["ApplyConcurrency=5000"], "the template takes 1 to 1000"),
+        (["ApplyConcurrency=many"], "a whole number is expected"),
+        (["ColdStart=warm"], "the template takes none, snapstart, provisioned"),
+        (["ColdStart=provisioned", "ProvisionedEnvironments=200"], "is not below ApplyConcurrency=200"),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_line(
+    words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is expected in its place."""
+    monkeypatch.setattr(sys, "argv", ["capacity", *words])
+    with pytest.raises(SystemExit):
+        capacity.main()
+    assert told in capsys.readouterr().err
+
+
+def test_it_says_what_the_options_mean_and_what_it_assumes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A burst is people a second, and lasts; what was not asked for is told as well."""
+    monkeypatch.setattr(sys, "argv", ["capacity", "--burst", "10000"])
+    capacity.main()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "10,000 people a second for 10 s: 100,000 people, of whom 1,000 get a coupon" in said
+    assert "Assumed: nobody asks twice" in said
+    assert "quotas of 10,000 requests a second (L-8A5B8E43) and 1,000 concurrent executions" in said
+    assert "To set: 2 stacks, each in an account of its own with its share" in said
 
 
 def test_only_events_that_fit_are_remembered() -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dev import operate
+from firstcome import arguments
+from firstcome.queries import queries
+from firstcome.settings import Settings
+
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 
@@ -27,7 +37,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@each_document
 def test_every_link_leads_somewhere(document: Path) -> None:
     """To a file that is there, a heading in it, and a test of that name."""
     broken = []
@@ -49,9 +59,9 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 # --- deploy.md and the templates -------------------------------------------------------------------------------------
 
 
-def commands() -> str:
-    """What deploy.md asks to be typed, one command a line."""
-    blocks = re.findall(r"```console\n(.*?)```", DEPLOY, re.DOTALL)
+def commands(text: str = DEPLOY) -> str:
+    """What a document asks to be typed, one command a line."""
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return "\n".join(line[2:] for line in lines if line.startswith("$ "))
 
@@ -129,3 +139,98 @@ def actions(resource: dict[str, Any]) -> set[str]:
                 action = statement["Action"]
                 allowed |= {action} if isinstance(action, str) else set(action)
     return allowed
+
+
+# --- what a reader types ---------------------------------------------------------------------------------------------
+
+AWS_WORDS = {"AllocatedStorage", "MaxAllocatedStorage"}  # what AWS CLI answers
+SOURCES = "".join(
+    path.read_text()
+    for folder in ("layers/common/python/firstcome", "dev", "tests", "functions", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+    if path != Path(__file__)
+)
+
+
+@each_document
+def test_a_parameter_that_is_named_exists(document: Path) -> None:
+    """One that is set, or is called a parameter; and every word like those is one of the templates'."""
+    text = document.read_text()
+    parameters = {name for each in TEMPLATES for name in template(each)["Parameters"]}
+    set_ = set(re.findall(r"\b((?:[A-Z][a-z0-9]+){2,}[A-Za-z]*)=", text))
+    called = set(re.findall(r"[Pp]arameters? `(\w+)", text))
+    assert set_ | called <= parameters | outputs("template.infrastructure.yaml")
+    if "decisions" not in document.as_posix():  # those speak of what was not taken, too
+        known = set(re.findall(r"\w+", "".join((ROOT / each).read_text() for each in TEMPLATES)))
+        assert set(re.findall(r"`((?:[A-Z][a-z0-9]+){2,})[`=]", text)) <= known | AWS_WORDS
+
+
+@each_document
+def test_a_setting_that_is_named_exists(document: Path) -> None:
+    """As a field, or as the variable that sets it."""
+    text = document.read_text()
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    variables = {name for name in re.findall(r"\bFIRSTCOME_[A-Z_]+\b", text) if name not in SOURCES}
+    assert {name.removeprefix("FIRSTCOME_").lower() for name in variables} <= fields
+    assert {name for name in re.findall(r"`(\w+_(?:ms|days))[`=]", text) if name not in SOURCES} <= fields
+
+
+@each_document
+def test_a_payload_reaches_lambda_as_it_is_typed(document: Path) -> None:
+    """Without the option, AWS CLI 2 takes it for base64."""
+    text = document.read_text().replace("\\\n", " ")
+    invocations = re.findall(r"aws lambda invoke [^`\n]*", text)
+    assert not [each for each in invocations if "--cli-binary-format raw-in-base64-out" not in each]
+
+
+@each_document
+def test_sam_is_found_where_it_is_typed(document: Path) -> None:
+    """`make setup` puts it into .venv/bin, which is on nobody's PATH."""
+    typed = commands(document.read_text())
+    before, sam, _ = re.split(r"(^sam )", typed, maxsplit=1, flags=re.MULTILINE) if "\nsam " in typed else ("", "", "")
+    assert not sam or 'export PATH="$PWD/.venv/bin:$PATH"' in before
+
+
+@each_document
+def test_a_release_that_is_named_was_made(document: Path) -> None:
+    """The change log has every one."""
+    made = set(re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE))
+    assert set(re.findall(r"git checkout v(\S+)", document.read_text())) <= made
+
+
+@each_document
+def test_an_operators_command_can_be_typed_as_it_stands(document: Path) -> None:
+    """Its fields are those of the action; what is left open as `…` is filled in from the help."""
+    text = document.read_text()
+    typed = re.findall(r"^(?:\.venv/bin/python -m dev )?operate (?!help)([a-z_]+.*)$", commands(text), re.MULTILINE)
+    spoken = re.findall(r"`operate (\w+ [^`]*=[^`]*)`", text)
+    for line in [*typed, *spoken]:
+        action, *words = shlex.split(line, comments=True)
+        known = {field.name: field.example for field in arguments.ACTIONS[action].fields}
+        filled = [word.replace("…", str(known[word.partition("=")[0]])) for word in words]
+        operate.read(action, filled)
+    for payload in re.findall(r"'(\{\"action\".*?\})'", text) + [
+        each.replace("\\", "") for each in re.findall(r"\{\\+\"action\\.*?\}", text)
+    ]:
+        arguments.read(json.loads(payload))
+
+
+def test_grants_are_one_text() -> None:
+    """One document says what a smaller user of the database needs: what the statements do, and no more."""
+    said = [found for path in DOCUMENTS for found in re.findall(r"GRANT ([A-Z, ]+)(?: ON|`| of)", path.read_text())]
+    statements = queries_by_name(wiped=False)
+    verbs = {re.match(r"\(?(\w+)", each.sql)[1] for each in statements.values()}  # type: ignore[index]
+    assert len(said) == 1
+    assert set(said[0].split(", ")) == verbs - {"SET"}
+
+
+def queries_by_name(*, wiped: bool) -> dict[str, Any]:
+    """The ledger's statements; those of `wipe` are for the local cloud."""
+    return {name: each for name, each in vars(queries).items() if wiped or not name.startswith("wipe_")}
+
+
+def test_the_readme_says_what_an_idle_stack_costs() -> None:
+    """The same as deploy.md, which has the parts."""
+    hour = re.search(r"\| \*\*idle\*\* .*\*\*([\d.]+)\*\* \(about ([\d,]+) a month\)", DEPLOY)
+    assert hour
+    assert f"about {hour[1]} $ an hour while nobody asks ({hour[2]} $ a month)" in (ROOT / "README.md").read_text()

@@ -140,6 +140,20 @@ def test_a_bad_user_id_is_named(api: Api, user_id: object) -> None:
     assert api.post(VALID_EVENT, {}).code == (400, "bad_user_id")
 
 
+@pytest.mark.parametrize("name", ["userId", "user", "UserID", "user-id", "userid", "usr_id", "uid", "user_di"])
+def test_a_name_that_was_meant_for_user_id_is_told(api: Api, name: str) -> None:
+    """What is missing, what was sent instead, and the right form."""
+    told = api.post(VALID_EVENT, {"age": 7, name: "alice"}).body["detail"]
+    assert told == f'user_id is missing; {name} was sent: name it user_id, as in {{"user_id": "alice"}}'
+
+
+@pytest.mark.parametrize("name", ["age", "alice", "user 7", "user\nid", "u" * 40, "user_0001", "", "<user>"])
+def test_no_other_name_is_repeated(api: Api, name: str) -> None:
+    """What somebody sends is not for the answer to carry on."""
+    told = api.post(VALID_EVENT, {name: "alice"}).body["detail"]
+    assert told == 'user_id is missing: the body must be like {"user_id": "alice"}'
+
+
 @given(user_ids, st.booleans(), st.dictionaries(st.text(), json_values, max_size=3))
 def test_every_valid_user_id_arrives(user_id: str, ascii_only: bool, others: dict[str, Any]) -> None:
     """However it is escaped, plain or base64, whatever else the object holds."""

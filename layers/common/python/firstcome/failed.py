@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TICKET_MAX = 2**31 - 1  # the column's
 TIME_MAX_MS = 253_402_300_799_999  # 9999-12-31, the column's
 DETAIL_MAX_LENGTH = 1_000  # the column's
+PAYLOAD_MAX_BYTES = 2**24 - 1  # the column's
 
 
 class Source(NamedTuple):
@@ -76,6 +77,7 @@ class FailedRow:
     created_at_ms: int
     updated_at_ms: int
     correlation_id: str  # empty where the record did not say it
+    payload_bytes: int  # how long it is, where `payload` is the beginning of it
 
     @property
     def claim(self) -> Ticket | None:
@@ -124,13 +126,20 @@ def failed_row(ledger: Ledger, failed_id: int) -> FailedRow | None:
     return None if row is None else row_of(row)
 
 
-def list_failed(ledger: Ledger, event_id: str | None, status: FailedStatus | None, limit: int) -> list[FailedRow]:
-    """Answer up to `limit` rows of the event, or of all, in the status, or in any; the oldest first."""
-    return ledger.read(
-        lambda connection: [
-            row_of(row) for row in queries.list_failed(connection, event_id=event_id, status=status, page=limit)
-        ]
-    )
+def list_failed(  # noqa: PLR0917  as the statement has them
+    ledger: Ledger,
+    event_id: str | None,
+    status: FailedStatus | None,
+    limit: int,
+    after_id: int = 0,
+    cut_at: int = PAYLOAD_MAX_BYTES,
+) -> list[FailedRow]:
+    """Return up to `limit` rows of the event, or of all, in the status, or in any; the oldest first.
+
+    Those with an id above `after_id`; of each payload, the first `cut_at` bytes.
+    """
+    what = {"event_id": event_id, "status": status, "after_id": after_id, "cut_at": cut_at, "page": limit}
+    return ledger.read(lambda connection: [row_of(row) for row in queries.list_failed(connection, **what)])
 
 
 def open_failed(ledger: Ledger, event_id: str) -> list[Ticket]:
@@ -191,6 +200,7 @@ def row_of(columns: tuple[Any, ...]) -> FailedRow:
         created_at_ms=to_ms(columns[16]),
         updated_at_ms=to_ms(columns[17]),
         correlation_id=columns[18] or "",
+        payload_bytes=columns[19] if len(columns) > 19 else len(payload),
     )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from firstcome.bounded import counted
 from firstcome.erasure import not_over
-from firstcome.rules import BadInput, check_event_id, check_user_id
+from firstcome.rules import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.arguments import Input
     from firstcome.events import Event
     from firstcome.stores import Stores
 
@@ -22,14 +24,13 @@ HISTORY_MS = 200_000
 NO_EVENT = ""  # stands for the failed rows of no event that we know
 
 
-def erase(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
+def erase(stores: Stores, given: Input) -> dict[str, Any]:
     """Erase one person from one event, or from all; `kept` says where they are still named, and why.
 
     Repeated, it finds nothing more to do. Raises `Unavailable` where one of the three servers cannot be asked.
     """
-    user_id = check_user_id(payload.get("user_id"))
+    user_id, only = given["user_id"], given.get("event_id")
     ledger, days = stores.ledger, stores.settings.retention_days
-    only = _only(payload)
     named_by_stream = {(one.event_id, one.user_id) for one in _history(stores)}
 
     def person(event_id: str) -> int:
@@ -46,16 +47,16 @@ def erase(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
     if young := ledger.strays(user_id):
         detail = f"{young} failed rows of no known event are younger than {days} days"
         kept.append({"event_id": NO_EVENT, "code": "not_over", "detail": detail})
-    return {"erased": erased, "kept": kept}
+    return counted(erased, kept)
 
 
-def purge(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
+def purge(stores: Stores, given: Input) -> dict[str, Any]:
     """Erase everybody from one event that is over, or from all that ended `ledger_retention_days` ago.
 
     Made to be repeated: by a calendar, and after a run that was cut off.
     """
     ledger, days = stores.ledger, stores.settings.ledger_retention_days
-    only = _only(payload)
+    only = given.get("event_id")
     named_by_stream = {one.event_id for one in _history(stores)}
 
     def everybody(event_id: str) -> int:
@@ -66,11 +67,7 @@ def purge(stores: Stores, payload: dict[str, Any]) -> dict[str, Any]:
         return {"erased": _counted([only], everybody), "kept": []}
     kept: list[dict[str, str]] = []
     erased = _counted(ledger.events_kept_too_long(days), everybody, kept)
-    return {"erased": erased | _some(NO_EVENT, ledger.erase_strays(None, days)), "kept": kept}
-
-
-def _only(payload: dict[str, Any]) -> str | None:
-    return None if payload.get("event_id") is None else check_event_id(payload["event_id"])
+    return counted(erased | _some(NO_EVENT, ledger.erase_strays(None, days)), kept)
 
 
 def _history(stores: Stores) -> list[Any]:

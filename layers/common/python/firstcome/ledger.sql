@@ -201,12 +201,13 @@ SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, statu
   correlation_id
 FROM failed_event WHERE id = :failed_id
 
--- name: list_failed(event_id, status, page)
-SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
+-- name: list_failed(event_id, status, after_id, cut_at, page)
+-- The payload is cut by the server: a page of long ones would not fit into the memory of a function.
+SELECT id, event_id, user_id, ticket, applied_at, LEFT(payload, :cut_at), reason, detail, status, attempts, lease,
   source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
-  correlation_id
+  correlation_id, OCTET_LENGTH(payload)
 FROM failed_event
-WHERE (:event_id IS NULL OR event_id = :event_id) AND (:status IS NULL OR status = :status)
+WHERE (:event_id IS NULL OR event_id = :event_id) AND (:status IS NULL OR status = :status) AND id > :after_id
 ORDER BY id LIMIT :page
 
 -- name: open_failed(event_id)

@@ -1,61 +1,56 @@
-"""The operator's actions. Each answers a JSON object; bad input raises `BadInput` and says what to do."""
+"""The operator's actions. Each returns a JSON object; bad input raises `BadInput` and says what to do."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from firstcome import arguments
 from firstcome.audit import audit as audit_event
+from firstcome.bounded import bounded
 from firstcome.forget import erase, purge
-from firstcome.issue import release_refused
+from firstcome.gate_outcomes import configured, expiring, or_away, refused
+from firstcome.listing import failed_row, list_failed
+from firstcome.pseudonym import mark
 from firstcome.reconcile import reconcile as reconcile_event
 from firstcome.restore import restore as restore_event
-from firstcome.rules import (
-    BadInput,
-    EventState,
-    FailedStatus,
-    Unavailable,
-    check_event_id,
-    check_user_id,
-    parse_time,
-    rfc3339,
-)
+from firstcome.rules import BadInput, EventState, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.arguments import Input
     from firstcome.events import Event
-    from firstcome.failed import FailedRow
     from firstcome.gate import EventView
     from firstcome.stores import Stores
 
-Input = dict[str, Any]
-
-CAPACITY_MAX = 10_000_000  # a gate of about 2.5 GB, and a restore of minutes: more wants an event per region
-PARTITIONS_MAX = 1_000  # more than any event needs: a typing error
-REPLICATION_MAX = 5
-TEXT_MAX_LENGTH = 255  # the columns'
-SURROGATE = re.compile("[\ud800-\udfff]")
-LIST_LIMIT = 100  # rows that an answer shows: a synchronous invocation answers 6 MB at most
-LIST_LIMIT_MAX = 1_000
+REPAIRS_SHOWN = 100  # of a reconciliation; how many there were is counted
+UNKNOWN_ACTOR = "unknown"  # in the log, where the payload does not say who acts
+REASON = "by the operator"  # of a refusal, where none is given
 
 
 def act(stores: Stores, payload: object) -> dict[str, Any]:
-    """Carry out the action that `payload` names; raise `BadInput` naming the actions where it names none."""
-    action = payload.get("action") if isinstance(payload, dict) else None
-    if not isinstance(payload, dict) or not isinstance(action, str) or action not in ACTIONS:
-        raise BadInput("bad_action", f"action must be one of {', '.join(ACTIONS)}")
-    return {"action": action, **ACTIONS[action](stores, payload)}
+    """Carry out the action that `payload` names, and return its answer, below `bounded.ANSWER_MAX_BYTES`.
+
+    Raises `BadInput` where the payload is not what `arguments.ACTIONS` says; then nothing is changed.
+    """
+    action, given = arguments.read(payload)
+    return bounded({"action": action.name, **ACTIONS[action.name](stores, given)})
 
 
-def migrate(stores: Stores, payload: Input) -> dict[str, Any]:
+def actor(payload: object) -> str:
+    """Return who acts, as logs may name them."""
+    said = payload.get("actor") if isinstance(payload, dict) else None
+    return mark(said) if isinstance(said, str) else UNKNOWN_ACTOR
+
+
+def migrate(stores: Stores, given: Input) -> dict[str, Any]:
     """Bring the ledger's schema up to date, and make the topic if it is missing."""
     from firstcome.migrate import migrate as migrate_ledger  # noqa: PLC0415  for this action only
     from firstcome.tail import ensure_topic  # noqa: PLC0415
 
     settings = stores.settings
-    partitions = _whole("partitions", payload.get("partitions", settings.kafka_partitions), 1, PARTITIONS_MAX)
-    replication = _whole("replication", payload.get("replication", settings.kafka_replication), 1, REPLICATION_MAX)
+    partitions = given.get("partitions", settings.kafka_partitions)
+    replication = given.get("replication", settings.kafka_replication)
     return {
         "migrations": migrate_ledger(stores.ledger.connect),
         "topic": settings.kafka_topic,
@@ -63,122 +58,99 @@ def migrate(stores: Stores, payload: Input) -> dict[str, Any]:
     }
 
 
-def create(stores: Stores, payload: Input) -> dict[str, Any]:
-    """Make an event, as a draft. Repeated with the same words, it answers the event that is there."""
-    event_id = check_event_id(payload.get("event_id"))
-    name = _text("name", payload.get("name"))
-    capacity = _whole("capacity", payload.get("capacity"), 1, CAPACITY_MAX)
-    opens_at = parse_time("opens_at", payload.get("opens_at"))
-    closes_at = parse_time("closes_at", payload.get("closes_at"))
+def create(stores: Stores, given: Input) -> dict[str, Any]:
+    """Make an event, as a draft. Repeated with the same words, it returns the event that is there."""
+    event_id, name, capacity = given["event_id"], given["name"], given["capacity"]
+    opens_at, closes_at = given["opens_at"], given["closes_at"]
     if closes_at <= opens_at:
         raise BadInput("bad_window", "closes_at must be later than opens_at")
     created = stores.ledger.create_event(event_id, name, capacity, opens_at, closes_at)
     event = _event(stores, event_id)
     if not created:
-        asked = (name, capacity, opens_at, closes_at)
-        if (event.name, event.capacity, event.opens_at_ms, event.closes_at_ms) != asked:
-            raise BadInput("event_exists", f"event {event_id} exists already, and is another one")
-        return {"created": False, **_told(stores, event)}
-    return {"created": True, **_told(stores, event, create=True)}
+        _same(event, name, capacity, opens_at, closes_at)
+    return {"created": created, **_updated(stores, event, create=created)}
 
 
-def raise_capacity(stores: Stores, payload: Input) -> dict[str, Any]:
+def raise_capacity(stores: Stores, given: Input) -> dict[str, Any]:
     """Raise the number of coupons: in the ledger first, then in the gate. It is never lowered."""
-    event_id = check_event_id(payload.get("event_id"))
-    capacity = _whole("capacity", payload.get("capacity"), 1, CAPACITY_MAX)
-    return _told(stores, stores.ledger.raise_capacity(event_id, capacity))
+    return _updated(stores, stores.ledger.raise_capacity(given["event_id"], given["capacity"]))
 
 
-def show(stores: Stores, payload: Input) -> dict[str, Any]:
+def show(stores: Stores, given: Input) -> dict[str, Any]:
     """Show one event as the ledger, the gate and the stream know it; a server that is away is named, not fatal."""
-    event = _event(stores, check_event_id(payload.get("event_id")))
+    event = _event(stores, given["event_id"])
     counts = stores.ledger.audit_counts(event.event_id)
     return {
         "event": _show_event(event),
         "coupons": counts.rows,
         "failed": stores.ledger.count_failed(event.event_id),
         "refused": len(stores.ledger.refusals(event.event_id)),
-        "gate": _or_away(lambda: _show_gate(stores.gate.show(event.event_id))),
-        "unread": _or_away(stores.tail.lag),
+        "gate": or_away(lambda: _show_gate(stores.gate.show(event.event_id))),
+        "unread": or_away(stores.tail.lag),
     }
 
 
-def list_failed(stores: Stores, payload: Input) -> dict[str, Any]:
-    """List failed rows, the oldest first."""
-    event_id = check_event_id(payload["event_id"]) if payload.get("event_id") is not None else None
-    status = payload.get("status")
-    if status is not None and status not in list(FailedStatus):
-        raise BadInput("bad_status", f"status must be one of {', '.join(FailedStatus)}")
-    limit = _whole("limit", payload.get("limit", LIST_LIMIT), 1, LIST_LIMIT_MAX)
-    rows = stores.ledger.list_failed(event_id, FailedStatus(status) if status else None, limit)
-    return {"rows": [_show_failed(row) for row in rows]}
+def redrive(stores: Stores, given: Input) -> dict[str, Any]:
+    """Let the scheduled retry work on failed rows again, with all their attempts: on one, an event's, or all."""
+    failed_id, event_id = given.get("id"), given.get("event_id")
+    due = stores.ledger.redrive(failed_id, event_id)
+    if failed_id is not None and not due:
+        row = failed_row(stores, failed_id, event_id)
+        raise BadInput("bad_id", f"failed row {failed_id} is {row.status}: there is nothing to try again")
+    return {"due": due}
 
 
-def redrive(stores: Stores, payload: Input) -> dict[str, Any]:
-    """Let the scheduled retry work on one failed row again, or on all of them (of one event): attempts start anew."""
-    if payload.get("all") is True:
-        event_id = check_event_id(payload["event_id"]) if payload.get("event_id") is not None else None
-        return {"due": stores.ledger.redrive(None, event_id)}
-    if payload.get("id") is None:
-        raise BadInput("bad_id", 'say which row: "id", or "all": true')
-    return {"due": stores.ledger.redrive(_whole("id", payload["id"], 1, 2**63 - 1), None)}
-
-
-def refuse(stores: Stores, payload: Input) -> dict[str, Any]:
+def refuse(stores: Stores, given: Input) -> dict[str, Any]:
     """Refuse one person for good: in the ledger first, then their ticket is released.
 
     Where the gate cannot be told, the scheduled retry does it. Turned down where they have a row.
     """
-    if payload.get("id") is not None:
-        row = stores.ledger.failed_row(_whole("id", payload["id"], 1, 2**63 - 1))
-        if row is None or row.event_id is None or row.user_id is None:
-            raise BadInput("bad_id", "there is no such failed row, or it does not say whose it is")
+    event_id, user_id = given.get("event_id"), given.get("user_id")
+    if "id" in given:
+        row = failed_row(stores, given["id"], event_id)
         event_id, user_id = row.event_id, row.user_id
-    else:
-        event_id, user_id = check_event_id(payload.get("event_id")), check_user_id(payload.get("user_id"))
-    reason = _text("reason", payload.get("reason", "by the operator"))
+    if event_id is None or user_id is None:
+        raise BadInput("bad_id", f"failed row {given['id']} does not say whose it is")
     _event(stores, event_id)
-    refused = stores.ledger.refuse(event_id, user_id, reason)
-    if not refused.done:
+    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON)).done:
         raise BadInput("has_coupon", f"this person has a coupon of {event_id} already")
-    told = _or_away(lambda: release_refused(stores.ledger, stores.gate, event_id, user_id))
-    return {"event_id": event_id, "user_id": user_id, "gate": told}
+    return {"event_id": event_id, "user_id": user_id, **refused(stores, event_id, user_id)}
 
 
-def restore(stores: Stores, payload: Input) -> dict[str, Any]:
+def restore(stores: Stores, given: Input) -> dict[str, Any]:
     """Rebuild a lost gate now, if the records in flight have had the time to arrive."""
-    event = _event(stores, check_event_id(payload.get("event_id")))
+    event = _event(stores, given["event_id"])
     if not stores.ledger.is_gated(event.event_id):
         raise BadInput("past_retention", "the event is past its retention: the ledger alone answers for it")
     return {"outcome": restore_event(stores.ledger, stores.gate, stores.tail, stores.settings, event)}
 
 
-def reconcile(stores: Stores, payload: Input) -> dict[str, Any]:
+def reconcile(stores: Stores, given: Input) -> dict[str, Any]:
     """Compare a quiet event's gate with the ledger, and repair it."""
-    event = _event(stores, check_event_id(payload.get("event_id")))
+    event = _event(stores, given["event_id"])
     outcome, repairs = reconcile_event(stores.ledger, stores.gate, stores.tail, stores.settings, event.event_id)
-    return {"outcome": outcome, "repairs": len(repairs), "first": [list(repair) for repair in repairs[:LIST_LIMIT]]}
+    return {"outcome": outcome, "repairs": len(repairs), "first": [list(repair) for repair in repairs[:REPAIRS_SHOWN]]}
 
 
-def audit(stores: Stores, payload: Input) -> dict[str, Any]:
+def audit(stores: Stores, given: Input) -> dict[str, Any]:
     """Check the promise of one event against Redis, Kafka and MySQL."""
-    return audit_event(stores, _event(stores, check_event_id(payload.get("event_id"))))
+    return audit_event(stores, _event(stores, given["event_id"]))
 
 
-def expire(stores: Stores, payload: Input) -> dict[str, Any]:
+def expire(stores: Stores, given: Input) -> dict[str, Any]:
     """Let the gate of an ended and settled event go when its retention is over."""
-    event = _event(stores, check_event_id(payload.get("event_id")))
+    event = _event(stores, given["event_id"])
     if event.ended_at_ms is None:
         raise BadInput("not_ended", "end the event first")
     at_ms = event.ended_at_ms + stores.settings.retention_ms
-    return {"gate": stores.gate.expire(event.event_id, at_ms), "expires_at": rfc3339(at_ms)}
+    return {**expiring(stores, event.event_id, at_ms), "expires_at": rfc3339(at_ms)}
 
 
-def wipe(stores: Stores, payload: Input) -> dict[str, Any]:
+def wipe(stores: Stores, given: Input) -> dict[str, Any]:
     """Remove every trace of one event: on the local cloud only, once the stream is read to its end."""
     if not stores.settings.local_cloud:
         raise BadInput("local_only", "wipe exists on the local cloud only")
-    event_id = check_event_id(payload.get("event_id"))
+    event_id = given["event_id"]
     if not stores.tail.caught_up():
         raise BadInput("busy", "records are unread: wait until consume has read them")
     stores.ledger.wipe(event_id)
@@ -188,8 +160,8 @@ def wipe(stores: Stores, payload: Input) -> dict[str, Any]:
 
 
 def _into(state: EventState) -> Callable[[Stores, Input], dict[str, Any]]:
-    def change(stores: Stores, payload: Input) -> dict[str, Any]:
-        return _told(stores, stores.ledger.set_state(check_event_id(payload.get("event_id")), state))
+    def change(stores: Stores, given: Input) -> dict[str, Any]:
+        return _updated(stores, stores.ledger.set_state(given["event_id"], state))
 
     return change
 
@@ -223,33 +195,23 @@ def _event(stores: Stores, event_id: str) -> Event:
     return event
 
 
-def _told(stores: Stores, event: Event, *, create: bool = False) -> dict[str, Any]:
-    """Tell the gate what the ledger says now; where it is away or lost, the scheduled retry does it."""
-
-    def tell() -> str:
-        return stores.gate.configure(event.event_id, event.version, event.gate_fields, create=create)
-
-    return {"event": _show_event(event), "gate": _or_away(tell)}
-
-
-def _or_away(read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except Unavailable as trouble:
-        return f"away: {trouble}"
-
-
-def _text(field: str, value: object) -> str:
-    # Half of a surrogate pair is a string to JSON, and none to any database.
-    if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MAX_LENGTH or SURROGATE.search(value):
-        raise BadInput(f"bad_{field}", f"{field} must be a string of 1 to {TEXT_MAX_LENGTH} characters")
-    return value
+def _same(event: Event, name: str, capacity: int, opens_at: int, closes_at: int) -> None:
+    """Raise `BadInput` saying what differs, unless the event is what was asked for."""
+    asked = {
+        "name": (event.name, name),
+        "capacity": (event.capacity, capacity),
+        "opens_at": (rfc3339(event.opens_at_ms), rfc3339(opens_at)),
+        "closes_at": (rfc3339(event.closes_at_ms), rfc3339(closes_at)),
+    }
+    differs = [f"{field} is {is_}, not {wanted}" for field, (is_, wanted) in asked.items() if is_ != wanted]
+    if differs:
+        raise BadInput(
+            "event_exists", f"event {event.event_id} exists already, and is another one: {'; '.join(differs)}"
+        )
 
 
-def _whole(field: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadInput(f"bad_{field}", f"{field} must be a whole number from {low} to {high}")
-    return value
+def _updated(stores: Stores, event: Event, *, create: bool = False) -> dict[str, Any]:
+    return {"event": _show_event(event), **configured(stores, event, create=create)}
 
 
 def _show_event(event: Event) -> dict[str, Any]:
@@ -282,19 +244,4 @@ def _show_gate(view: EventView | None) -> dict[str, Any] | None:
         "version": view.version,
         "rev": view.rev,
         "now": rfc3339(view.now_ms),
-    }
-
-
-def _show_failed(row: FailedRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "event_id": row.event_id,
-        "user_id": row.user_id,
-        "ticket": row.ticket,
-        "reason": row.reason,
-        "detail": row.detail,
-        "status": row.status,
-        "attempts": row.attempts,
-        "correlation_id": row.correlation_id or None,
-        "payload": row.payload.decode("utf-8", "replace"),
     }

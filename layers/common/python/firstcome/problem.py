@@ -8,10 +8,11 @@ import random
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from firstcome.rules import BadInput, Unavailable, check_user_id, harmless
+from firstcome.rules import BadInput, Unavailable, alike, check_user_id, harmless
 
 MEDIA_TYPE = "application/problem+json"  # RFC 9457
 TYPE_PREFIX = "urn:problem-type:firstcome:"  # a name, not an address: nothing to fetch, nothing to keep alive
@@ -22,6 +23,10 @@ MAX_BODY_BYTES = 4_096
 
 # Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
 KEPT = 64
+
+# What may be a misspelt user_id: enough for every spelling, and harmless to repeat.
+ECHOED = re.compile("[A-Za-z][A-Za-z_-]{0,31}")
+NAMES_LOOKED_AT = 16
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
@@ -187,11 +192,21 @@ def applicant(event: dict[str, Any], sub: str | None) -> str:
         return sub
     fields = read_object(event)
     if sub is None or "user_id" in fields:
-        user_id = check_user_id(fields.get("user_id"))
+        if fields.get("user_id") is None:
+            raise Problem("bad_user_id", _missing(fields))
+        user_id = check_user_id(fields["user_id"])
         if sub is not None and user_id != sub:
             raise Problem("not_yourself")
         return user_id
     return sub
+
+
+def _missing(fields: dict[str, Any]) -> str:
+    """Return what to do about a body without `user_id`. Of what was sent, only a name much like it is repeated."""
+    for name in islice(fields, NAMES_LOOKED_AT):
+        if name != "user_id" and ECHOED.fullmatch(name) and alike(name, ("user_id", "user")):
+            return f'user_id is missing; {name} was sent: name it user_id, as in {{"user_id": "alice"}}'
+    return 'user_id is missing: the body must be like {"user_id": "alice"}'
 
 
 def read_object(event: dict[str, Any]) -> dict[str, Any]:

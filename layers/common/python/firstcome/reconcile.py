@@ -1,7 +1,7 @@
 """Reconcile: compare a live gate with the ledger after a failover, and repair what no other path repairs.
 
-A replica that was promoted may lack the last writes. What consume, sweep and retry meet mends itself; this is for
-what nobody will meet again: a row that the gate forgot, a winner without row or mark, a number that nobody owns.
+A replica that was promoted may lack the last writes. What consume, sweep and retry still work on mends itself; this is
+for what nothing else looks at: a row that the gate forgot, a winner without row or mark, a number that nobody owns.
 """
 
 from __future__ import annotations

@@ -51,12 +51,12 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
             work()
         except Unavailable as trouble:
             logger.warning("unit of work put off", extra={"work": what, "cause": str(trouble)})
-            unavailable.append(f"{what}: {trouble.what}")
+            _note(unavailable, f"{what}: {trouble.what}")
         except Exception as error:  # noqa: BLE001
             # A fault of ours, or a key that somebody garbled: the other events must not wait for it.
             logger.exception("unit of work failed", extra={"work": what})
             # Its type alone: this goes into a dead letter, and its words, which the log has, may name somebody.
-            broken.append(f"{what}: {type(error).__name__}")
+            _note(broken, f"{what}: {type(error).__name__}")
 
     events: list[Event] = []
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
@@ -99,6 +99,12 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         raise RuntimeError(f"the rest of the run is done, but for {'; '.join(broken)}")
     count("runs")
     return done
+
+
+def _note(known: list[str], what: str) -> None:
+    """Note it once for all events: with thousands of them the answer would be too long for Lambda."""
+    if what not in known:
+        known.append(what)
 
 
 def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 # Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.
@@ -16,6 +19,9 @@ USER_ID_PATTERN = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]{1,255}"
 USER_ID_MAX_LENGTH = 255
 # What a caller may choose for the log and the record's header; anything else would be theirs to write there.
 CORRELATION_ID_PATTERN = r"[A-Za-z0-9._=-]{1,128}"
+
+ALIKE_MAX_LENGTH = 64  # characters that are compared: the time for it grows with the square
+ALIKE_RATIO = 0.6  # of letters in common, difflib's own default: lower, and unrelated names are proposed
 
 _EVENT_ID = re.compile(EVENT_ID_PATTERN)
 _USER_ID = re.compile(USER_ID_PATTERN)
@@ -98,6 +104,19 @@ def check_user_id(value: object) -> str:
 def harmless(correlation_id: str) -> str:
     """Answer the correlation id if it is one that may stand in a log; otherwise an empty one."""
     return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""
+
+
+def alike(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that somebody who wrote `name` may have meant: userId for user_id, capcity for capacity."""
+    from difflib import get_close_matches  # noqa: PLC0415  for mistakes only: a cold start need not wait for it
+
+    known = {_bare(one): one for one in known}
+    found = get_close_matches(_bare(name[:ALIKE_MAX_LENGTH]), known, n=1, cutoff=ALIKE_RATIO)
+    return known[found[0]] if found else None
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 class Ticket(NamedTuple):  # as everything of which a batch has hundreds: a frozen dataclass is made four times slower

@@ -1,7 +1,7 @@
 """Sold out, from memory: once an event is sold out, nearly all who ask are losers, and need not cost a round trip.
 
 What was told may be told again for `sold_out_memory_ms`, counted from before it was asked for. The gate says whether:
-only while no ticket is free or resting, and a ticket that comes free rests for longer than a memory lives, so nobody is
+only while no ticket is free or resting, and a ticket that comes free rests for longer than that time, so nobody is
 turned away here while somebody is served elsewhere. Whoever has a ticket, or is refused for good, is asked about in
 Redis: the gate keeps a Bloom filter of them, and its answer names the version that is complete.
 """

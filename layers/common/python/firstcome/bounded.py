@@ -1,0 +1,48 @@
+"""How large an answer of the operator may be: Lambda answers 6 MB at most, and an error in place of more."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Lambda's limit is 6,291,556 bytes. The rest is for what surrounds the answer, and for a runtime that writes it longer.
+ANSWER_MAX_BYTES = 5_000_000
+# Events that one answer lists: some 200 bytes each, and more than anybody reads.
+EVENTS_SHOWN = 1_000
+# Characters of what a server said: enough to know it, whatever it quotes.
+SAID_MAX_LENGTH = 500
+
+
+def size(value: object) -> int:
+    """Return how many bytes the value has as JSON in its longest form, in which only ASCII stands for itself."""
+    return len(json.dumps(value))
+
+
+def bounded(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer if it is below the limit; otherwise without its largest parts, which `left_out` names.
+
+    What the action has done is done: an error would say the contrary. Each action bounds what it lists by itself; this
+    is for what nobody has thought of.
+    """
+    left_out: list[str] = []
+    while size(answer) > ANSWER_MAX_BYTES:
+        largest = max(answer.keys() - {"action", "left_out"}, key=lambda name: size(answer[name]))
+        left_out.append(largest)
+        answer = {name: part for name, part in answer.items() if name != largest} | {"left_out": left_out}
+    return answer
+
+
+def counted(erased: Mapping[str, int], kept: list[dict[str, str]]) -> dict[str, Any]:
+    """Return both as an answer shows them: of more than `EVENTS_SHOWN`, how many it does not show."""
+    answer: dict[str, Any] = {"erased": dict(islice(erased.items(), EVENTS_SHOWN)), "kept": kept[:EVENTS_SHOWN]}
+    if more := {
+        name: len(all_) - EVENTS_SHOWN
+        for name, all_ in (("erased", erased), ("kept", kept))
+        if len(all_) > EVENTS_SHOWN
+    }:
+        answer["not_shown"] = more
+    return answer
