@@ -54,7 +54,7 @@ def _(campaign: Campaign) -> Reply:
 @leads_to("apply 202 reserved")
 def _(campaign: Campaign) -> Reply:
     campaign.open()
-    campaign.world.apply("alice")  # by an environment that died before it sent the record
+    campaign.die_after_gate("alice")
     return campaign.apply("alice")
 
 

@@ -75,7 +75,10 @@ def test_reserved_becomes_accepted_and_never_the_other_way(distant: Town, fault:
     people = distant.newcomers(COUPONS)
     with fault(distant):
         said = [
-            {one.user_id: SAID.index((one.answer.status, one.answer.word)) for one in distant.rush(people)}
+            {
+                one.answer.body["user_id"]: SAID.index((one.answer.status, one.answer.word))
+                for one in distant.rush(people)
+            }
             for _ in range(3)
         ]
     for before, after in pairwise(said):

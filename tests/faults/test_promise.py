@@ -67,6 +67,7 @@ def test_the_proof_sees_each_broken_law(town: Town) -> None:
         gate.redis.hdel(gate.keys(town.event_id)[0], "sizes")
         gate.redis.zadd(gate.keys(town.event_id)[2], {first.user_id: 1})
         broken("I4: 1 pending")
+        gate.redis.hdel(gate.keys(town.event_id)[0], "sizes")
         gate.redis.delete(gate.keys(town.event_id)[2])
         gate.redis.hdel(gate.keys(town.event_id)[1], first.user_id)
         broken("I6: gate and ledger")
