@@ -139,7 +139,7 @@ class World:
         """The same world under other settings."""
         settings = replace(self.stores.settings, **changed)
         gate = type(self.stores.gate)(self.stores.gate.redis, settings)
-        tail = type(self.stores.tail)(settings)
+        tail = type(self.stores.tail)(settings, self.stores.ledger.outcomes)
         self.stores.ledger.settings = settings
         return World(replace(self.stores, settings=settings, gate=gate, tail=tail), self.event_id)
 

@@ -16,6 +16,7 @@ from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.tail import Tail, ensure_topic
 from tests.api import Api, environments
+from tests.log import Log
 from tests.world import World, fields
 
 if TYPE_CHECKING:
@@ -57,9 +58,17 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
     ensure_topic(settings, partitions=1, replication=1)
     ledger.settings = settings
     gate = Gate(redis_client(settings), settings)
-    world = World(Stores(ledger, gate, Tail(settings), settings), event_id)
+    world = World(Stores(ledger, gate, Tail(settings, ledger.outcomes), settings), event_id)
     world.create()
     return world
+
+
+@pytest.fixture
+def log(kafka_bootstrap: str) -> Iterator[Log]:
+    """A topic and a consumer group of their own."""
+    log = Log.new(kafka_bootstrap)
+    yield log
+    log.close()
 
 
 @pytest.fixture

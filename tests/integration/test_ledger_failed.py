@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.ledger import Claim, Ledger, Source
+from firstcome.ledger import Claim, Failure, Ledger, Source
 from firstcome.queries import queries
 from firstcome.rules import FailedStatus, Reason, Ticket
 
@@ -176,3 +176,25 @@ def test_a_row_can_be_read_by_its_id(ledger: Ledger) -> None:
     assert ledger.failed_row(row.id) == row
     assert row.source == Source("t", 0, 5, AT_MS)
     assert ledger.failed_row(row.id + 1) is None
+
+
+def test_the_outcome_of_a_record_is_a_row_a_refusal_or_a_failed_row(ledger: Ledger) -> None:
+    """By person, by ticket, or by the place of a record that nobody can read; in order, and of nobody else."""
+    ledger.create_event("E", "An event", 1, 0, 1)
+    ledger.write([Claim(ticket("row", 1)), Claim(ticket("taken", 1))])
+    ledger.refuse("E", "refused", "")
+    ledger.write([], [Failure(Reason.NOT_JSON, "", b"x", source=Source("topic", 1, 7, AT_MS))])
+    asked = {
+        "a row": (ticket("row", 9), ("topic", 0, 0, AT_MS)),
+        "a failed row of the same ticket": (ticket("taken", 1), ("topic", 0, 1, AT_MS)),
+        "one of another ticket": (ticket("taken", 2), ("topic", 0, 2, AT_MS)),
+        "a refusal": (ticket("refused", 3), ("topic", 0, 3, AT_MS)),
+        "nothing": (ticket("nobody", 1), ("topic", 0, 4, AT_MS)),
+        "a failed row": (None, ("topic", 1, 7, AT_MS)),
+        "one of another partition": (None, ("topic", 0, 7, AT_MS)),
+        "one of an older topic of the same name": (None, ("topic", 1, 7, AT_MS - 1)),
+    }
+    known = {"a row", "a failed row of the same ticket", "a refusal", "a failed row"}
+    found = dict(zip(asked, ledger.outcomes(list(asked.values())), strict=True))
+    assert found == {what: what in known for what in asked}
+    assert ledger.outcomes([]) == []

@@ -93,6 +93,15 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
         {"batch": BATCH},
         {"coupon_event": "PRIMARY", "refusal": "PRIMARY", "mine": "coupon_one_each", "holder": "PRIMARY"},
     ),
+    "outcomes": (
+        {"batch": json.dumps([["E", f"u{n}", n, "t", 0, n, n] for n in range(1, 500)])},
+        {
+            "coupon": "coupon_one_each",
+            "refusal": "PRIMARY",
+            "stored": "failed_event_source",
+            "waits": "failed_event_open",
+        },
+    ),
     "due_failed": ({"page": 100}, {"failed_event": "failed_event_due"}),
     "standing": (
         {"event_id": "E", "user_id": "u1"},

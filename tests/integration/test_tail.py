@@ -6,77 +6,18 @@ import socket
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
-from kafka.structs import OffsetAndMetadata
 
-from firstcome.rules import Ticket, Unavailable
+from firstcome.rules import Unavailable
 from firstcome.settings import Settings
-from firstcome.stream import encode
 from firstcome.tail import TOPIC_CONFIGS, Tail, ensure_topic
+from tests.log import NOW_MS, Log, record, ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-PARTITIONS = 3
-NOW_MS = 1_893_553_445_678
-
-
-class Log:
-    """A topic of our own and a consumer group of our own; records are written by hand, good and bad."""
-
-    def __init__(self, bootstrap: str) -> None:
-        name = f"test-{uuid.uuid4().hex}"
-        self.settings = Settings(kafka_bootstrap=bootstrap, kafka_topic=name, kafka_group=f"group-{name}")
-        ensure_topic(self.settings, PARTITIONS, 1)
-        self.tail = Tail(self.settings)
-        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-        self._producers: list[Any] = []
-
-    def producer(self, **config: Any) -> Any:
-        """A producer that ends with the test."""
-        self._producers.append(KafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap, **config))
-        return self._producers[-1]
-
-    def write(self, *values: bytes, partition: int = 0) -> None:
-        """Append these values."""
-        producer = self.producer()
-        for value in values:
-            producer.send(self.settings.kafka_topic, value=value, partition=partition)
-        producer.flush()
-
-    def commit(self, offset: int, partition: int = 0) -> None:
-        """Let the group have read up to this offset."""
-        at = TopicPartition(self.settings.kafka_topic, partition)
-        self.admin.alter_group_offsets(self.settings.kafka_group, {at: OffsetAndMetadata(offset, "", -1)})
-
-    def delete_before(self, offset: int, partition: int = 0) -> None:
-        """Do what retention does."""
-        self.admin.delete_records({TopicPartition(self.settings.kafka_topic, partition): offset})
-
-    def close(self) -> None:
-        """Let go of the broker."""
-        for producer in self._producers:
-            producer.close()
-        self.admin.close()
-
-
-@pytest.fixture
-def log(kafka_bootstrap: str) -> Iterator[Log]:
-    log = Log(kafka_bootstrap)
-    yield log
-    log.close()
-
-
-def ticket(number: int, event_id: str = "E", applied_at_ms: int = NOW_MS) -> Ticket:
-    return Ticket(event_id, f"user-{number}", number, applied_at_ms)
-
-
-def record(number: int, event_id: str = "E", applied_at_ms: int = NOW_MS) -> bytes:
-    return encode(ticket(number, event_id, applied_at_ms), 0)
+    from collections.abc import Callable
 
 
 def test_nothing_written_is_nothing_unread(log: Log) -> None:

@@ -59,6 +59,7 @@ class Books:
     failed: list[Ticket]
     refused: set[str]
     unread: list[Ticket]
+    without_offset: int  # partitions whose offset expired
     delivered: list[Ticket]
 
 
@@ -118,6 +119,7 @@ def _books(stores: Stores, event: Event) -> Books:
     history = stores.tail.history(event_id, stores.settings.kafka_tail_timeout_ms)
     return Books(
         unread=stores.tail.unread(event_id, stores.settings.kafka_tail_timeout_ms),
+        without_offset=len(stores.tail.backlog().without_offset),
         # Older ones are of an event of the same name that was wiped.
         delivered=[record for record in history if record.applied_at_ms >= event.created_at_ms],
         failed=stores.ledger.open_failed(event_id),
@@ -168,6 +170,7 @@ def _stream(report: Report, books: Books) -> None:
         if user_id not in books.rows and user_id not in failed and user_id not in books.refused
     )
     report.figures["I3"] |= {"delivered": len(delivered), "unread": len(unread), "lost": len(lost)}
+    report.figures["I3"]["partitions_without_offset"] = books.without_offset
     for user_id in lost:
         report.find("I3", "a delivered record has come to nothing", user_id, "reconcile")
 

@@ -120,6 +120,15 @@ def store_failed(connection: Connection, failures: Sequence[Failure]) -> int:
         raise Unavailable("mysql", f"a failed row cannot be stored: {error}") from error
 
 
+def outcomes(ledger: Ledger, records: Sequence[tuple[Ticket | None, tuple[str, int, int, int]]]) -> list[bool]:
+    """Answer of each record whether the ledger knows what became of it: a row, a refusal, or a failed row.
+
+    A record is its ticket (None: it cannot be decoded), and its topic, partition, offset and timestamp.
+    """
+    batch = json.dumps([[*(ticket or (None,) * 4)[:3], *place] for ticket, place in records])
+    return ledger.read(lambda connection: [bool(known) for (known,) in queries.outcomes(connection, batch=batch)])
+
+
 def failed_row(ledger: Ledger, failed_id: int) -> FailedRow | None:
     """Answer one row, whatever its status."""
     row = ledger.read(lambda connection: queries.failed_row(connection, failed_id=failed_id))

@@ -72,7 +72,7 @@ def purge(stores: Stores, given: Input) -> dict[str, Any]:
 
 def _history(stores: Stores) -> list[Any]:
     stores.tail.lag()  # where Kafka is away, this says so within a shorter time
-    return stores.tail.history(timeout_ms=HISTORY_MS)
+    return stores.tail.history(timeout_ms=HISTORY_MS, aborted=True)
 
 
 def _over(stores: Stores, event_id: str, *, in_stream: bool) -> Event:

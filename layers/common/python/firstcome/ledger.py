@@ -62,6 +62,7 @@ class Ledger:
     bury_failed = leases.bury_failed
     redrive = leases.redrive
 
+    outcomes = failed.outcomes
     failed_row = failed.failed_row
     list_failed = failed.list_failed
     open_failed = failed.open_failed

@@ -140,6 +140,32 @@ FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
 ORDER BY batch.n
 ON DUPLICATE KEY UPDATE attempts = failed_event.attempts
 
+-- name: outcomes(batch)
+-- Whether it is known what became of each record of a batch, in its order: a row or a refusal of its person, or a failed
+-- row from its very place, or about its ticket.
+SELECT COALESCE(coupon.ticket, refusal.refused_at, stored.id, waits.id) IS NOT NULL
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+  n FOR ORDINALITY,
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
+  ticket INT PATH '$[2]',
+  source_topic VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]',
+  source_partition INT PATH '$[4]',
+  source_offset BIGINT PATH '$[5]',
+  source_timestamp BIGINT PATH '$[6]'
+)) AS batch
+LEFT JOIN coupon FORCE INDEX (coupon_one_each)
+  ON coupon.event_id = batch.event_id AND coupon.user_id = batch.user_id
+LEFT JOIN refusal FORCE INDEX (PRIMARY)
+  ON refusal.event_id = batch.event_id AND refusal.user_id = batch.user_id
+LEFT JOIN failed_event AS stored FORCE INDEX (failed_event_source)
+  ON stored.source_topic = batch.source_topic AND stored.source_partition = batch.source_partition
+    AND stored.source_offset = batch.source_offset AND stored.source_timestamp = batch.source_timestamp
+LEFT JOIN failed_event AS waits FORCE INDEX (failed_event_open)
+  ON waits.event_id = batch.event_id AND waits.user_id = batch.user_id AND waits.ticket = batch.ticket
+    AND waits.is_open = 1
+ORDER BY batch.n
+
 -- name: due_failed(page)
 -- Rows that another retry has locked at this moment are passed over, not waited for.
 SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,

@@ -91,6 +91,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         "reconcile_later": counts["reconcile_later"],
         "expiring": counts["expiring"],
         **gauges,
+        **_without_offset(unread),
         "unavailable": unavailable,
         "stopped": stop(),
     }
@@ -154,6 +155,15 @@ def _behind(unread: Backlog | None) -> dict[str, int]:
     now_ms = time.time_ns() // 1_000_000
     age_ms = 0 if unread.oldest_ms is None else max(0, now_ms - unread.oldest_ms)
     return {"unread_records": unread.records, "oldest_unread_age_ms": age_ms}
+
+
+def _without_offset(unread: Backlog | None) -> dict[str, int]:
+    """Answer in how many partitions the group's offset expired, and warn: on AWS its mapping is disabled."""
+    if unread is None:
+        return {}
+    if unread.without_offset:
+        logger.warning("no committed offset", extra={"partitions": unread.without_offset})
+    return {"partitions_without_offset": len(unread.without_offset)}
 
 
 def _waiting(events: list[Event] | None, fenced: set[str], counts: Counter[str]) -> dict[str, int]:

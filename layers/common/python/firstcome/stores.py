@@ -34,9 +34,10 @@ class Stores:
     @classmethod
     def of(cls, settings: Settings) -> Stores:
         """Make the clients for these settings."""
+        ledger = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
         return cls(
-            ledger=Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings),
+            ledger=ledger,
             gate=Gate(redis_client(settings), settings),
-            tail=Tail(settings),
+            tail=Tail(settings, ledger.outcomes),
             settings=settings,
         )

@@ -6,31 +6,37 @@ Restore, sweep and reconcile need it. It stands apart from `stream`, because con
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, for_code
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import RetriableError, TopicAlreadyExistsError, for_code
+from kafka.protocol.consumer import IsolationLevel
 
 from firstcome.connect import kafka_config
 from firstcome.rules import Unavailable
-from firstcome.settings import FETCH_WAIT_MS
+from firstcome.spans import Reader, Span, left_ms, unavailable
 from firstcome.stream import BadRecord, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from firstcome.rules import Ticket
     from firstcome.settings import Settings
 
 T = TypeVar("T")
+# A record's ticket (None: it cannot be decoded) and its topic, partition, offset and timestamp.
+Placed = tuple["Ticket | None", tuple[str, int, int, int]]
+Outcomes = Callable[[Sequence[Placed]], list[bool]]
 
 # A try to connect may land on the one broker that is down: several of them fit into one call.
 CONNECT_TRIES = 3
 PAUSE_MS = 100  # before Kafka is asked again: a coordinator that moves needs some seconds
-POLL_RECORDS = 5_000  # handed out at a time; the default of 500 costs a third of the speed
-POLL_MS = 200  # a poll that meets only a gap moves on without a word: look at the position again
+ASKED = 500  # records of whose outcome the ledger is asked at a time: a batch of consume's
 
 TOPIC_CONFIGS = {
     # The broker's own clock. Records are deleted by age, so a wrong clock of a producer would delete them early; and
@@ -49,28 +55,44 @@ TOPIC_CONFIGS = {
 class Backlog:
     """What the group has still to read."""
 
-    records: int
+    records: int  # a partition with more than COUNTED offsets counts those
     oldest_ms: int | None  # when its oldest record was applied for; None: everything is read
+    # The partitions without a committed offset of whose first record the ledger knows the outcome: offsets expired.
+    without_offset: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """A part of one partition: from the offset `start` up to, not including, `end`."""
+class _Log:
+    """What the brokers say of one partition."""
 
-    start: int
+    committed: int | None  # the group's offset; None: it has committed none
+    begin: int
+    stable: int  # as in Span
     end: int
+
+    def span(self, start: int) -> Span:
+        """Answer all of it from `start` on."""
+        return Span(start, self.stable, self.end)
 
 
 class Tail:
     """Reads what the group has not read. Each call makes its own connections and closes them.
+
+    What counts is what a consumer is given: not the markers of transactions, not the records of those that were
+    aborted, not the offsets that compaction emptied. Records of transactions under way count, they may be committed.
+
+    Where a partition has records and no committed offset, the group is new, or its offset expired. `outcomes` tells
+    them apart: it answers of each of some records whether the ledger knows what became of it. A partition is read in
+    order, so the first record without an outcome is where the group has read to. Without `outcomes`, nothing was read.
 
     Every method raises `Unavailable` when the answer cannot be known: Kafka is away, the topic is missing, time is up
     (`timeout_ms`, by default `kafka_read_timeout_ms`; a broker that falls silent midway may add one request's time), or
     records that the group has not read are no longer there.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outcomes: Outcomes | None = None) -> None:
         self._settings = settings
+        self._outcomes = outcomes
 
     def unread(self, event_id: str | None = None, timeout_ms: int | None = None) -> list[Ticket]:
         """Answer the tickets of all unread records (of this event), in the order of each partition.
@@ -78,13 +100,19 @@ class Tail:
         Records that cannot be decoded are skipped: consume makes rows of failed_event of them. A million
         records take some 15 s.
         """
-        with self._open(timeout_ms) as (consumer, spans, deadline):
-            return _tickets(_records(consumer, spans, deadline), event_id)
+        with self._open(timeout_ms) as (reader, logs):
+            return _tickets(reader.records(self._unread(reader, logs)[0]), event_id)
 
-    def history(self, event_id: str | None = None, timeout_ms: int | None = None) -> list[Ticket]:
-        """Answer the tickets of all records (of this event) that are still in the log, read or not; as `unread`."""
-        with self._open(timeout_ms, whole=True) as (consumer, spans, deadline):
-            return _tickets(_records(consumer, spans, deadline), event_id)
+    def history(
+        self, event_id: str | None = None, timeout_ms: int | None = None, *, aborted: bool = False
+    ) -> list[Ticket]:
+        """Answer the tickets of all records (of this event) that are still in the log, read or not; as `unread`.
+
+        With `aborted` also those of transactions that were: nobody owes them anything, but the log names their people.
+        """
+        with self._open(timeout_ms) as (reader, logs):
+            whole = {at: Span(log.begin, log.begin if aborted else log.stable, log.end) for at, log in logs.items()}
+            return _tickets(reader.records(whole), event_id)
 
     def backlog(self, timeout_ms: int | None = None) -> Backlog:
         """Answer how many records are unread, and when the oldest of them was applied for.
@@ -92,77 +120,87 @@ class Tail:
         It is the earliest of each partition's first unread record; where that one cannot be decoded, its time in the
         log counts.
         """
-        oldest: list[int] = []
-        with self._open(timeout_ms) as (consumer, spans, deadline):
-            for record in _records(consumer, spans, deadline, first_only=True):
-                try:
-                    ticket, _ = decode(record.value)
-                    oldest.append(ticket.applied_at_ms)
-                except BadRecord:
-                    oldest.append(record.timestamp)
-        return Backlog(sum(span.end - span.start for span in spans.values()), min(oldest, default=None))
+        with self._open(timeout_ms) as (reader, logs):
+            spans, without_offset = self._unread(reader, logs)
+            first = reader.first(spans)
+            applied = [_applied_at_ms(record) for record in first.values()]
+            return Backlog(reader.count(spans, first), min(applied, default=None), without_offset)
 
     def lag(self, timeout_ms: int | None = None) -> int:
         """Answer the number of unread records in all partitions."""
-        with self._open(timeout_ms) as (_, spans, _):
-            return sum(span.end - span.start for span in spans.values())
+        return self.backlog(timeout_ms).records
 
     def caught_up(self, timeout_ms: int | None = None) -> bool:
         """Answer whether everything that was in the log when this was called has been read."""
-        return self.lag(timeout_ms) == 0
+        with self._open(timeout_ms) as (reader, logs):
+            return not reader.first(self._unread(reader, logs)[0])
 
     @contextmanager
-    def _open(
-        self, timeout_ms: int | None, *, whole: bool = False
-    ) -> Iterator[tuple[Any, dict[TopicPartition, _Span], float]]:
-        """Lend a consumer, the unread (or the whole) span of every partition, and the deadline.
-
-        The committed offsets come first: whatever is consumed from then on is read here as well, never missed.
-        """
+    def _open(self, timeout_ms: int | None) -> Iterator[tuple[Reader, dict[TopicPartition, _Log]]]:
+        """Lend a reader, and what the brokers say of every partition."""
         timeout_ms = self._settings.kafka_read_timeout_ms if timeout_ms is None else timeout_ms
         deadline = time.monotonic() + timeout_ms / 1000
-        with _unavailable():
-            committed = self._committed(deadline)
-            consumer = KafkaConsumer(
-                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_tail_request_ms},
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",  # a gap in the log is an error here, never skipped
-                max_poll_records=POLL_RECORDS,
-                fetch_max_wait_ms=FETCH_WAIT_MS,
-                # In Python the checksum takes as long as all the rest; TCP and the broker have their own.
-                check_crcs=False,
-                metrics_enabled=False,
-            )
-            try:
-                partitions = list(committed)
-                consumer.assign(partitions)
-                begins = consumer.beginning_offsets(partitions, timeout_ms=_left_ms(deadline))
-                ends = consumer.end_offsets(partitions, timeout_ms=_left_ms(deadline))
-                spans = {
-                    at: _Span(begins[at], ends[at]) if whole else _unread(at, committed[at], begins[at], ends[at])
-                    for at in partitions
-                }
-                for at, span in spans.items():
-                    consumer.seek(at, span.start)
-                yield consumer, spans, deadline
-            finally:
-                consumer.close(autocommit=False)
+        with unavailable():
+            logs = self._logs(deadline)
+            with closing(Reader(self._settings, deadline)) as reader:
+                yield reader, logs
 
-    def _committed(self, deadline: float) -> dict[TopicPartition, int | None]:
-        """Answer the group's committed offset of every partition of the topic, None where it has committed none."""
+    def _logs(self, deadline: float) -> dict[TopicPartition, _Log]:
+        """Ask for the committed offsets first: whatever is consumed from then on is read here as well, never missed."""
         group, topic = self._settings.kafka_group, self._settings.kafka_topic
 
-        def ask(admin: Any) -> tuple[Any, Any]:
+        def ask(admin: Any) -> dict[TopicPartition, _Log]:
             [described] = admin.describe_topics([topic])
             if described["error_code"]:
                 raise Unavailable("stream", f"topic {topic}: {for_code(described['error_code']).__name__}")
-            return described, admin.list_group_offsets([group])[group]
+            partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
+            committed = admin.list_group_offsets([group])[group]
+            earliest, latest = (
+                dict.fromkeys(partitions, OffsetSpec.EARLIEST),
+                dict.fromkeys(partitions, OffsetSpec.LATEST),
+            )
+            begins = admin.list_partition_offsets(earliest)
+            stable = admin.list_partition_offsets(latest, IsolationLevel.READ_COMMITTED)
+            ends = admin.list_partition_offsets(latest)
+            return {
+                at: _Log(_offset(committed.get(at)), begins[at].offset, stable[at].offset, ends[at].offset)
+                for at in partitions
+            }
 
-        described, offsets = _ask(self._settings, deadline, ask)
-        partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
-        # -1 is the protocol's word for "none", which an absent partition means as well.
-        return {at: offsets[at].offset if at in offsets and offsets[at].offset >= 0 else None for at in partitions}
+        return _ask(self._settings, deadline, ask)
+
+    def _unread(
+        self, reader: Reader, logs: Mapping[TopicPartition, _Log]
+    ) -> tuple[dict[TopicPartition, Span], tuple[int, ...]]:
+        """Answer what is unread, and the partitions whose offset expired; raise `Unavailable` where some is gone."""
+        spans: dict[TopicPartition, Span] = {}
+        without_offset = []
+        for at, log in logs.items():
+            start, read_to = log.committed, f"the group has read up to {log.committed}"
+            if start is None:
+                start, expired = self._read_to(reader, at, log)
+                without_offset += [at.partition] * expired
+                read_to = "the group has no committed offset, and the ledger no outcome of its first record"
+            where = f"{at.topic}/{at.partition}"
+            if log.begin > start:
+                raise Unavailable("stream", f"{where} starts at {log.begin}, {read_to}")
+            if start > log.end:
+                raise Unavailable("stream", f"{where} ends at {log.end}, {read_to}")
+            spans[at] = log.span(start)
+        return spans, tuple(without_offset)
+
+    def _read_to(self, reader: Reader, at: TopicPartition, log: _Log) -> tuple[int, bool]:
+        """Answer where a group without an offset has read to, as far as is known, and whether it has read anything."""
+        if self._outcomes is None:
+            return 0, False
+        read = False
+        records = reader.records({at: log.span(log.begin)})
+        while some := list(islice(records, ASKED)):
+            for record, known in zip(some, self._outcomes([_place(one) for one in some]), strict=True):
+                if not known:
+                    return (record.offset if read else 0), read
+                read = True
+        return (log.end if read else 0), read
 
 
 def ensure_topic(
@@ -191,10 +229,10 @@ def ensure_topic(
         except TopicAlreadyExistsError:
             return False
         # Known to the controller is not yet known to every broker.
-        admin.wait_for_topics([settings.kafka_topic], timeout_ms=_left_ms(deadline))
+        admin.wait_for_topics([settings.kafka_topic], timeout_ms=left_ms(deadline))
         return True
 
-    with _unavailable():
+    with unavailable():
         return _ask(settings, deadline, create)
 
 
@@ -214,40 +252,24 @@ def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:
     return tickets
 
 
-def _records(
-    consumer: Any,
-    spans: dict[TopicPartition, _Span],
-    deadline: float,
-    *,
-    first_only: bool = False,
-) -> Iterator[Any]:
-    """Yield the records of the spans, or the first one of each; raise `Unavailable` when the deadline has passed.
-
-    A partition is done when the consumer's position has reached its end. Counting would never finish: a log has gaps
-    where transactions ended or compaction took something away.
-    """
-    waiting = {at: span.end for at, span in spans.items() if span.start < span.end}
-    for at in spans.keys() - waiting.keys():
-        consumer.pause(at)
-    while waiting:
-        if not (left_ms := _left_ms(deadline)):
-            raise Unavailable("stream", f"the unread tail was not read in time: {len(waiting)} partitions left")
-        batches = consumer.poll(timeout_ms=min(left_ms, POLL_MS), max_records=1 if first_only else None)
-        for at, batch in batches.items():
-            yield from (record for record in batch if record.offset < waiting[at])
-        for at in [at for at, end in waiting.items() if consumer.position(at) >= end or (first_only and at in batches)]:
-            consumer.pause(at)  # it grows on, and we have what we came for
-            del waiting[at]
+def _applied_at_ms(record: Any) -> int:
+    try:
+        return decode(record.value)[0].applied_at_ms
+    except BadRecord:
+        return int(record.timestamp)
 
 
-def _unread(at: TopicPartition, committed: int | None, begin: int, end: int) -> _Span:
-    """Answer what is unread; raise `Unavailable` when some of it is no longer in the log."""
-    start = 0 if committed is None else committed  # a group that has committed nothing owes everything
-    if begin > start:
-        raise Unavailable("stream", f"{at.topic}/{at.partition} starts at {begin}, the group has read up to {start}")
-    if start > end:
-        raise Unavailable("stream", f"{at.topic}/{at.partition} ends at {end}, the group has read up to {start}")
-    return _Span(start, end)
+def _place(record: Any) -> Placed:
+    try:
+        ticket = decode(record.value)[0]
+    except BadRecord:
+        ticket = None
+    return ticket, (record.topic, record.partition, record.offset, record.timestamp)
+
+
+def _offset(committed: Any) -> int | None:
+    """Answer the offset; None for "none": -1 in the protocol, or no word of the partition."""
+    return None if committed is None or committed.offset < 0 else int(committed.offset)
 
 
 def _ask(settings: Settings, deadline: float, question: Callable[[Any], T]) -> T:
@@ -256,10 +278,10 @@ def _ask(settings: Settings, deadline: float, question: Callable[[Any], T]) -> T
     config = kafka_config(settings) | {"request_timeout_ms": share_ms}
     while True:
         try:
-            with _admin(config, min(share_ms, _left_ms(deadline))) as admin:
+            with _admin(config, min(share_ms, left_ms(deadline))) as admin:
                 return question(admin)
         except RetriableError:
-            if _left_ms(deadline) <= PAUSE_MS:
+            if left_ms(deadline) <= PAUSE_MS:
                 raise
             time.sleep(PAUSE_MS / 1000)
 
@@ -283,16 +305,3 @@ def _admin(config: dict[str, Any], connect_ms: int) -> Iterator[Any]:
         yield admin
     finally:
         admin.close()
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    """Translate what the library raises. RuntimeError and OSError are among it, when its network thread has ended."""
-    try:
-        yield
-    except (KafkaError, RuntimeError, OSError) as error:
-        raise Unavailable("stream", repr(error)) from error
-
-
-def _left_ms(deadline: float) -> int:
-    return max(0, int((deadline - time.monotonic()) * 1000))
