@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstcome.rules import Reason, Unavailable
+from firstcome.rules import BadInput, Reason, Unavailable
 from firstcome.stream import encode
 from tests.world import kafka_event
 
@@ -62,8 +62,20 @@ def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callabl
         ([{"correlation_id": [120] * 129}], ""),
         ([{"correlation_id": []}], ""),
         ([{"correlation_id": None}], ""),
+        ([{"correlation_id": "abc"}], ""),
+        ([{"correlation_id": ["a"]}], ""),
+        ([{"correlation_id": [120, None]}], ""),
+        ([{"correlation_id": [120, 1_000]}], ""),
+        ([{"correlation_id": [True]}], ""),
+        ([{"correlation_id": 10**12}], ""),
+        ([{"correlation_id": {"0": 120}}], ""),
+        (["x", None, 7, [], {"correlation_id": [120]}], "x"),
+        ([None], ""),
         ([], ""),
         (None, ""),
+        ("x", ""),
+        (7, ""),
+        ({"correlation_id": [120]}, ""),
     ],
 )
 def test_a_header_of_another_producer_stops_nothing_and_writes_no_log(
@@ -118,11 +130,75 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+ENVELOPE = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
 FIELDS = ("v", "event_id", "user_id", "ticket", "applied_at", "generation")
 garbage = st.binary(max_size=300) | st.builds(
     lambda changed: json.dumps({"v": 1, "ticket": 1, "generation": 1, **changed}).encode(),
     st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6),
 )
+
+
+NO_NUMBERS: list[Any] = [..., None, "0", -1, 2**63, True, 0.5, [0], {}]
+NO_KEYS: list[Any] = [..., None, "not base64!", 7, []]
+NO_TOPICS: list[Any] = [..., None, 7, [], "", "x" * 300, "\ud800"]
+NO_VALUES: list[Any] = [..., None]
+NO_BASE64: list[Any] = [7, True, [118], {}, "\ud800", "ü", "===="]
+NO_RECORDS: list[Any] = [None, 7, "x", [], "\ud800"]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *((name, wrong) for name in ("partition", "offset", "timestamp") for wrong in NO_NUMBERS),
+        *(("key", wrong) for wrong in NO_KEYS),
+        *(("timestampType", wrong) for wrong in NO_KEYS),
+    ],
+)
+def test_a_good_value_in_a_damaged_record_becomes_a_row(
+    world: World, consume: Callable[..., Any], field: str, wrong: Any
+) -> None:
+    """Where it stood may be said wrongly or not at all: the person has the row, and the neighbours have theirs."""
+    event = kafka_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
+    _damage(event, 1, field, wrong)
+    assert consume(event) == {"records": 3, "issued": 3, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "reason"),
+    [
+        *(("topic", wrong, Reason.WRONG_TOPIC) for wrong in NO_TOPICS),
+        *(("value", wrong, Reason.NO_VALUE) for wrong in NO_VALUES),
+        *(("value", wrong, Reason.NOT_BASE64) for wrong in NO_BASE64),
+        *((None, wrong, Reason.BAD_FIELD) for wrong in NO_RECORDS),
+    ],
+)
+def test_a_damaged_record_is_one_failed_row(
+    world: World, consume: Callable[..., Any], field: str | None, wrong: Any, reason: Reason
+) -> None:
+    """Of whatever type its parts are, or the record itself: the operator sees it, and the neighbours have rows."""
+    event = kafka_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
+    _damage(event, 1, field, wrong)
+    assert consume(event) == {"records": 3, "issued": 2, "failed": 1}
+    [row] = world.stores.ledger.list_failed(None, None, 10)
+    assert row.reason == reason
+
+
+def test_a_partition_that_is_no_list_is_one_failed_row(world: World, consume: Callable[..., Any]) -> None:
+    """The other partitions of the batch are committed."""
+    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1)])
+    event["records"][f"{world.event_id}-1"] = {"topic": world.event_id}
+    assert consume(event) == {"records": 2, "issued": 1, "failed": 1}
+
+
+def _damage(event: dict[str, Any], number: int, field: str | None, wrong: Any) -> None:
+    """Put something else in place of one field of a record, or of the record; `...` takes it away."""
+    [records] = event["records"].values()
+    if field is None:
+        records[number] = wrong
+    elif wrong is ...:
+        del records[number][field]
+    else:
+        records[number][field] = wrong
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -137,6 +213,21 @@ def test_whatever_stands_beside_a_good_record_it_becomes_a_row(
     values = [*before, encode(world.apply(user_id), 1), *after]
     answer = consume(kafka_event(world.event_id, values, start=start))
     assert answer == {"records": len(values), "issued": 1, "failed": len(values) - 1}
+    assert user_id in world.rows()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=st.dictionaries(st.sampled_from(ENVELOPE), json_values, max_size=7), other=json_values)
+def test_whatever_a_record_is_made_of_its_neighbour_becomes_a_row(
+    world: World, consume: Callable[..., Any], damage: dict[str, Any], other: Any
+) -> None:
+    """No type of any part of a record, or of the record, fails the batch."""
+    user_id = f"user-{uuid.uuid4().hex}"
+    world.operate("raise_capacity", capacity=len(world.rows()) + 4)
+    event = kafka_event(world.event_id, [b"{}", encode(world.apply(user_id), 1)], start=len(world.rows()) * 1_000)
+    [records] = event["records"].values()
+    records[0] |= damage
+    assert consume(event | {"records": {"a": records, "b": [other]}})["records"] == 3
     assert user_id in world.rows()
 
 
@@ -200,5 +291,7 @@ def _calls(environment: ModuleType) -> tuple[int, int]:
 
 def test_what_is_no_kafka_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
     """A mistaken invocation is told what to send."""
-    with pytest.raises(Exception, match="aws:kafka"):
-        consume({"hello": "world"})
+    mistakes: list[Any] = [{"hello": "world"}, {"records": []}, [], "x", None]
+    for mistaken in mistakes:
+        with pytest.raises(BadInput, match="aws:kafka"):
+            consume(mistaken)
