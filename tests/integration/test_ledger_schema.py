@@ -98,7 +98,7 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
         {
             "coupon": "coupon_one_each",
             "refusal": "PRIMARY",
-            "stored": "failed_event_source",
+            "placed": "failed_event_source",
             "waits": "failed_event_open",
         },
     ),
@@ -118,6 +118,10 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "erase_coupon": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"coupon": "coupon_one_each"}),
     "erase_coupons": ({"event_id": "E", "low": 1, "high": 10}, {"coupon": "PRIMARY"}),
     "erase_refusal": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"refusal": "PRIMARY"}),
+    "put_off_failed": (
+        {"batch": json.dumps([[n, "dead", 0, "not_json", "", 0] for n in range(1, 100)]), "lease": "x"},
+        {"failed_event": "PRIMARY"},
+    ),
     "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
 }
 

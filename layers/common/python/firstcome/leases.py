@@ -6,9 +6,10 @@ changes nothing.
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pymysql
 
@@ -18,6 +19,8 @@ from firstcome.rules import FailedStatus, Reason, Ticket
 from firstcome.transient import code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firstcome.ledger import Connection, Ledger
 
 DUPLICATE_KEY = 1062
@@ -29,6 +32,17 @@ class Claimed:
 
     rows: list[FailedRow]
     buried: int
+
+
+class PutOff(NamedTuple):
+    """What becomes of a row whose attempt failed."""
+
+    row: FailedRow
+    status: FailedStatus  # WAITING: due again in `wait_ms`; DEAD: left to an operator
+    wait_ms: int
+    reason: Reason
+    detail: str
+    counted: bool = True  # False: the attempt is given back
 
 
 def claim_failed(ledger: Ledger, limit: int, lease_ms: int) -> Claimed:
@@ -88,28 +102,27 @@ def postpone_failed(
     ledger: Ledger, row: FailedRow, wait_ms: int, reason: Reason, detail: str, *, counted: bool
 ) -> bool:
     """Give the row back, due again in `wait_ms`; where not `counted`, with its attempt. False: the lease is lost."""
-    return ledger.transact(
-        lambda connection: bool(
-            queries.postpone_failed(
-                connection,
-                failed_id=row.id,
-                lease=row.lease,
-                wait_ms=wait_ms,
-                reason=reason,
-                detail=text(detail),
-                given_back=int(not counted),
-            )
-        )
-    )
+    return bool(put_off(ledger, [PutOff(row, FailedStatus.WAITING, wait_ms, reason, detail, counted)]))
 
 
 def bury_failed(ledger: Ledger, row: FailedRow, reason: Reason, detail: str) -> bool:
     """Leave the row to an operator; False, and nothing changed, where the lease is lost."""
-    return ledger.transact(
-        lambda connection: bool(
-            queries.bury_failed(connection, failed_id=row.id, lease=row.lease, reason=reason, detail=text(detail))
-        )
+    return bool(put_off(ledger, [PutOff(row, FailedStatus.DEAD, 0, reason, detail)]))
+
+
+def put_off(ledger: Ledger, rows: Sequence[PutOff]) -> int:
+    """Postpone or bury the rows of one lease in one statement; answer how many were still ours."""
+    if not rows:
+        return 0
+    # In the order of their ids, so that two retries lock in one order.
+    batch = json.dumps(
+        [
+            [one.row.id, one.status, one.wait_ms, one.reason, text(one.detail), int(not one.counted)]
+            for one in sorted(rows, key=lambda one: one.row.id)
+        ]
     )
+    lease = rows[0].row.lease
+    return ledger.transact(lambda connection: int(queries.put_off_failed(connection, batch=batch, lease=lease)))
 
 
 def redrive(ledger: Ledger, failed_id: int | None, event_id: str | None) -> int:

@@ -60,6 +60,7 @@ class Ledger:
     move_failed = leases.move_failed
     postpone_failed = leases.postpone_failed
     bury_failed = leases.bury_failed
+    put_off = leases.put_off
     redrive = leases.redrive
 
     outcomes = failed.outcomes

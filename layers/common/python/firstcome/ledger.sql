@@ -143,7 +143,7 @@ ON DUPLICATE KEY UPDATE attempts = failed_event.attempts
 -- name: outcomes(batch)
 -- Whether it is known what became of each record of a batch, in its order: a row or a refusal of its person, or a failed
 -- row from its very place, or about its ticket.
-SELECT COALESCE(coupon.ticket, refusal.refused_at, stored.id, waits.id) IS NOT NULL
+SELECT coupon.ticket IS NOT NULL OR refusal.user_id IS NOT NULL OR placed.id IS NOT NULL OR waits.id IS NOT NULL
 FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
   n FOR ORDINALITY,
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
@@ -158,9 +158,9 @@ LEFT JOIN coupon FORCE INDEX (coupon_one_each)
   ON coupon.event_id = batch.event_id AND coupon.user_id = batch.user_id
 LEFT JOIN refusal FORCE INDEX (PRIMARY)
   ON refusal.event_id = batch.event_id AND refusal.user_id = batch.user_id
-LEFT JOIN failed_event AS stored FORCE INDEX (failed_event_source)
-  ON stored.source_topic = batch.source_topic AND stored.source_partition = batch.source_partition
-    AND stored.source_offset = batch.source_offset AND stored.source_timestamp = batch.source_timestamp
+LEFT JOIN failed_event AS placed FORCE INDEX (failed_event_source)
+  ON placed.source_topic = batch.source_topic AND placed.source_partition = batch.source_partition
+    AND placed.source_offset = batch.source_offset AND placed.source_timestamp = batch.source_timestamp
 LEFT JOIN failed_event AS waits FORCE INDEX (failed_event_open)
   ON waits.event_id = batch.event_id AND waits.user_id = batch.user_id AND waits.ticket = batch.ticket
     AND waits.is_open = 1
@@ -190,16 +190,22 @@ UPDATE failed_event SET status = 'dead', lease = NULL, updated_at = UTC_TIMESTAM
 UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3)
 WHERE id = :failed_id AND lease = :lease AND status = 'waiting'
 
--- name: postpone_failed(failed_id, lease, wait_ms, reason, detail, given_back)!
-UPDATE failed_event
-SET next_attempt_at = UTC_TIMESTAMP(3) + INTERVAL :wait_ms * 1000 MICROSECOND, lease = NULL, reason = :reason,
-  detail = :detail, attempts = GREATEST(attempts - :given_back, 0), updated_at = UTC_TIMESTAMP(3)
-WHERE id = :failed_id AND lease = :lease AND status = 'waiting'
-
--- name: bury_failed(failed_id, lease, reason, detail)!
-UPDATE failed_event
-SET status = 'dead', lease = NULL, reason = :reason, detail = :detail, updated_at = UTC_TIMESTAMP(3)
-WHERE id = :failed_id AND lease = :lease AND status = 'waiting'
+-- name: put_off_failed(batch, lease)!
+-- A burst of records that can never be issued is put off in one statement, each with its own words and time.
+UPDATE JSON_TABLE(:batch, '$[*]' COLUMNS (
+  id BIGINT PATH '$[0]',
+  status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
+  wait_ms BIGINT PATH '$[2]',
+  reason VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]',
+  detail VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]',
+  given_back INT PATH '$[5]'
+)) AS batch
+STRAIGHT_JOIN failed_event FORCE INDEX (PRIMARY) ON failed_event.id = batch.id
+SET failed_event.status = batch.status, failed_event.lease = NULL, failed_event.reason = batch.reason,
+  failed_event.detail = batch.detail, failed_event.updated_at = UTC_TIMESTAMP(3),
+  failed_event.next_attempt_at = UTC_TIMESTAMP(3) + INTERVAL batch.wait_ms * 1000 MICROSECOND,
+  failed_event.attempts = GREATEST(failed_event.attempts - batch.given_back, 0)
+WHERE failed_event.lease = :lease AND failed_event.status = 'waiting'
 
 -- name: move_failed(failed_id, lease, event_id, user_id, ticket, applied_at)!
 -- Event and person too: the record may not have been readable when the row was made.

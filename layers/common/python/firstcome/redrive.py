@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from firstcome.gate import Reassigned
 from firstcome.issue import tell
+from firstcome.leases import PutOff
 from firstcome.ledger import Claim, Outcome, Verdict
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
 from firstcome.stream import BadRecord, decode
 from firstcome.telemetry import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from firstcome.failed import FailedRow
     from firstcome.gate import Gate
@@ -43,21 +44,17 @@ class _Failed(Exception):  # noqa: N818  an answer, not a fault
 def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> Iterator[Redriven]:
     """Work off the rows that are due, until there are none or it is time to stop; yield what each came to.
 
-    Raises `Unavailable` where a server cannot answer; the row at hand gets its attempt back, and the rows that were
-    claimed with it become due when their lease ends.
+    Raises `Unavailable` where a server cannot answer; the rows that were claimed and not worked off become due when
+    their lease ends, and a row whose own attempt met the trouble gets it back.
     """
     while not stop():
         claimed = ledger.claim_failed(settings.failed_batch, settings.failed_lease_ms)
         yield from [Redriven.DEAD] * claimed.buried
         if not claimed.rows:
             return
-        for row in claimed.rows:
-            if stop():
-                ledger.postpone_failed(row, 0, row.reason, row.detail, counted=False)
-            else:
-                outcome = attempt(ledger, gate, settings, row)
-                _log(row, outcome)
-                yield outcome
+        for row, outcome in _attempt_all(ledger, gate, settings, claimed.rows, stop):
+            _log(row, outcome)
+            yield outcome
 
 
 def _log(row: FailedRow, outcome: Redriven) -> None:
@@ -67,30 +64,71 @@ def _log(row: FailedRow, outcome: Redriven) -> None:
     logger.info("redriven", extra={**done, **known, **came})
 
 
-def attempt(ledger: Ledger, gate: Gate, settings: Settings, row: FailedRow) -> Redriven:
-    """Try one claimed row again; answer what it came to."""
-    try:
-        return _attempt(ledger, gate, row)
-    except Unavailable as trouble:
-        # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
-        wait = _wait_ms(settings, 1)
-        ledger.postpone_failed(row, wait, row.reason, str(trouble), counted=False)
-        if trouble.what != "gate":
-            raise
-        return Redriven.WAITING  # one event's gate is lost: the others' rows go on
-    except _Failed as failed:
-        if row.attempts >= settings.failed_attempts:
-            ledger.bury_failed(row, failed.reason, failed.detail)
-            return Redriven.DEAD
-        ledger.postpone_failed(row, _wait_ms(settings, row.attempts), failed.reason, failed.detail, counted=True)
-        return Redriven.WAITING
+def _attempt_all(
+    ledger: Ledger, gate: Gate, settings: Settings, rows: Sequence[FailedRow], stop: Callable[[], bool]
+) -> Iterator[tuple[FailedRow, Redriven]]:
+    """Try the rows of one claim; yield what each came to.
+
+    The ledger is asked once for all of them, and those that fail for certain are put off at once: a burst of records
+    that can never be issued must not take the time of the others.
+    """
+    failed: list[PutOff] = []
+    others: list[tuple[FailedRow, Verdict]] = []
+    for row, answer in zip(rows, _write_all(ledger, rows), strict=True):
+        if isinstance(answer, Verdict):
+            others.append((row, answer))
+        else:
+            failed.append(_put_off(settings, row, answer))
+    ledger.put_off(failed)
+    for one in failed:
+        yield one.row, Redriven(one.status)
+    beyond: list[PutOff] = []
+    for row, verdict in others:
+        if stop():
+            beyond.append(PutOff(row, FailedStatus.WAITING, 0, row.reason, row.detail, counted=False))
+            continue
+        try:
+            yield row, _act(ledger, gate, row, verdict)
+        except _Failed as error:
+            beyond.append(_put_off(settings, row, error))
+            yield row, Redriven(beyond[-1].status)
+        except Unavailable as trouble:
+            # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
+            wait = _wait_ms(settings, 1)
+            ledger.put_off([*beyond, PutOff(row, FailedStatus.WAITING, wait, row.reason, str(trouble), counted=False)])
+            beyond = []
+            if trouble.what != "gate":
+                raise
+            yield row, Redriven.WAITING  # one event's gate is lost: the others' rows go on
+    ledger.put_off(beyond)
 
 
-def _attempt(ledger: Ledger, gate: Gate, row: FailedRow) -> Redriven:
-    ticket = row.claim or _decode(row.payload)
-    verdict = _write(ledger, ticket)
+def _write_all(ledger: Ledger, rows: Sequence[FailedRow]) -> list[Verdict | _Failed]:
+    """Try to issue the rows' tickets; answer of each what the ledger says, or why the attempt failed."""
+    tickets = [row.claim or _decode(row.payload) for row in rows]
+    claims = [Claim(ticket) for ticket in tickets if isinstance(ticket, Ticket)]
+    verdicts = iter(ledger.write(claims, record=False).verdicts if claims else [])
+    return [_failed(next(verdicts)) if isinstance(ticket, Ticket) else ticket for ticket in tickets]
+
+
+def _failed(verdict: Verdict) -> Verdict | _Failed:
+    """Answer why the attempt has failed, where it has for certain; otherwise the verdict."""
     if verdict.outcome is Outcome.UNKNOWN_EVENT:
-        raise _Failed(Reason.UNKNOWN_EVENT, f"there is no event {ticket.event_id}")
+        return _Failed(Reason.UNKNOWN_EVENT, f"there is no event {verdict.ticket.event_id}")
+    if verdict.outcome is Outcome.REJECTED:
+        return _Failed(Reason.LEDGER_REJECTED, verdict.detail)
+    return verdict
+
+
+def _put_off(settings: Settings, row: FailedRow, failed: _Failed) -> PutOff:
+    if row.attempts >= settings.failed_attempts:
+        return PutOff(row, FailedStatus.DEAD, 0, failed.reason, failed.detail)
+    return PutOff(row, FailedStatus.WAITING, _wait_ms(settings, row.attempts), failed.reason, failed.detail)
+
+
+def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriven:
+    """Do what the verdict asks for; raise `_Failed` where the row can only wait."""
+    ticket = verdict.ticket
     if verdict.outcome is Outcome.TAKEN:
         return _reassign(ledger, gate, row, ticket)
     if verdict.outcome is Outcome.OUT_OF_RANGE:
@@ -144,11 +182,11 @@ def _write(ledger: Ledger, ticket: Ticket) -> Verdict:
     return verdict
 
 
-def _decode(payload: bytes) -> Ticket:
+def _decode(payload: bytes) -> Ticket | _Failed:
     try:
         return decode(payload)[0]
     except BadRecord as bad:
-        raise _Failed(bad.reason, bad.detail) from bad
+        return _Failed(bad.reason, bad.detail)
 
 
 def _wait_ms(settings: Settings, attempts: int) -> int:

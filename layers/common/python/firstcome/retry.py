@@ -66,13 +66,16 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     for event in _until(stop, events):
         counts["looked"] += 1
         trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
-    redriven: Counter[Redriven] = Counter()
-    trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, stop)))
     unread = backlog(stores.tail)
     overdue = bounds(unread, settings)
     for event in _until(stop, events):
         trying("sweep", lambda event=event: _sweep(stores, event, overdue, counts, stop))  # type: ignore[misc]
         trying("expire", lambda event=event: _expire(stores, event, counts))  # type: ignore[misc]
+    # After the sweep, and not longer than half of the time where a gate waits: there may be more failed rows than time.
+    halfway_ms = (remaining_ms() + settings.retry_reserve_ms) // 2 if lost else settings.retry_reserve_ms
+    redriven: Counter[Redriven] = Counter()
+    enough: Callable[[], bool] = lambda: stop() or remaining_ms() < halfway_ms  # noqa: E731
+    trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, enough)))
     while lost and not stop():
         time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
         for event in list(lost):
@@ -159,11 +162,10 @@ def _behind(unread: Backlog | None) -> dict[str, int]:
 
 def _without_offset(unread: Backlog | None) -> dict[str, int]:
     """Answer in how many partitions the group's offset expired, and warn: on AWS its mapping is disabled."""
-    if unread is None:
-        return {}
-    if unread.without_offset:
-        logger.warning("no committed offset", extra={"partitions": unread.without_offset})
-    return {"partitions_without_offset": len(unread.without_offset)}
+    partitions = unread.without_offset if unread else ()
+    if partitions:
+        logger.warning("no committed offset", extra={"partitions": partitions})
+    return {"partitions_without_offset": len(partitions)} if unread else {}
 
 
 def _waiting(events: list[Event] | None, fenced: set[str], counts: Counter[str]) -> dict[str, int]:
