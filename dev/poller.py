@@ -40,6 +40,9 @@ FETCH_WAIT_MS = 200
 _RECONNECT_MS = 1_000
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
+# Kafka forgets the offsets of a group without members some time after their last commit: 7 days by default, and a
+# minute at least. Nothing is committed while nobody applies, so what stands is committed again.
+COMMIT_AGAIN_S = 30.0
 _TIMESTAMP_TYPES = {0: "CREATE_TIME", 1: "LOG_APPEND_TIME"}
 _START = {"TRIM_HORIZON": "earliest", "LATEST": "latest"}
 
@@ -47,7 +50,15 @@ _START = {"TRIM_HORIZON": "earliest", "LATEST": "latest"}
 class Worker:
     """Some of the partitions, read, invoked with and committed in turn."""
 
-    def __init__(self, function: dict[str, Any], bootstrap: str, lambda_url: str, number: int) -> None:
+    def __init__(
+        self,
+        function: dict[str, Any],
+        bootstrap: str,
+        lambda_url: str,
+        number: int,
+        *,
+        commit_again_s: float = COMMIT_AGAIN_S,
+    ) -> None:
         """Prepare to serve the partitions whose number is `number` modulo WORKERS; connects to nothing yet."""
         self._function: str = function["name"]
         self._source: dict[str, Any] = function["streams"][0]
@@ -55,13 +66,16 @@ class Worker:
         self._lambda = Lambda(lambda_url)
         self._number = number
         self._left: list[ConsumerRecord] = []  # read, but over the limit of the last batch
+        self._committed: dict[TopicPartition, int] = {}
+        self._commit_again_s = commit_again_s
+        self._commit_again_at = 0.0  # monotonic
 
     def run(self, ended: threading.Event) -> None:
         """Work until `ended`; whatever happens to Kafka, begin anew from the committed offsets after a pause."""
         pause_s = _FIRST_PAUSE_S
         while not ended.is_set():
             try:
-                with self._consumer() as consumer:
+                with self.consumer() as consumer:
                     while not ended.is_set():
                         self.run_once(consumer, ended)
                         pause_s = _FIRST_PAUSE_S
@@ -73,16 +87,24 @@ class Worker:
     def run_once(self, consumer: KafkaConsumer, ended: threading.Event) -> None:
         """Carry one batch from Kafka to the function and commit it; return at once when there is no record."""
         batch = self._gather(consumer)
-        if not batch:
-            return
-        payload = json.dumps(event(batch, self._source["arn"], self._bootstrap), separators=(",", ":")).encode()
-        if _until_done(lambda: self._lambda.invoke(self._function, payload), ended):
-            consumer.commit({
-                TopicPartition(record.topic, record.partition): OffsetAndMetadata(record.offset + 1)
-                for record in batch  # in the order of their offsets: the last one of a partition counts
-            })  # fmt: skip
+        if batch:
+            payload = json.dumps(event(batch, self._source["arn"], self._bootstrap), separators=(",", ":")).encode()
+            if not _until_done(lambda: self._lambda.invoke(self._function, payload), ended):
+                return
+            # In the order of their offsets: the last one of a partition counts.
+            done = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in batch}
+            self._commit(consumer, done)
+            self._committed |= done
+        if time.monotonic() >= self._commit_again_at:
+            self._commit(consumer, self._committed)
+            self._commit_again_at = time.monotonic() + self._commit_again_s
 
-    def _consumer(self) -> KafkaConsumer:
+    @staticmethod
+    def _commit(consumer: KafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        if offsets:
+            consumer.commit({at: OffsetAndMetadata(offset) for at, offset in offsets.items()})
+
+    def consumer(self) -> KafkaConsumer:
         """Answer a consumer of this worker's partitions, which commits in the group's name without joining it.
 
         There is nobody to share with, and a member that was killed would keep its partitions for a while.
@@ -103,13 +125,17 @@ class Worker:
             check_crcs=False,  # in Python it costs more than all the rest, and loopback does not garble
             allow_auto_create_topics=False,
         )
-        partitions = consumer.partitions_for_topic(self._source["topic"]) or set()
-        if not partitions:
+        numbers = consumer.partitions_for_topic(self._source["topic"]) or set()
+        if not numbers:
             consumer.close()
             message = f"there is no topic {self._source['topic']} yet"
             raise OSError(message)
-        mine = [number for number in sorted(partitions) if number % WORKERS == self._number]
-        consumer.assign([TopicPartition(self._source["topic"], number) for number in mine])
+        mine = [number for number in sorted(numbers) if number % WORKERS == self._number]
+        partitions = [TopicPartition(self._source["topic"], number) for number in mine]
+        consumer.assign(partitions)
+        found = {at: consumer.committed(at) for at in partitions}
+        self._committed = {at: offset for at, offset in found.items() if offset is not None}
+        self._commit_again_at = 0.0  # the cloud may have been down for days
         return consumer
 
     def _gather(self, consumer: KafkaConsumer) -> list[ConsumerRecord]:

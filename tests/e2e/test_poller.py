@@ -7,14 +7,17 @@ import json
 import os
 import signal
 import socket
+import threading
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.errors import NoError
 
 from dev.cloud import Cloud
+from dev.poller import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +118,15 @@ class Line:
             admin.close()
         return next((found.offset for at, found in offsets.items() if at.partition == partition), None)
 
+    def forget_offset(self) -> None:
+        """Do what `offsets.retention.minutes` does."""
+        at = TopicPartition(self.topic, 0)
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        try:
+            assert admin.delete_group_offsets(self.group, [at]) == {at: NoError}
+        finally:
+            admin.close()
+
 
 @pytest.fixture
 def line(tmp_path: Path, servers: Servers, child_environment: dict[str, str]) -> Iterator[Line]:
@@ -168,6 +180,24 @@ def test_a_killed_poller_delivers_its_batch_again_and_skips_nothing(line: Line) 
         seen = line.invocation()
         seen.end(well=True)
     assert seen.values[-1] == "b"
+
+
+def test_an_idle_poller_commits_its_offsets_again(line: Line) -> None:
+    """Kafka forgets those of a group without members: what was committed is committed again, also after a restart."""
+    line.produce("a")
+    line.invocation().end(well=True)
+    line.cloud.poller.stop()
+    source = {"topic": line.topic, "group": line.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
+    function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
+    worker = Worker(function, line.bootstrap, line.cloud.lambda_url, 0, commit_again_s=0)
+    with worker.consumer() as consumer:
+        worker.run_once(consumer, threading.Event())  # it has read everything
+        for _ in range(2):
+            line.forget_offset()
+            assert line.committed() is None
+            worker.run_once(consumer, threading.Event())
+            assert line.committed() == 1
+    assert line.committed(1) is None, "what was never committed is not, either"
 
 
 def test_a_stopped_poller_goes_on_from_where_it_was(line: Line) -> None:
