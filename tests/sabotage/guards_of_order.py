@@ -7,6 +7,9 @@ from tests.sabotage.guard import LAYER, Guard
 ISSUE = "tests/integration/test_issue.py"
 RETRY = "tests/integration/test_retry.py"
 CONSUME = "tests/integration/test_consume.py"
+TRANSACTIONS = "tests/integration/test_tail_transactions.py"
+EXPIRED = "tests/integration/test_offsets_expired.py"
+BURST = "tests/integration/test_burst_of_bad_records.py"
 WRITE = "tests/integration/test_ledger_write.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 STREAM = "tests/integration/test_stream.py"
@@ -18,8 +21,8 @@ GUARDS = [
     Guard(
         "the offset is committed after success only",
         "dev/poller.py",
-        "if _until_done(lambda: self._lambda.invoke(self._function, payload), ended):",
-        "if _until_done(lambda: None, ended):",
+        "if not _until_done(lambda: self._lambda.invoke(self._function, payload), ended):",
+        "if not _until_done(lambda: None, ended):",
         "tests/e2e/test_poller.py::test_offsets_are_committed_after_success_and_a_failed_batch_comes_again",
     ),
     Guard(
@@ -169,5 +172,54 @@ GUARDS = [
         "        if room < 0:",
         "        if False:",
         f"{SIZE}::test_failed_rows_can_be_listed_whatever_they_hold",
+    ),
+    Guard(
+        "a marker is nothing to read",
+        f"{LAYER}/spans.py",
+        'COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"',
+        'COMMITTED, UNCOMMITTED = "read_uncommitted", "read_uncommitted"',
+        f"{TRANSACTIONS}::test_a_marker_is_nothing_to_read",
+    ),
+    Guard(
+        "records behind a transaction under way are owed",
+        f"{LAYER}/spans.py",
+        "        yield from self._read(UNCOMMITTED, _open(spans))\n",
+        "",
+        f"{TRANSACTIONS}::test_records_behind_a_transaction_under_way_are_unread",
+    ),
+    Guard(
+        "what is owed behind an expired offset is left to consume",
+        f"{LAYER}/tail.py",
+        "                if not known:",
+        "                if False:",
+        f"{EXPIRED}::test_what_is_owed_behind_an_expired_offset_is_left_to_consume",
+    ),
+    Guard(
+        "an expired offset is no backlog",
+        f"{LAYER}/tail.py",
+        "if self._outcomes is None:",
+        "if True:",
+        f"{EXPIRED}::test_an_expired_offset_keeps_nobody_from_the_sweep",
+    ),
+    Guard(
+        "records that nobody may have read are not guessed about",
+        f"{LAYER}/tail.py",
+        "            if log.begin > start:",
+        "            if False:",
+        f"{EXPIRED}::test_records_that_nobody_may_have_read_are_not_guessed_about",
+    ),
+    Guard(
+        "bad rows leave time for a lost gate",
+        f"{LAYER}/retry.py",
+        "stop() or remaining_ms() < halfway_ms",
+        "stop()",
+        f"{BURST}::test_no_burst_of_bad_rows_keeps_a_gate_lost",
+    ),
+    Guard(
+        "a damaged record fails alone",
+        f"{LAYER}/batch.py",
+        "            if isinstance(record, dict):",
+        "            if True:",
+        f"{CONSUME}::test_a_damaged_record_is_one_failed_row",
     ),
 ]
