@@ -86,6 +86,10 @@ class Unavailable(Exception):  # noqa: N818  an indefinite answer: nobody knows 
         self.what = what
 
 
+class Unsuitable(Unavailable):
+    """A server whose version or settings cannot work. Nothing is decided until somebody has mended what it names."""
+
+
 def check_event_id(value: object) -> str:
     """Answer `value` if it is a valid event id; raise `BadInput` otherwise."""
     if not isinstance(value, str) or not _EVENT_ID.fullmatch(value):
