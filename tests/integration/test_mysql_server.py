@@ -103,6 +103,21 @@ def test_defaults_that_a_session_can_set_change_nothing(ledger: Ledger, anew: Le
     assert ledger.audit_counts("E").rows == 3
 
 
+def test_a_session_is_its_own(ledger: Ledger, anew: Ledger) -> None:
+    """What it does not say, it has from whoever set up the server: so it says all that the statements rest on."""
+    with globally(ledger, **ANYWHERE):
+
+        def look(connection: pymysql.Connection[pymysql.cursors.Cursor]) -> tuple[Any, ...]:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT @@autocommit, @@completion_type, @@sql_safe_updates, @@sql_big_selects, @@unique_checks,"
+                    " @@sql_select_limit > 1000000000, @@time_zone, @@sql_mode LIKE '%ANSI_QUOTES%'"
+                )
+                return cursor.fetchone() or ()
+
+        assert anew.read(look) == (1, "NO_CHAIN", 0, 1, 1, 1, "+00:00", 0)
+
+
 def test_a_binary_log_of_statements_is_refused_by_name(ledger: Ledger, anew: Ledger) -> None:
     """`migrate` says it. A server that has no binary log does not care."""
     with globally(ledger, binlog_format="STATEMENT"):

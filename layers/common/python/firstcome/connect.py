@@ -228,7 +228,7 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         if settings.mysql_ca_file or isinstance(error, UnicodeError):
             raise
         # RuntimeError: without the package that would encrypt it. ValueError: with it, for want of a key.
-        raise Unsuitable("mysql", f"it takes this password over TLS only: set mysql_ca_file") from error
+        raise Unsuitable("mysql", "it takes this password over TLS only: set mysql_ca_file") from error
 
 
 def _login(settings: Settings, url: SplitResult) -> dict[str, Any]:
