@@ -269,9 +269,9 @@ def test_a_refused_mysql_password_is_read_again_once(
 
 def test_a_password_in_the_url_may_hold_any_character(mysql_url: str, mysql_user: Callable[[str], str]) -> None:
     """What a URL gives a meaning to is written in percent."""
-    user = mysql_user("a/b:c@d#%")
+    user = mysql_user("a/b:c@d#%éẞ€")
     parts = urlsplit(mysql_url)
-    url = f"mysql://{user}:a%2Fb%3Ac%40d%23%25@{parts.hostname}:{parts.port}{parts.path}"
+    url = f"mysql://{user}:a%2Fb%3Ac%40d%23%25%C3%A9%E1%BA%9E%E2%82%AC@{parts.hostname}:{parts.port}{parts.path}"
     assert current_user(Settings(mysql_url=url)) == user
 
 

@@ -6,6 +6,7 @@ from tests.sabotage.guard import LAYER, Guard
 
 LOSS = "tests/integration/test_partial_loss.py"
 GATE = "tests/integration/test_gate.py"
+SERVER = "tests/integration/test_redis_server.py"
 SCRIPTS = "tests/integration/test_scripts.py"
 
 GUARDS = [
@@ -158,10 +159,24 @@ GUARDS = [
     ),
     Guard(
         "an evicting Redis is refused",
-        f"{LAYER}/gate.py",
+        f"{LAYER}/redis_server.py",
         'if policy.startswith("allkeys"):',
         "if False:",
         f"{GATE}::test_a_policy_that_evicts_gates_is_refused",
+    ),
+    Guard(
+        "a Redis that was not tested is refused",
+        f"{LAYER}/redis_server.py",
+        "< OLDEST:",
+        "< (1, 0):",
+        f"{SERVER}::test_a_redis_that_is_too_old_is_refused_by_name",
+    ),
+    Guard(
+        "not now is recognised in the middle of an error",
+        f"{LAYER}/redis_server.py",
+        "(?:^|-)(OOM",
+        "^(OOM",
+        f"{SERVER}::test_not_now_is_recognised_wherever_it_stands",
     ),
     Guard(
         "the first write is one that is refused without memory",

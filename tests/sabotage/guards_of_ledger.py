@@ -9,6 +9,8 @@ CONSUME = "tests/integration/test_consume.py"
 WRITE = "tests/integration/test_ledger_write.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 CONCURRENCY = "tests/integration/test_ledger_concurrency.py"
+SIZE = "tests/integration/test_ledger_size.py"
+SERVER = "tests/integration/test_mysql_server.py"
 
 GUARDS = [
     Guard(
@@ -45,6 +47,34 @@ GUARDS = [
         "if issued == len(claims):",
         "if issued <= len(claims):",
         f"{ISSUE}",
+    ),
+    Guard(
+        "a batch that is too large is written in parts",
+        f"{LAYER}/ledger.py",
+        "if is_too_large(error):",
+        "if False:",
+        SIZE,
+    ),
+    Guard(
+        "a large statement is measured before it is sent",
+        f"{LAYER}/queries.py",
+        "if len(statement) > LARGE_BYTES:",
+        "if False:",
+        f"{SIZE}::test_a_record_that_is_too_large_costs_no_neighbour",
+    ),
+    Guard(
+        "a committed row survives a crash",
+        f"{LAYER}/mysql_server.py",
+        '("innodb_flush_log_at_trx_commit", {"0", "2"}',
+        '("innodb_flush_log_at_trx_commit", set()',
+        SERVER,
+    ),
+    Guard(
+        "a session looks at its keys",
+        f"{LAYER}/connect.py",
+        ", unique_checks = 1",
+        "",
+        f"{SERVER}::test_a_session_is_its_own",
     ),
     Guard(
         "claims skip what is locked",

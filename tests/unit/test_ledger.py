@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         pytest.param([1205, 1213, 1020], False, True, True, id="lost against another transaction"),
         pytest.param([1040, 1021, 1317, 3024, 1969], False, False, True, id="the server is in trouble"),
         pytest.param([1044, 1045, 1049, 1054, 1142, 1146, 1064], False, False, True, id="the deployment is wrong"),
+        pytest.param([1036, 1193, 1231, 1665, 1874, 3159], False, False, True, id="a setting of the server's"),
+        pytest.param([1153, 2020], True, False, True, id="too large, and the connection is gone"),
+        pytest.param([1301, 1197], False, False, True, id="too large"),
         pytest.param([1062, 1264, 1366, 1406, 1644, 3819, 4025, 1114], False, False, False, id="the row's own fault"),
     ],
 )

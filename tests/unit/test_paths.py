@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import quote
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
+import httpx
 import pytest
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +20,10 @@ from dev.openapi import load_handler
 from firstcome import problem, rules
 from firstcome.problem import CODES, METHODS
 from firstcome.rules import BadInput, Unavailable
-from tests.api import Api, Reached, reached, without_servers
+from tests.api import DOCUMENT, Api, Reached, jwt, reached, validator, without_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SAMPLES = sorted((Path(__file__).parents[2] / "events").glob("apply-*.json"))
 VALID_EVENT = "spring-sale"
@@ -30,6 +38,27 @@ def api() -> Api:
     return without_servers()
 
 
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    """The URL of a server that answers the target of each request as it came over the wire."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.path.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 # --- paths and methods -------------------------------------------------------------------------------------------
 
 
@@ -38,6 +67,33 @@ def test_every_valid_id_arrives_through_the_path(api: Api, event_id: str, user_i
     """Percent-encoded or not, quotes that the resolver's own pattern lacks included."""
     assert reached(lambda: api.event(event_id)) == ("event", event_id)
     assert reached(lambda: api.status(event_id, user_id)) == ("status", event_id, user_id)
+
+
+def by_urllib3(url: str) -> str:
+    return urllib3.request("GET", url, timeout=10).data.decode()
+
+
+def by_httpx(url: str) -> str:
+    return httpx.get(url, timeout=10).text
+
+
+@pytest.mark.parametrize("get", [by_urllib3, by_httpx])
+@pytest.mark.parametrize("user_id", ["...", ".a", "a.", "..;", "~", "+2e", "a&b", "[::1]", "|^`{}"])
+def test_every_client_carries_every_user_id(echo: str, get: Callable[[str], str], user_id: str) -> None:
+    """What clients make of a path before they send it leaves every id as it is, and so names the same person."""
+    path = f"/events/{VALID_EVENT}/applications/{quote(user_id, safe='')}"
+    assert unquote(get(echo + path)) == unquote(path)
+
+
+@pytest.mark.parametrize("user_id", [".", ".."])
+def test_an_id_that_no_url_can_carry_is_refused(api: Api, user_id: str) -> None:
+    """400 wherever it comes from: no ticket is given whose status nobody could ask for."""
+    assert api.post(VALID_EVENT, {"user_id": user_id}).code == (400, "bad_user_id")
+    assert api.as_(jwt(user_id)).post(VALID_EVENT, b"").code == (400, "bad_user_id")
+    assert api.status(VALID_EVENT, user_id).code == (400, "bad_user_id")
+    schema = DOCUMENT["components"]["schemas"]["NewApplication"]
+    assert not validator(schema).is_valid({"user_id": user_id})
+    assert validator(schema).is_valid({"user_id": user_id + "a"})
 
 
 @given(text=st.text(min_size=1).filter(lambda text: not re.fullmatch(rules.EVENT_ID_PATTERN, text)))

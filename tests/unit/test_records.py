@@ -131,6 +131,8 @@ def test_no_field_does_more_than_be_refused(name: str, value: object) -> None:
         (record(user_id="x" * 256), Reason.BAD_FIELD),
         (record(user_id="ü"), Reason.BAD_FIELD),
         (record(user_id=7), Reason.BAD_FIELD),
+        (record(user_id="."), Reason.BAD_FIELD),
+        (encode(Ticket("E", "..", 7, 0), 2), Reason.BAD_FIELD),
         (record(ticket=...), Reason.BAD_FIELD),
         (record(ticket=0), Reason.BAD_FIELD),
         (record(ticket=-1), Reason.BAD_FIELD),
@@ -142,6 +144,8 @@ def test_no_field_does_more_than_be_refused(name: str, value: object) -> None:
         (record(applied_at="2030-01-02T03:04:05"), Reason.BAD_FIELD),  # no offset: whose time?
         (record(applied_at="1969-12-31T23:59:59.999Z"), Reason.BAD_FIELD),
         (record(applied_at="yesterday"), Reason.BAD_FIELD),
+        (record(applied_at="9999-12-31T23:59:59-05:00"), Reason.BAD_FIELD),
+        (record(applied_at="0001-01-01T00:00:00+14:00"), Reason.BAD_FIELD),
         (record(applied_at=1_893_553_445_678), Reason.BAD_FIELD),
         (record(generation=...), Reason.BAD_FIELD),
         (record(generation=-1), Reason.BAD_FIELD),

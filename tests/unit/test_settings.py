@@ -32,6 +32,64 @@ def test_every_way_to_prove_oneself_is_accepted() -> None:
     read(mysql_iam_user_arn=DB_USER, mysql_ca_file="rds")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:3306", "localhost", "[::1]:3306", "127.0.0.2"])
+def test_a_password_for_this_machine_needs_no_tls(host: str) -> None:
+    """Nobody is on the way."""
+    read(mysql_url=f"mysql://shop:hunter2@{host}/firstcome")
+
+
+@pytest.mark.parametrize("host", ["db", "10.0.0.1:3306", "db.example.com:3306", "[2001:db8::1]"])
+def test_a_password_needs_tls(host: str) -> None:
+    """It would work while the server remembers it, and then no more. The error does not have it."""
+    for url, secret in ((f"mysql://shop:hunter2@{host}/firstcome", ""), (f"mysql://shop@{host}/firstcome", SECRET)):
+        with pytest.raises(BadInput, match="expected a mysql_ca_file, since a password needs TLS") as caught:
+            read(mysql_url=url, mysql_secret_arn=secret, mysql_ca_file="none")
+        assert "hunter2" not in str(caught.value)
+        read(mysql_url=url, mysql_secret_arn=secret, mysql_ca_file="rds")
+    read(mysql_url=f"mysql://shop@{host}/firstcome")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        *(
+            {"redis_url": url}
+            for url in ("http://h/0", "redis://", "redis:///0", "redis://h:x/0", "redis://a..b/0", "h")
+        ),
+        *({"mysql_url": url} for url in ("postgres://h/d", "mysql:///d", "mysql://h:99999/d", "mysql://u:hunter2@/d")),
+        {"mysql_url": f"mysql://{'a' * 64}.example.com/d"},
+        *(
+            {"kafka_bootstrap": servers}
+            for servers in ("", "h", "h:x", "h:9092,", "h:9092;k:9092", "PLAINTEXT://h:9092")
+        ),
+        {"kafka_security": "PLAIN"},
+    ],
+    ids=str,
+)
+def test_an_address_that_is_none_is_named_at_start(variables: dict[str, str]) -> None:
+    """Which setting, and what is expected; a client would fail with it at every request, each in its own way."""
+    [name] = variables
+    with pytest.raises(BadInput, match=rf"^{name}.*expected") as caught:
+        read(**variables)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"redis_url": "rediss://:p%40ss@gate.example.com:6379/0"},
+        {"redis_url": "redis://h"},
+        {"redis_url": "redis://[::1]:6379/0"},
+        {"mysql_url": "mysql://u:a%2Fb%40c@127.0.0.1/firstcome"},
+        {"kafka_bootstrap": "b-1.example.com:9098, b-2.example.com:9098"},
+    ],
+    ids=str,
+)
+def test_an_address_need_not_exist(variables: dict[str, str]) -> None:
+    """Nothing is asked at start: names, ports left out, IPv6, passwords in percent."""
+    read(**variables)
+
+
 def test_no_tls_has_a_word() -> None:
     """Who cannot hand on an empty value says so with it; a token is turned down with either."""
     assert read(mysql_ca_file="none") == Settings()

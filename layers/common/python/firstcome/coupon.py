@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ import pymysql
 from firstcome.failed import Failure, Source, store_failed, valid
 from firstcome.queries import queries, sql_time
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
-from firstcome.transient import is_transient
+from firstcome.transient import TooLarge, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +29,7 @@ class Claim(NamedTuple):
     payload: bytes = b""
     source: Source | None = None
     correlation_id: str = ""
+    note: str = ""  # about the payload, for whoever reads the failed row
 
 
 class Outcome(StrEnum):
@@ -97,14 +98,39 @@ class Counts:
 
 
 def write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure] = (), *, record: bool = True) -> Written:
-    """Issue the claims in one transaction, and say what has become of each.
+    """Issue the claims, and say what has become of each.
 
     With `record`, what did not become a row for a lasting reason is stored as a failed row, and so are `failures`;
     without it, nothing but coupon rows is written. The number of statements does not grow with the batch, unless the
     server rejects a row: then the guilty ones are found by halving, and the others are committed all the same.
 
-    Raises `Unavailable` when nothing is known to be committed: also when a failed row cannot be stored.
+    It is one transaction, unless the server refuses it for its size: then it is halved until the parts fit, and a
+    payload that does not fit by itself is cut. Several transactions are as right as one. The insert decides each claim
+    by the rows that are there, whoever brought them, and not by its neighbours; and a batch of which only a part was
+    committed is what a process leaves that dies: it comes again, and changes nothing twice. The caller still hears of
+    it when all is committed, so the gate is told, and the offset moves on, after the last part.
+
+    Raises `Unavailable` when not all is known to be committed: also when a failed row cannot be stored.
     """
+    try:
+        return _write(ledger, claims, failures, record=record)
+    except TooLarge:
+        if len(claims) + len(failures) <= 1:
+            return _write_cut(ledger, claims, failures, record=record)
+    half = (len(claims) + len(failures)) // 2
+    beyond = max(0, half - len(claims))
+    first = write(ledger, claims[:half], failures[:beyond], record=record)
+    second = write(ledger, claims[half:], failures[beyond:], record=record)
+    return Written(
+        first.issued + second.issued,
+        first.verdicts + second.verdicts,
+        first.stored + second.stored,
+        first.owned + second.owned,
+    )
+
+
+def _write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure], *, record: bool) -> Written:
+    """Write all of it in one transaction; raise `TooLarge` where the server does not take as much."""
 
     def work(connection: Connection) -> Written:
         faults = {n: fault for n, claim in enumerate(claims) if (fault := _fault(claim.ticket))}
@@ -120,6 +146,27 @@ def write(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure] =
         return Written(issued, verdicts, stored, owned=[owned for one in lost if (owned := one.claim)])
 
     return ledger.transact(work)
+
+
+def _write_cut(ledger: Ledger, claims: Sequence[Claim], failures: Sequence[Failure], *, record: bool) -> Written:
+    """Write one claim or failure with the first half of its payload, or of that, and so on, until it fits."""
+    whole = claims[0].payload if claims else failures[0].payload
+    kept = len(whole)
+    while kept:
+        kept //= 2
+        # Its end says so as well: the detail gives way to what becomes of the row later.
+        note = f"payload cut: the first {kept} of {len(whole)} bytes"
+        payload = whole[:kept] + f"[{note}]".encode()
+        try:
+            return _write(
+                ledger,
+                [claim._replace(payload=payload, note=note) for claim in claims],
+                [replace(failure, payload=payload, detail=f"{note}; {failure.detail}") for failure in failures],
+                record=record,
+            )
+        except TooLarge:
+            continue
+    raise Unavailable("mysql", "max_allowed_packet is too small for a single row: raise it")
 
 
 def _fault(ticket: Ticket) -> str:
@@ -182,7 +229,7 @@ def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[
         reason = _FAILED.get(verdict.outcome)
         if reason is not None:
             one = claim.ticket
-            detail = verdict.detail or f"ticket {one.ticket}"
+            detail = "; ".join(filter(None, (claim.note, verdict.detail or f"ticket {one.ticket}")))
             known = (one.event_id, one.user_id, one.ticket, one.applied_at_ms)
             yield Failure(reason, detail, claim.payload, *known, claim.source, claim.correlation_id)
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pymysql
 
 from firstcome.queries import queries, sql_time
-from firstcome.rules import BadInput, FailedStatus, Reason, Ticket, Unavailable, check_event_id, check_user_id, to_ms
+from firstcome.rules import (
+    TIME_MAX_MS,
+    BadInput,
+    FailedStatus,
+    Reason,
+    Ticket,
+    Unavailable,
+    check_event_id,
+    check_user_id,
+    to_ms,
+)
 from firstcome.transient import is_transient
 
 if TYPE_CHECKING:
@@ -19,7 +29,6 @@ if TYPE_CHECKING:
     from firstcome.ledger import Connection, Ledger
 
 TICKET_MAX = 2**31 - 1  # the column's
-TIME_MAX_MS = 253_402_300_799_999  # 9999-12-31, the column's
 DETAIL_MAX_LENGTH = 1_000  # the column's
 PAYLOAD_MAX_BYTES = 2**24 - 1  # the column's
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from redis import exceptions
 from redis.client import NEVER_DECODE
 
+from firstcome import redis_server
 from firstcome.rules import EventState, Ticket, Unavailable
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ FILTER_BITS = 16
 _DELIVERED = 2  # of gate.lua's `pending`
 # The scripts of an application, which read the prelude alone.
 _SHORT = ("gate", "delivered")
-# Redis answers that say "not now", beside those that redis-py has classes for.
-_NOT_NOW = ("OOM", "READONLY", "LOADING", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
 
 
 class Word(StrEnum):
@@ -118,11 +117,12 @@ class Gate:
         self.redis = redis
         self._settings = settings
         self._scripts: dict[str, Any] = {}
-        self._policy_checked = False
+        self._about = redis_server.About()
+        self._checked = False
 
     def apply(self, event_id: str, user_id: str, call: str) -> Decision:
         """Decide one application; `call` tells this very call from another of the same person."""
-        self._check_policy()
+        self.check_server()
         word, ticket, at, pending, remember, generation, now = self._run("gate", event_id, [user_id, call])
         return Decision(
             Word(word), ticket or None, at or None, bool(pending), pending == _DELIVERED, remember, generation, now
@@ -261,8 +261,8 @@ class Gate:
         return str(self._run("reconcile", event_id, [rev, replid, *padded]))
 
     def replid(self, event_id: str) -> str:
-        """Answer the replication id of the Redis that holds the event: a failover changes it."""
-        return str(self._info(event_id, "replication")["master_replid"])
+        """Return the replication id of the Redis that holds the event, which a failover changes; "" if it is untold."""
+        return self._about.replid(self._info(event_id, "replication"))
 
     def keys(self, event_id: str) -> list[str]:
         """Answer the keys of one event; they share a hash slot."""
@@ -278,14 +278,15 @@ class Gate:
             exceptions.TimeoutError,
             exceptions.ClusterError,
             exceptions.RedisClusterException,
+            exceptions.InvalidResponse,  # whoever answered is no Redis
         ) as error:
             raise Unavailable("redis", str(error)) from error
         except exceptions.ResponseError as error:
-            if isinstance(error, exceptions.ReadOnlyError):
+            if not redis_server.is_not_now(error):
+                raise
+            if redis_server.is_replica(error):
                 # A primary that was demoted keeps its connections: only a new one finds its successor.
                 self._disconnect()
-            elif not isinstance(error, exceptions.OutOfMemoryError) and not str(error).startswith(_NOT_NOW):
-                raise
             raise Unavailable("redis", str(error)) from error
 
     def script(self, name: str) -> Any:
@@ -300,21 +301,24 @@ class Gate:
         with self.answering():
             return script(keys=[*self.keys(event_id), *keys], args=args)
 
-    def _check_policy(self) -> None:
-        """Refuse a Redis that would evict half a gate: keys without a time to live must be safe."""
-        if self._policy_checked:
-            return
-        policy = self._info("", "memory")["maxmemory_policy"]
-        if policy.startswith("allkeys"):
-            raise Unavailable("redis", f"maxmemory-policy {policy} evicts gates: set noeviction")
-        self._policy_checked = True
+    def check_server(self) -> None:
+        """Raise `Unsuitable` for a Redis that cannot keep gates; it is asked until it can, and then no more."""
+        if not self._checked:
+            self._about.check(self._info("", None))
+            self._checked = True
 
-    def _info(self, event_id: str, section: str) -> dict[str, Any]:
+    def _info(self, event_id: str, section: str | None) -> dict[str, Any]:
+        """Return a section of INFO, or all of it; nothing where the server refuses the command itself."""
         with self.answering():
-            if self._settings.redis_cluster:
-                node = self.redis.get_node_from_key(self.keys(event_id)[0])  # type: ignore[attr-defined]
-                return dict(self.redis.info(section, target_nodes=node))
-            return dict(self.redis.info(section))
+            try:
+                if self._settings.redis_cluster:
+                    node = self.redis.get_node_from_key(self.keys(event_id)[0])  # type: ignore[attr-defined]
+                    return dict(self.redis.info(section, target_nodes=node))
+                return dict(self.redis.info(section))
+            except exceptions.ResponseError as error:
+                if not redis_server.refuses_info(error):
+                    raise
+                return {}
 
     def close(self) -> None:
         """Close the connections; the next call opens another."""

@@ -32,8 +32,8 @@ class Issued:
 def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequence[Failure] = ()) -> Issued:
     """Write the batch, the bad ones as failed rows, and tell the gate.
 
-    Raises `Unavailable` where the ledger cannot commit: then nothing is written. Where only the gate is away, the
-    batch is a success.
+    Raises `Unavailable` where the ledger cannot commit all of it: then the gate hears of none, and the batch comes
+    again. Where only the gate is away, the batch is a success.
     """
     with timed("ledger_ms"):
         written = ledger.write(claims, failures)

@@ -16,8 +16,8 @@ from firstcome import coupon, erasure, events, failed, leases, refusal
 from firstcome.coupon import Claim, Outcome, Verdict, Written
 from firstcome.failed import Failure, Source
 from firstcome.queries import queries
-from firstcome.rules import BadInput, Unavailable
-from firstcome.transient import is_deadlock, is_lost, is_transient
+from firstcome.rules import BadInput, Unavailable, Unsuitable
+from firstcome.transient import TooLarge, is_deadlock, is_lost, is_too_large, is_transient, unsuitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,11 +113,15 @@ class Ledger:
             try:
                 answer = self._attempt(connection, work, transaction=transaction, read_committed=read_committed)
             except pymysql.Error as error:
+                if is_too_large(error):
+                    raise TooLarge("mysql", str(error)) from error
                 if is_lost(error) and not fresh and not _timed_out(error):
                     continue  # nothing was committed; the next connection is a fresh one, so this happens once
                 if is_deadlock(error) and deadlocks < self.settings.mysql_deadlock_retries:
                     deadlocks += 1
                     continue
+                if setting := unsuitable(error):
+                    raise Unsuitable("mysql", setting) from error
                 if is_transient(error):
                     raise Unavailable("mysql", str(error)) from error
                 raise
@@ -154,8 +158,12 @@ class Ledger:
         self.close()
         try:
             connection = self.connect()
-        except pymysql.Error as error:
-            raise Unavailable("mysql", str(error)) from error
+        except (BadInput, Unavailable):
+            raise
+        except Exception as error:
+            # Besides its own errors pymysql raises RuntimeError, ValueError, IndexError and others, for a password that
+            # it cannot send, a name that is none, a greeting that is no server's: whatever it is, nobody was asked.
+            raise Unavailable("mysql", f"cannot connect: {type(error).__name__}: {error}") from error
         if connection.client_flag & CLIENT.FOUND_ROWS:
             raise RuntimeError("CLIENT.FOUND_ROWS would count rows that were not inserted: keep it off")
         self._connection = connection

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
+from firstcome import mysql_server
 from firstcome.rules import Unavailable
 from firstcome.transient import code_of, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firstcome.ledger import Connection
+    from firstcome.ledger import Connection, Ledger
 
 FOLDER = Path(__file__).with_name("migrations")
 DUPLICATE_COLUMN = 1060  # ER_DUP_FIELDNAME: the column is there already
@@ -70,6 +71,16 @@ def read_migrations(folder: Path = FOLDER) -> list[Migration]:
     if [one.number for one in found] != list(range(1, len(found) + 1)):
         raise BadMigrationError(f"the numbers must be 1, 2, 3, …: {[one.name for one in found]}")
     return found
+
+
+def check_server(ledger: Ledger) -> list[str]:
+    """Return what an operator should know of the server's settings; raise `Unsuitable` where they cannot work."""
+
+    def look(connection: Connection) -> list[str]:
+        with connection.cursor() as cursor:
+            return mysql_server.check(cursor)
+
+    return ledger.read(look)
 
 
 def migrate(connect: Callable[[], Connection], folder: Path = FOLDER) -> list[str]:

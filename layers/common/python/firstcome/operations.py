@@ -44,18 +44,23 @@ def actor(payload: object) -> str:
 
 
 def migrate(stores: Stores, given: Input) -> dict[str, Any]:
-    """Bring the ledger's schema up to date, and make the topic if it is missing."""
-    from firstcome.migrate import migrate as migrate_ledger  # noqa: PLC0415  for this action only
+    """Bring the ledger's schema up to date, make the topic if it is missing, and look whether the servers will do."""
+    from firstcome.migrate import check_server  # noqa: PLC0415  for this action only
+    from firstcome.migrate import migrate as migrate_ledger  # noqa: PLC0415
     from firstcome.tail import ensure_topic  # noqa: PLC0415
 
     settings = stores.settings
     partitions = given.get("partitions", settings.kafka_partitions)
     replication = given.get("replication", settings.kafka_replication)
-    return {
+    warnings = check_server(stores.ledger)
+    done = {
+        "warnings": warnings,
         "migrations": migrate_ledger(stores.ledger.connect),
         "topic": settings.kafka_topic,
         "topic_created": ensure_topic(settings, partitions, replication),
     }
+    stores.gate.check_server()  # last: a Redis that is away does not hold up the schema
+    return done
 
 
 def create(stores: Stores, given: Input) -> dict[str, Any]:

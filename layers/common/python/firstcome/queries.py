@@ -10,7 +10,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pymysql
+
 from firstcome.rules import from_ms
+from firstcome.transient import PACKET_TOO_LARGE
+
+# A server that is sent more than it takes hangs up while it is still being sent, as if it had died: it is asked first.
+# Smaller ones fit into the buffers on the way, so that its answer arrives.
+LARGE_BYTES = 262_144
 
 _COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
 _PARAMETER = re.compile(r"('[^']*')|:(\w+)")
@@ -32,13 +39,24 @@ class Statement:
     def __call__(self, connection: Any, **parameters: Any) -> Any:
         """Run it."""
         with connection.cursor() as cursor:
-            changed = cursor.execute(self.sql, parameters)
+            statement = cursor.mogrify(self.sql, parameters)
+            if len(statement) > LARGE_BYTES:
+                _check_size(cursor, len(statement.encode()))
+            changed = cursor.execute(statement)
             if self.sign == "!":
                 return changed
             if not self.sign:
                 return cursor.fetchall()
             row = cursor.fetchone()
         return row[0] if row and self.sign == "$" else row
+
+
+def _check_size(cursor: Any, size: int) -> None:
+    """Raise the server's own error where it would not take a statement of this size, in bytes."""
+    cursor.execute("SELECT @@max_allowed_packet")
+    (limit,) = cursor.fetchone()
+    if size >= limit:  # the packet has one more byte than the statement
+        raise pymysql.OperationalError(PACKET_TOO_LARGE, f"a statement of {size} bytes; max_allowed_packet is {limit}")
 
 
 def _read(file: Path) -> SimpleNamespace:

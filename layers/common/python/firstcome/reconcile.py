@@ -62,8 +62,12 @@ def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
 
 
 def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
-    """Say whether another Redis holds the event now than the one that it was written to, or reconciled with."""
-    return view.replid != gate.replid(event_id)
+    """Say whether another Redis holds the event now than the one that it was written to, or reconciled with.
+
+    False where Redis does not say which one it is: the ledger's keys hold without it, and an operator reconciles.
+    """
+    replid = gate.replid(event_id)
+    return bool(replid) and view.replid != replid
 
 
 def reconcile(

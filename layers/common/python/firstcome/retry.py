@@ -14,7 +14,7 @@ from firstcome.issue import release_refused
 from firstcome.reconcile import Reconciled, failed_over, reconcile
 from firstcome.redrive import Redriven, redrive
 from firstcome.restore import Restored, restore
-from firstcome.rules import EventState, Unavailable
+from firstcome.rules import EventState, Unavailable, Unsuitable
 from firstcome.sweep import backlog, bounds, sweep
 from firstcome.telemetry import count, logger, measure
 
@@ -34,7 +34,8 @@ WAIT_STEP_S = 0.5
 def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     """Do one run, and answer counts of each kind of work.
 
-    Raises `RuntimeError` at the end of the run where a unit of work failed by a fault of ours: an alarm shall ring.
+    Raises `RuntimeError` at the end of the run where a unit of work failed by a fault of ours, or for a setting of a
+    server's: an alarm shall ring.
     `remaining_ms` tells how long the function may still run; no unit of work is started when less is left than
     `retry_reserve_ms`, and `stopped` says so.
     """
@@ -51,7 +52,9 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
             work()
         except Unavailable as trouble:
             logger.warning("unit of work put off", extra={"work": what, "cause": str(trouble)})
-            _note(unavailable, f"{what}: {trouble.what}")
+            # A setting does not mend itself: an alarm shall ring for it. Its words are ours, and name nobody.
+            unsuitable = isinstance(trouble, Unsuitable)
+            _note(broken if unsuitable else unavailable, f"{what}: {trouble if unsuitable else trouble.what}")
         except Exception as error:  # noqa: BLE001
             # A fault of ours, or a key that somebody garbled: the other events must not wait for it.
             logger.exception("unit of work failed", extra={"work": what})

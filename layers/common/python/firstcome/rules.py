@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 # Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.
-USER_ID_PATTERN = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]{1,255}"
+_USER_ID_CHARACTER = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]"
 USER_ID_MAX_LENGTH = 255
+# Not `.` and not `..`: every client takes such a segment out of a path, percent-encoded or not (RFC 3986, 5.2.4).
+USER_ID_PATTERN = rf"(?!\.\.?(?!{_USER_ID_CHARACTER})){_USER_ID_CHARACTER}{{1,{USER_ID_MAX_LENGTH}}}"
 # What a caller may choose for the log and the record's header; anything else would be theirs to write there.
 CORRELATION_ID_PATTERN = r"[A-Za-z0-9._=-]{1,128}"
 
@@ -28,6 +30,9 @@ _USER_ID = re.compile(USER_ID_PATTERN)
 _CORRELATION_ID = re.compile(CORRELATION_ID_PATTERN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+# What a DATETIME of the ledger is said to hold: 1000-01-01 to 9999-12-31, in UTC. Every year has four digits.
+TIME_MIN_MS = -30_610_224_000_000
+TIME_MAX_MS = 253_402_300_799_999
 
 
 class EventState(StrEnum):
@@ -81,6 +86,10 @@ class Unavailable(Exception):  # noqa: N818  an indefinite answer: nobody knows 
         self.what = what
 
 
+class Unsuitable(Unavailable):
+    """A server whose version or settings cannot work. Nothing is decided until somebody has mended what it names."""
+
+
 def check_event_id(value: object) -> str:
     """Answer `value` if it is a valid event id; raise `BadInput` otherwise."""
     if not isinstance(value, str) or not _EVENT_ID.fullmatch(value):
@@ -96,7 +105,7 @@ def check_user_id(value: object) -> str:
         raise BadInput(
             "bad_user_id",
             f"user_id must be 1 to {USER_ID_MAX_LENGTH} printable ASCII characters "
-            "without space, quotes, backslash and / ? # %",
+            "without space, quotes, backslash and / ? # %, and not . or .. alone",
         )
     return value
 
@@ -142,7 +151,7 @@ def to_ms(when: datetime) -> int:
 
 def rfc3339(ms: int) -> str:
     """Answer RFC 3339 UTC with milliseconds, as every body and the operator's answers carry it."""
-    return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    return from_ms(ms).isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def parse_time(field: str, value: object) -> int:
@@ -153,7 +162,10 @@ def parse_time(field: str, value: object) -> int:
         when = None
     if when is None or when.tzinfo is None:
         raise BadInput("bad_time", f"{field} must be an RFC 3339 time with an offset, such as 2030-01-01T00:00:00Z")
-    return to_ms(when)
+    ms = to_ms(when)
+    if not TIME_MIN_MS <= ms <= TIME_MAX_MS:
+        raise BadInput("bad_time", f"{field} must be a time of the years 1000 to 9999, in UTC")
+    return ms
 
 
 def backoff_ms(attempts: int, base_ms: int, cap_ms: int, chance: float) -> int:

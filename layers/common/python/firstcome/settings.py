@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import MISSING, dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from firstcome.rules import BadInput
 
@@ -21,6 +23,8 @@ PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package
 NO_TLS = "none"  # the same as empty, for who cannot hand on nothing: SAM CLI keeps the default then
 FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, and where we fetch it has
+
+KAFKA_SECURITY = ("PLAINTEXT", "SSL", "AWS_MSK_IAM")
 
 _ELASTICACHE_ARN = "arn:[^:]+:elasticache:[^:]+:[^:]*:"
 _ARNS = {
@@ -163,6 +167,18 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
         file = getattr(settings, name)
         missing = bool(file) and not Path(file).is_file() and (name, file) != ("mysql_ca_file", RDS)
         yield missing, f"{name}={file!r}: there is no such file"
+    for name, schemes in (("redis_url", ("redis", "rediss")), ("mysql_url", ("mysql",))):
+        scheme, _, rest = getattr(settings, name).partition("://")
+        wrong = scheme not in schemes or not _is_address(re.split("[/?]", rest)[0].rpartition("@")[2])
+        # Without its value, which may hold a password.
+        yield wrong, f"{name}: expected {schemes[0]}://[user[:password]@]host[:port]/database, percent-encoded"
+    servers = settings.kafka_bootstrap.split(",")
+    wrong = not all(_is_address(server.strip(), with_port=True) for server in servers)
+    yield wrong, f"kafka_bootstrap={settings.kafka_bootstrap!r}: expected host:port, comma separated"
+    yield (
+        settings.kafka_security not in KAFKA_SECURITY,
+        (f"kafka_security={settings.kafka_security!r}: expected one of {', '.join(KAFKA_SECURITY)}"),
+    )
     for name, pattern in _ARNS.items():
         arn = getattr(settings, name)
         yield bool(arn) and not re.fullmatch(pattern, arn), f"{name}={arn!r}: expected {pattern}"
@@ -175,6 +191,12 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     # A token goes over the wire in clear text: only to a server that has been verified.
     yield bool(redis_iam) and not tls, "redis_iam_user_arn: expected a redis_url of rediss://"
     yield bool(mysql_iam) and not settings.mysql_ca_file, "mysql_iam_user_arn: expected a mysql_ca_file"
+    # MySQL takes a password without TLS only while it remembers it, and anybody on the way could read what it protects.
+    # This machine's own server is left out: nobody is on the way, and MariaDB takes it there.
+    url = urlsplit(settings.mysql_url)
+    password = "mysql_secret_arn" if settings.mysql_secret_arn else "the password in mysql_url" if url.password else ""
+    open_way = bool(password) and not settings.mysql_ca_file and not _is_loopback(url.hostname or "")
+    yield open_way, f"{password}: expected a mysql_ca_file, since a password needs TLS"
     memory_ms, rest_ms = settings.sold_out_memory_ms, settings.released_rest_ms
     order = f"sold_out_memory_ms < released_rest_ms, not {memory_ms} and {rest_ms}"
     yield memory_ms >= rest_ms and memory_ms > 0, f"expected {order}"
@@ -182,6 +204,24 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     request_ms, idle_ms = settings.kafka_tail_request_ms, settings.kafka_idle_ms
     order = f"{FETCH_WAIT_MS} < half of kafka_read_timeout_ms < kafka_idle_ms"
     yield not FETCH_WAIT_MS < request_ms < idle_ms, f"expected {order}, not {request_ms} and {idle_ms}"
+
+
+def _is_address(address: str, *, with_port: bool = False) -> bool:
+    """Say whether it is a host, with a port or, where that may be left out, without one; the name need not exist."""
+    try:
+        parts = urlsplit(f"//{address}")
+        host = (parts.hostname or "").encode("idna")
+        port = parts.port
+        return bool(host) and (bool(port) or not with_port) and parts.netloc == address
+    except ValueError:  # of a port, of an IPv6 address, and of a name with an empty label or a long one
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read(kind: type, raw: str) -> object:

@@ -1,8 +1,10 @@
-"""Tell the errors of MySQL and MariaDB apart: the server's trouble, or the row's own fault."""
+"""Tell the errors of MySQL and MariaDB apart: the server's trouble, a statement too large, or the row's own fault."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from firstcome.rules import Unavailable
 
 if TYPE_CHECKING:
     import pymysql
@@ -14,11 +16,18 @@ DEADLOCKS = frozenset({
     1213,  # deadlock
 })  # fmt: skip
 
+# A smaller statement, or a smaller transaction, would be taken.
+PACKET_TOO_LARGE = 1153  # the server hangs up after it, and often before it has said so
+_TOO_LARGE = frozenset({
+    PACKET_TOO_LARGE, 1301, 2020,  # max_allowed_packet, by the server, by a function of it, by the client
+    1197, 1705,  # max_binlog_cache_size, max_binlog_stmt_cache_size
+})  # fmt: skip
+
 # The connection is of no more use: it is gone, or its server may no longer write and another one has taken over.
 _LOST = frozenset({
     1053,  # server shutdown in progress
     1152, 1158, 1159, 1160, 1161, 1184,  # aborted connection, network packets that did not arrive
-    1153,  # a packet above max_allowed_packet: the server hangs up after it
+    PACKET_TOO_LARGE,
     1290, 1792, 1836,  # read-only, as a primary is after its failover
     1927,  # MariaDB: connection was killed
     3032,  # offline mode
@@ -28,6 +37,7 @@ _LOST = frozenset({
 # Any statement would fail for now.
 _SERVER = frozenset({
     1015, 1016, 1021, 1026, 1030, 1037, 1038, 1041, 1135,  # its disk, memory, files and threads
+    1036, 1874, 1881,  # storage that may only be read, as after a recovery that was forced
     1040, 1129, 1203, 1226,  # too many connections, or too many errors of them
     1180, 1181,  # a commit or rollback that failed inside
     1206,  # the lock table is full
@@ -36,15 +46,24 @@ _SERVER = frozenset({
     3100, 3101,  # group replication gave the transaction up
 })  # fmt: skip
 
+# A statement that the server may not write to its binary log in the format that is set.
+_BINARY_LOG = range(1661, 1667)
+
 # Wrong with the deployment and not with the row: access, schema, grammar. It waits until somebody has mended it.
 _DEPLOYMENT = frozenset({
     1044, 1045, 1130, 1142, 1143, 1227, 1370, 1449, 1698, 3118, 4151,  # access and privileges, expired accounts
     1046, 1049, 1051, 1054, 1146, 1305, 1356,  # no such database, table, column or function
-    1064, 1149, 1235,  # grammar that this server does not know
+    1064, 1149, 1193, 1231, 1235,  # grammar, variables and values that this server does not know
+    *_BINARY_LOG,
+    3159,  # TLS is required
 })  # fmt: skip
 
 # 1114, "the table is full", is in none of these: it may be one row's (a trigger says so) or everybody's (the disk).
 # The failed row settles it: where that cannot be stored either, nothing is committed.
+
+
+class TooLarge(Unavailable):
+    """The server refuses a statement for its size: what it asks for may be asked in parts. Nothing was committed."""
 
 
 def code_of(error: pymysql.Error) -> int:
@@ -64,6 +83,18 @@ def is_deadlock(error: pymysql.Error) -> bool:
     return code_of(error) in DEADLOCKS
 
 
+def is_too_large(error: pymysql.Error) -> bool:
+    """Say whether the server would take the same in smaller parts."""
+    return code_of(error) in _TOO_LARGE
+
+
+def unsuitable(error: pymysql.Error) -> str:
+    """Return which setting of the server is in the way, and what to do; "" where it is none."""
+    if code_of(error) in _BINARY_LOG:
+        return f"binlog_format: set it to ROW or MIXED ({error.args[1]})"
+    return ""
+
+
 def is_transient(error: pymysql.Error) -> bool:
     """Say whether the trouble is the server's or the deployment's. Otherwise it is the row's own fault."""
-    return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT
+    return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT | _TOO_LARGE
