@@ -53,7 +53,7 @@ def _no_process_is_left() -> Iterator[None]:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     yield
     try:
-        dev.process.wait_until(lambda: not _descendants(), "the tests' processes have ended", timeout_s=5)
+        dev.process.wait_until(lambda: not _descendants(), "the tests' processes have ended")
     except TimeoutError:
         left = _descendants()
         for pid in left:
@@ -113,7 +113,7 @@ def event_id() -> str:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """`wait_until(predicate, description, timeout_s=10)`: the only way in which a test waits."""
+    """`wait_until(predicate, description)`: the only way in which a test waits."""
     return dev.process.wait_until
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from firstcome.settings import PREFIX
+from dev.process import PATIENCE_S
 
-PATIENCE_S = 60.0  # nothing takes that long, on any machine that works at all
+__all__ = ["PATIENCE_MS", "PATIENCE_S", "PATIENT"]
+
 PATIENCE_MS = int(PATIENCE_S * 1000)
 
 # Of `Settings`: every limit within which a server that works must answer. A test overrides the one that is its law.
@@ -19,5 +20,3 @@ PATIENT = {
     "mysql_read_timeout_ms": PATIENCE_MS,
     "mysql_status_timeout_ms": PATIENCE_MS,
 }
-# The same as the environment of a function.
-PATIENT_ENVIRONMENT = {f"{PREFIX}{name.upper()}": str(limit) for name, limit in PATIENT.items()}
