@@ -2,7 +2,7 @@
 
 FIRSTCOME_TEST_REDIS_URL, FIRSTCOME_TEST_KAFKA_BOOTSTRAP and FIRSTCOME_TEST_MYSQL_URL each name a server to use
 instead; the database of the last, and one beside it, are dropped and made again. A server that is missing is an
-error, never a skip.
+error, never a skip. With `-n auto` two workers share the tests, each with servers of its own (tests/workers.py).
 """
 
 from __future__ import annotations
@@ -24,18 +24,25 @@ import pytest
 
 import dev.process
 from dev.servers import Servers
+from tests import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
-LOCAL = ROOT / ".local" / "test"
+LOCAL = ROOT / ".local" / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 
 # On a busy machine a property takes as long as it takes; in CI, the same examples every time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("steady")
+
+
+# --- with pytest-xdist ---
+
+pytest_xdist_auto_num_workers = workers.number
+pytest_xdist_make_scheduler = workers.scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
