@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.faults.proxy import KafkaProxy, Proxy
 
 HOUR_MS = 3_600_000
-WHOLE_S = 60.0  # the longest that anything may take to mend, on a busy machine
+WHOLE_S = 180.0  # the longest that anything may take to mend: 15,000 records drain in some seconds, on two free cores
 ASK_AGAIN = 200  # of the winners, drawn by lot: all of them, where there are no more
 SQL_TIMEOUT_MS = 60_000
 
@@ -319,7 +319,7 @@ class Town:
         try:
             yield
             obeyed = trigger.with_name(f"{trigger.name}.obeyed")
-            wait_until(obeyed.exists, f"{function} has died {when} {call}", timeout_s=20)
+            wait_until(obeyed.exists, f"{function} has died {when} {call}")
             obeyed.unlink()
         finally:
             trigger.unlink(missing_ok=True)
