@@ -67,6 +67,6 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Waits:
     for kind, names in BLOCKING.items():
         for name in names:
             monkeypatch.setattr(kind, name, watched(getattr(kind, name), lambda one, *_: one.gettimeout()))
-    for kind, name in ((threading.Condition, "wait"), (threading.Thread, "join")):
-        monkeypatch.setattr(kind, name, watched(getattr(kind, name), lambda _, timeout=None: timeout))
+    for owner, name in ((threading.Condition, "wait"), (threading.Thread, "join")):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name), lambda _, timeout=None: timeout))
     return waits

@@ -217,7 +217,8 @@ def test_after_a_failure_the_next_sends_answer_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While Kafka is down an applicant waits for it once per breaker time; one probe then finds it back."""
-    clock = SimpleNamespace(now_s=1_000.0, monotonic=lambda: clock.now_s)
+    clock = SimpleNamespace(now_s=1_000.0)
+    clock.monotonic = lambda: clock.now_s
     monkeypatch.setattr(stream_module, "time", clock)
     proxy.answers = False
     stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, kafka_max_block_ms=400, kafka_breaker_ms=1_500)
