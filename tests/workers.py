@@ -15,13 +15,15 @@ WORKERS = 2
 SHARED = "FIRSTCOME_TEST_"  # names of servers that we do not start: the tests of one worker at a time can have them
 # Their tests share what takes seconds to start: they stay in one worker. Of the others, each file does.
 TOGETHER = ("tests/e2e/", "tests/integration/tls/", "tests/sam/")
+APART = ("tests/e2e/test_local_cloud.py", "tests/e2e/test_poller.py", "tests/e2e/test_setup.py")  # share nothing
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """A file's tests run in one worker, one after the other, and so do those of a folder in `TOGETHER`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(folder) and file not in APART), file)
 
 
 def number() -> int:

@@ -20,7 +20,7 @@ from kafka import KafkaProducer
 
 from dev.crowd import Answer, Crowd
 from dev.invoke import InvocationError
-from dev.process import wait_until
+from dev.process import PATIENCE_S, wait_until
 from firstcome.connect import mysql_connection, redis_client
 from firstcome.gate import Gate
 from firstcome.rules import Ticket, rfc3339
@@ -186,7 +186,7 @@ class Town:
         """Let somebody ask how far this person's application has come."""
         import httpx
 
-        reply = httpx.get(f"{self.cloud.api_url}/events/{self.event_id}/applications/{user_id}", timeout=30)
+        reply = httpx.get(f"{self.cloud.api_url}/events/{self.event_id}/applications/{user_id}", timeout=PATIENCE_S)
         return reply.status_code, reply.json()
 
     # --- the operator and the schedule ----------------------------------------------------------------------------
@@ -373,7 +373,7 @@ class Town:
                 for ticket in tickets
             ]
             for future in sent:
-                future.get(30)
+                future.get(PATIENCE_S)
         finally:
             producer.close()
 

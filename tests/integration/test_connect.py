@@ -25,7 +25,7 @@ from firstcome.connect import kafka_config, mysql_connection, redis_client
 from firstcome.credentials import credentials, forget
 from firstcome.rules import BadInput, Unavailable
 from firstcome.settings import Settings
-from tests.patience import PATIENCE_S, PATIENT
+from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 from tests.waits import watch
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def test_an_unknown_kafka_security_is_named() -> None:
 
 def test_a_session_is_set_up_in_one_statement(mysql_url: str) -> None:
     """UTC, strict, a short lock wait, the isolation that the insert needs, and a count that tells new rows."""
-    with mysql_connection(Settings(mysql_url=mysql_url, mysql_lock_wait_s=3), 5_000) as connection:
+    with mysql_connection(Settings(mysql_url=mysql_url, mysql_lock_wait_s=3, **PATIENT), PATIENCE_MS) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT VERSION()")
             (version,) = cursor.fetchone() or ("",)
@@ -247,7 +247,7 @@ def test_a_wrong_mysql_url_is_said_before_connecting(url: str) -> None:
 def mysql_user(mysql_url: str) -> Iterator[Callable[[str], str]]:
     """Give a user of our own this password; answers the user's name."""
     user = f"test_{uuid.uuid4().hex[:20]}"
-    with mysql_connection(Settings(mysql_url=mysql_url), 5_000) as root, root.cursor() as cursor:
+    with mysql_connection(Settings(mysql_url=mysql_url, **PATIENT), PATIENCE_MS) as root, root.cursor() as cursor:
 
         def give(password: str) -> str:
             for host in HOSTS:
@@ -262,7 +262,7 @@ def mysql_user(mysql_url: str) -> Iterator[Callable[[str], str]]:
 
 
 def current_user(settings: Settings) -> str:
-    with mysql_connection(settings, 5_000) as connection, connection.cursor() as cursor:
+    with mysql_connection(settings, PATIENCE_MS) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_USER()")
         (user,) = cursor.fetchone() or ("",)
         return str(user).split("@")[0]
@@ -274,7 +274,7 @@ def test_a_refused_mysql_password_is_read_again_once(
     """After a rotation the next connection succeeds with the new password; a wrong one is an error, not a loop."""
     user = mysql_user("first")
     arn = keep(secret, username=user, password="first")
-    settings = Settings(mysql_url=mysql_url, mysql_secret_arn=arn)
+    settings = Settings(mysql_url=mysql_url, mysql_secret_arn=arn, **PATIENT)
     assert current_user(settings) == user
     mysql_user("second")
     rotate(secret, arn, username=user, password="second")
@@ -289,7 +289,7 @@ def test_a_password_in_the_url_may_hold_any_character(mysql_url: str, mysql_user
     user = mysql_user("a/b:c@d#%")
     parts = urlsplit(mysql_url)
     url = f"mysql://{user}:a%2Fb%3Ac%40d%23%25@{parts.hostname}:{parts.port}{parts.path}"
-    assert current_user(Settings(mysql_url=url)) == user
+    assert current_user(Settings(mysql_url=url, **PATIENT)) == user
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
