@@ -47,7 +47,7 @@ reset: ## stop it and empty its data folder
 ##@ Checks
 
 test: setup ## all tests on real servers, with coverage; the crash matrix and containers have targets of their own
-	$(PYTEST) --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers
+	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers
 
 test-unit: setup ## only those that need no server
 	$(PYTEST) tests/unit

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.02
 STOP_S = 20.0  # a database that flushes needs seconds, not minutes
+PATIENCE_S = 60.0  # whatever is waited for takes well under a second; a busy machine is no reason to give up
 
 # The process itself writes its pid file and then becomes the program: whenever the starter may die, there is no
 # process without a file. $$ stays the same through exec; field 22 of stat is the start time, in ticks since boot.
@@ -30,7 +31,7 @@ class ProcessError(Exception):
     """A process did not start, did not become ready in time, or cannot be had at all; the text says what to do."""
 
 
-def wait_until(predicate: Callable[[], object], description: str, *, timeout_s: float = 10.0) -> None:
+def wait_until(predicate: Callable[[], object], description: str, *, timeout_s: float = PATIENCE_S) -> None:
     """Return as soon as `predicate()` is true; raise `TimeoutError` naming `description` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not predicate():

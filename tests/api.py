@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from dev import gateway
 from dev.openapi import load_handler as make_handler
+from tests.patience import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "docs" / "openapi.json").read_text())
 BACK_END = {"iam": {"accessKey": "ASIAIOSFODNN7EXAMPLE", "userArn": "arn:aws:sts::123456789012:assumed-role/shop/shop"}}
-# Settings that name servers which are away: nobody listens on port 1.
+# Settings that name servers which are away: nobody listens on port 1. A producer asks again until its time is up.
 NO_REDIS = {"redis_url": "redis://127.0.0.1:1/0"}
-NO_KAFKA = {"kafka_bootstrap": "127.0.0.1:1"}
+NO_KAFKA = {"kafka_bootstrap": "127.0.0.1:1", "kafka_max_block_ms": "300"}
 NO_MYSQL = {"mysql_url": "mysql://root@127.0.0.1:1/firstcome"}
 
 JSON = {"content-type": "application/json"}
@@ -107,11 +108,12 @@ def environments(
 ) -> Callable[..., Api]:
     """Answer `start(redis_url=…)`, which makes an execution environment, called by a back end.
 
-    `settings` name the other servers; `load_handler` closes what it has loaded.
+    `settings` name the other servers, and how long they may take; `load_handler` closes what it has loaded.
     """
 
     def start(**changed: str) -> Api:
-        usual = {name: getattr(settings, name) for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "mysql_url")}
+        names = ("redis_url", "kafka_bootstrap", "kafka_topic", "mysql_url", *PATIENT)
+        usual = {name: str(getattr(settings, name)) for name in names}
         for name, value in (usual | changed).items():
             monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", value)
         return Api(load_handler("apply"), BACK_END)

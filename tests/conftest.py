@@ -2,7 +2,7 @@
 
 FIRSTCOME_TEST_REDIS_URL, FIRSTCOME_TEST_KAFKA_BOOTSTRAP and FIRSTCOME_TEST_MYSQL_URL each name a server to use
 instead; the database of the last, and one beside it, are dropped and made again. A server that is missing is an
-error, never a skip.
+error, never a skip. With `-n auto` two workers share the tests, each with servers of its own (tests/workers.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,18 +25,31 @@ import pytest
 
 import dev.process
 from dev.servers import Servers
+from tests import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
-LOCAL = ROOT / ".local" / "test"
+LOCAL = ROOT / ".local" / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
+# Of brokers that live for one session: this compiler takes half the CPU of a start, and a small heap needs no threads
+# that collect it.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# No test cuts the power, and what a process's death must survive the kernel keeps: a commit need not wait for the disk.
+# The servers of tests/faults are as they come.
+QUICK_COMMIT = "SET GLOBAL innodb_flush_log_at_trx_commit = 2"
 
 # On a busy machine a property takes as long as it takes; in CI, the same examples every time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("steady")
+
+
+# --- with pytest-xdist ---
+
+pytest_xdist_auto_num_workers = workers.number
+pytest_xdist_make_scheduler = workers.scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +67,7 @@ def _no_process_is_left() -> Iterator[None]:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     yield
     try:
-        dev.process.wait_until(lambda: not _descendants(), "the tests' processes have ended", timeout_s=5)
+        dev.process.wait_until(lambda: not _descendants(), "the tests' processes have ended")
     except TimeoutError:
         left = _descendants()
         for pid in left:
@@ -66,17 +80,21 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Redis, MariaDB and Kafka with nothing in them, for the whole session."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     LOCAL.mkdir(parents=True, exist_ok=True)
-    with (LOCAL / "lock").open("w") as lock:
+    with (LOCAL / "lock").open("w") as lock, pytest.MonkeyPatch.context() as environment:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pytest.exit(f"other tests are running with the servers in {LOCAL}", returncode=pytest.ExitCode.USAGE_ERROR)
         servers = Servers(LOCAL, prefix="FIRSTCOME_TEST_")
         servers.reset()
+        environment.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
         with capture.global_and_fixture_disabled():
             print()
             servers.start()
         recreate(servers.mysql_url)
+        if "mariadb" in servers.ours:
+            with connected(servers.mysql_url) as cursor:
+                cursor.execute(QUICK_COMMIT)
         yield servers
         servers.stop()
 
@@ -113,7 +131,7 @@ def event_id() -> str:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """`wait_until(predicate, description, timeout_s=10)`: the only way in which a test waits."""
+    """`wait_until(predicate, description)`: the only way in which a test waits."""
     return dev.process.wait_until
 
 
@@ -148,13 +166,21 @@ def recreate(mysql_url: str, suffix: str = "") -> str:
     """Make the database of the URL anew, or one beside it whose name ends in `suffix`; answer its URL."""
     url = urlsplit(mysql_url + suffix)
     database = url.path.lstrip("/")
+    with connected(mysql_url) as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+        cursor.execute(f"CREATE DATABASE `{database}`")
+    return url.geturl()
+
+
+@contextmanager
+def connected(mysql_url: str) -> Iterator[pymysql.cursors.Cursor]:
+    """Lend a cursor on the URL's server, and on none of its databases."""
+    url = urlsplit(mysql_url)
     connection = pymysql.connect(
         user=url.username, password=url.password or "", host=url.hostname, port=url.port or 3306
     )
     with connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
-        cursor.execute(f"CREATE DATABASE `{database}`")
-    return url.geturl()
+        yield cursor
 
 
 def _descendants() -> dict[int, str]:

@@ -14,6 +14,7 @@ from firstcome.rules import Ticket
 from firstcome.settings import Settings
 from firstcome.stream import encode
 from firstcome.tail import Tail, ensure_topic
+from tests.patience import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Log:
     def new(cls, bootstrap: str) -> Log:
         """Make a topic of PARTITIONS, and name a group that nobody has heard of."""
         name = f"test-{uuid.uuid4().hex}"
-        settings = Settings(kafka_bootstrap=bootstrap, kafka_topic=name, kafka_group=f"group-{name}")
+        settings = Settings(kafka_bootstrap=bootstrap, kafka_topic=name, kafka_group=f"group-{name}", **PATIENT)
         ensure_topic(settings, PARTITIONS, 1)
         return cls(settings)
 

@@ -14,6 +14,7 @@ from firstcome import issue, operations, retry
 from firstcome.coupon import Claim
 from firstcome.rules import Ticket, rfc3339
 from firstcome.stream import encode
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,7 @@ class World:
         producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
         try:
             for value in [*(encode(ticket, 1) for ticket in tickets), *values]:
-                producer.send(settings.kafka_topic, value, partition=0).get(10)
+                producer.send(settings.kafka_topic, value, partition=0).get(PATIENCE_S)
         finally:
             producer.close()
 

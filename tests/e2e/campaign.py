@@ -20,6 +20,7 @@ from firstcome.settings import Settings
 from firstcome.stream import encode
 from firstcome.tail import Tail
 from tests.api import JSON, Reply, conforms
+from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from dev.cloud import Cloud
 
 HOUR_MS = 3_600_000
-SQL_TIMEOUT_MS = 10_000
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Campaign:
             shown = self.operate("show")
             return bool(shown["gate"]["pending"] == 0 and shown["unread"] == 0)
 
-        wait_until(consumed, f"no ticket of {self.event_id} is pending, and no record is unread", timeout_s=30)
+        wait_until(consumed, f"no ticket of {self.event_id} is pending, and no record is unread")
 
     def rows(self) -> list[tuple[int, str]]:
         """Answer the coupon rows: ticket and person, by ticket."""
@@ -121,7 +121,7 @@ class Campaign:
 
     def records(self) -> list[Ticket]:
         """Answer what the stream ever carried of this event."""
-        return Tail(Settings(kafka_bootstrap=self.cloud.servers.kafka_bootstrap)).history(self.event_id)
+        return Tail(Settings(kafka_bootstrap=self.cloud.servers.kafka_bootstrap, **PATIENT)).history(self.event_id)
 
     def assert_promise(self, rows: int) -> None:
         """Assert that the audit finds nothing, that nothing is on its way, and that there are so many rows."""
@@ -164,7 +164,7 @@ class Campaign:
 
     def die_after_gate(self, user_id: str) -> None:
         """Let this person apply, and the process that serves them die between gate and stream."""
-        settings = Settings(redis_url=self.cloud.servers.redis_url)
+        settings = Settings(redis_url=self.cloud.servers.redis_url, **PATIENT)
         gate = Gate(redis_client(settings), settings)
         assert gate.apply(self.event_id, user_id, "call").word is Word.ACCEPTED
         gate.redis.close()
@@ -175,7 +175,7 @@ class Campaign:
         record = encode(Ticket(self.event_id, user_id, ticket, int(time.time() * 1000)), 1)
         producer = KafkaProducer(bootstrap_servers=self.cloud.servers.kafka_bootstrap)
         try:
-            producer.send(settings.kafka_topic, record, key=user_id.encode()).get(10)
+            producer.send(settings.kafka_topic, record, key=user_id.encode()).get(PATIENCE_S)
         finally:
             producer.close()
 
@@ -211,7 +211,7 @@ class Campaign:
 
     def sql(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Answer what the ledger's server says to one statement."""
-        settings = Settings(mysql_url=self.cloud.servers.mysql_url)
-        with mysql_connection(settings, SQL_TIMEOUT_MS) as connection, connection.cursor() as cursor:
+        settings = Settings(mysql_url=self.cloud.servers.mysql_url, **PATIENT)
+        with mysql_connection(settings, PATIENCE_MS) as connection, connection.cursor() as cursor:
             cursor.execute(statement, arguments or None)
             return list(cursor.fetchall())

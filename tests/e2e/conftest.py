@@ -9,13 +9,12 @@ import pytest
 
 from dev.cloud import Cloud
 from tests.e2e.campaign import Campaign
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dev.servers import Servers
-
-PATIENCE_S = 30
 
 # What takes minutes in production is a step of the test's here.
 SETTINGS = {
@@ -30,6 +29,8 @@ SETTINGS = {
     "FIRSTCOME_KAFKA_MAX_BLOCK_MS": "10000",
     "FIRSTCOME_KAFKA_REQUEST_TIMEOUT_MS": "10000",
     "FIRSTCOME_KAFKA_DELIVERY_TIMEOUT_MS": "20000",
+    "FIRSTCOME_MYSQL_CONNECT_TIMEOUT_MS": "10000",
+    "FIRSTCOME_MYSQL_STATUS_TIMEOUT_MS": "10000",
 }
 
 

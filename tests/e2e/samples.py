@@ -119,7 +119,7 @@ def spring_sale(cloud: Cloud, http: httpx.Client) -> Campaign:
             return False
         return True
 
-    wait_until(wiped, "every record is read, and the event is wiped", timeout_s=30)
+    wait_until(wiped, "every record is read, and the event is wiped")
     campaign.sql("DELETE FROM failed_event")
     return campaign
 

@@ -12,6 +12,7 @@ from dev.openapi import FILE
 from firstcome.problem import RETRY_AFTER_S
 from tests.api import DOCUMENT, JSON
 from tests.e2e.scenes import ASKS, SCENES, arrive
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from dev.cloud import Cloud
@@ -138,7 +139,7 @@ def test_the_correlation_id_comes_back(campaign: Campaign) -> None:
 def test_nobody_applies_or_asks_without_an_identity(campaign: Campaign, guarded: Cloud) -> None:
     """Where no authorizer vouches for the caller; the event itself is open to all."""
     campaign.open()
-    with httpx.Client(base_url=guarded.api_url, timeout=30) as client:
+    with httpx.Client(base_url=guarded.api_url, timeout=PATIENCE_S) as client:
         campaign.http = client
         for reply in (campaign.apply("alice"), campaign.status("alice")):
             assert (*reply.code, reply.headers["www-authenticate"]) == (401, "unauthenticated", "Bearer")

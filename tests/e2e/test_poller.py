@@ -18,6 +18,7 @@ from kafka.errors import NoError
 
 from dev.cloud import Cloud
 from dev.poller import Worker
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,13 +100,13 @@ class Line:
         """Write records, each after the former is there."""
         producer = KafkaProducer(bootstrap_servers=self.bootstrap)
         for value in values:
-            producer.send(self.topic, value.encode(), partition=partition, **more).get(10)
+            producer.send(self.topic, value.encode(), partition=partition, **more).get(PATIENCE_S)
         producer.close()
 
     def invocation(self) -> Invocation:
         """Wait for the next invocation."""
         connection, _ = self.desk.accept()
-        connection.settimeout(20)
+        connection.settimeout(PATIENCE_S)
         with connection.makefile("rb") as lines:
             return Invocation(json.loads(lines.readline()), connection)
 
@@ -136,7 +137,7 @@ def line(tmp_path: Path, servers: Servers, child_environment: dict[str, str]) ->
     admin.create_topics({topic: {"num_partitions": PARTITIONS, "replication_factor": 1}})
     admin.close()
     with socket.create_server(("127.0.0.1", 0)) as desk:
-        desk.settimeout(20)
+        desk.settimeout(PATIENCE_S)
         (tmp_path / "tiny").mkdir()
         (tmp_path / "tiny" / "handler.py").write_text(HANDLER)
         template = tmp_path / "template.yaml"

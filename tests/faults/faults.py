@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kafka import KafkaAdminClient
 
-from dev.process import wait_until
+from dev.process import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ def _away(server: Server, town: Town, seconds: float, answers: int) -> Iterator[
     wait_until(
         lambda: time.monotonic() - killed[0] > seconds,
         f"{server.name} was away for {seconds} s",
-        timeout_s=seconds + 5,
+        timeout_s=seconds + PATIENCE_S,
     )
     server.start()
 
@@ -177,7 +177,7 @@ def kafka_hears_after_the_send_has_timed_out(town: Town) -> Iterator[None]:
     kafka = town.through.kafka
     kafka.deafen()
     yield
-    wait_until(lambda: town.sweeps() >= 1, "the sweep has issued a ticket", timeout_s=30)
+    wait_until(lambda: town.sweeps() >= 1, "the sweep has issued a ticket")
     before = len(town.records())
     kafka.start()
     wait_until(lambda: len(town.records()) > before, "a record has arrived that was given up")
@@ -202,11 +202,11 @@ def the_topic_is_missing(town: Town) -> Iterator[None]:
     admin = KafkaAdminClient(bootstrap_servers=town.servers.kafka_bootstrap)
     try:
         admin.delete_topics([topic])
-        wait_until(lambda: topic not in admin.list_topics(), "the topic is gone", timeout_s=30)
+        wait_until(lambda: topic not in admin.list_topics(), "the topic is gone")
     finally:
         admin.close()
     yield
-    wait_until(lambda: town.sweeps() >= 1, "the sweep has issued a ticket", timeout_s=30)
+    wait_until(lambda: town.sweeps() >= 1, "the sweep has issued a ticket")
     town.operate("migrate")
 
 

@@ -28,16 +28,16 @@ def assert_promise(
     town: Town,
     *,
     fill: bool = True,
-    within_s: float | None = None,
     reassigned: Collection[str] = (),
     forgotten: bool = False,
     failed: int | None = 0,
 ) -> dict[str, Any]:
     """Let everybody ask who is still to, wait until all is whole, and hold the end to the promise; answer the figures.
 
-    `fill`: newcomers take what is left. `within_s`: no request took longer. `reassigned`: who may have another ticket
-    than they were told, or none. `forgotten`: Redis forgot everything, so that this may happen to whoever was only told
-    "reserved": it is not promised. `failed`: so many failed rows there may ever have been, None for any number.
+    `fill`: newcomers take what is left. `reassigned`: who may have another ticket than they were told, or none.
+    `forgotten`: Redis forgot everything, so that this may happen to whoever was only told "reserved": it is not
+    promised. `failed`: so many failed rows there may ever have been, None for any number. How long the slowest request
+    took is a figure, and no law: a busy machine takes longer.
     """
     town.until_whole()
     town.ask_again()
@@ -48,9 +48,6 @@ def assert_promise(
     note(town.name, figures)
     if failed is not None:
         assert figures["failed_rows"] <= failed, f"failed rows that should not be: {town.failed()}"
-    if within_s is not None:
-        slow = [one.answer for one in town.told if one.answer.seconds > within_s]
-        assert not slow, f"answered within {within_s} s: {slow[:5]}"
     return figures
 
 

@@ -11,7 +11,7 @@ import pymysql
 from kafka.partitioner.default import murmur2
 
 from dev.poller import WORKERS
-from dev.process import wait_until
+from dev.process import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def as_root(servers: Servers) -> Iterator[Any]:
 def lasting(seconds: float, what: str) -> None:
     """Return when the outage has lasted so long."""
     over = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > over, what, timeout_s=seconds + 1)
+    wait_until(lambda: time.monotonic() > over, what, timeout_s=seconds + PATIENCE_S)
 
 
 # --- MySQL -----------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def mysql_connections_are_cut_in_mid_statement(town: Town) -> Iterator[None]:
         for _ in range(3):
             for thread in waiting(cursor):
                 kill(cursor, thread)
-            wait_until(lambda: waiting(cursor), "consume comes again", timeout_s=20)
+            wait_until(lambda: waiting(cursor), "consume comes again")
         yield
 
 
@@ -181,7 +181,7 @@ def in_mid_statement(town: Town) -> Iterator[Any]:
     """Let consume's insert run for as long as this lasts; lend a cursor of another session."""
     with holding(town), as_root(town.servers) as cursor:
         town.cloud.poller.start()
-        wait_until(lambda: waiting(cursor), "consume is in the middle of its insert", timeout_s=20)
+        wait_until(lambda: waiting(cursor), "consume is in the middle of its insert")
         yield cursor
 
 

@@ -17,7 +17,6 @@ from tests.faults.conftest import LOCAL, SETTINGS, name_of
 from tests.faults.faults import nothing, under
 from tests.faults.proxy import KafkaProxy, Pair, Proxy
 from tests.faults.servers import lasting
-from tests.faults.test_cold import BUSY_S, KAFKA_S, REDIS_S
 from tests.faults.town import Proxies, Town
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 COUPONS = 10
 IDLE_S = 3  # kafka-python wants more than the timeout of a request
 FROZEN_S = 4
-SWEPT_S = 6
 # The longest that connections live unused; a minute in production.
 SHORT_LIVED = SETTINGS | {
     "FIRSTCOME_KAFKA_IDLE_MS": str(IDLE_S * 1000),
@@ -142,7 +140,7 @@ def test_a_thawed_environment_answers_within_its_bound(town: Town, fault: Fault)
     assert after.word == "accepted"
     assert town.status("after")[1]["status"] in {"pending", "issued"}
     assert town.cloud.environments("apply") == [pid], "the same process"
-    town.assert_promise(within_s=REDIS_S + BUSY_S)
+    town.assert_promise()
     assert set(Counter(record.user_id for record in town.records()).values()) == {1}, "one record each"
 
 
@@ -156,13 +154,12 @@ def test_a_freeze_between_gate_and_send_sends_once_with_effect(
     with ThreadPoolExecutor(1) as thread:
         with town.dies("apply", "before", "Stream.send", signal.SIGSTOP):
             asked = thread.submit(town.ask, "frozen")
-        wait_until(lambda: town.retry() and len(town.rows()) == 2, "the ticket is swept", timeout_s=SWEPT_S)
+        wait_until(lambda: town.retry() and len(town.rows()) == 2, "the ticket is swept")
         with fault(town):
             lasting(FROZEN_S, "the freeze")
         thaw(town.cloud)
         told = asked.result()
     assert told.ticket == 2
-    assert told.answer.seconds < SWEPT_S + FROZEN_S + KAFKA_S + BUSY_S
     town.assert_promise()
     records = Counter(record.user_id for record in town.records())
     assert records["before"] == 1

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 100
 MEANWHILE = 20
-# From these settings: the longest that an applicant may wait while MySQL is away is what Redis and Kafka take.
-ACCEPTED_WITHIN_S = 5.0
 FAILURES = 3
 
 # The waits of a batch, in seconds rather than half minutes.
@@ -97,12 +95,12 @@ def test_an_outage_of_the_ledger_costs_time_and_nothing_else(
         town.cloud.poller.start()
         meanwhile = town.rush(MEANWHILE)
         assert {told.answer.word for told in meanwhile} == {"accepted"}
-        wait_until(lambda: failures(town) >= before + FAILURES, "consume has failed again and again", timeout_s=40)
+        wait_until(lambda: failures(town) >= before + FAILURES, "consume has failed again and again")
         code, body = town.status(meanwhile[0].answer.user_id)
         assert (code, body.get("status")) in {(200, "pending"), (503, 503)}, "never an answer that has to be taken back"
-    wait_until(lambda: drained(town), "the backlog has drained", timeout_s=30)
+    wait_until(lambda: drained(town), "the backlog has drained")
     assert len(town.rows()) == BACKLOG + MEANWHILE
-    town.assert_promise(failed=0, within_s=ACCEPTED_WITHIN_S)
+    town.assert_promise(failed=0)
 
 
 @under(nothing, faults.mysql_rolls_the_insert_back_as_a_deadlock)
@@ -113,9 +111,9 @@ def test_the_victim_of_a_deadlock_is_issued_at_once(town: Town, fault: Fault, wa
     before = failures(town)
     with fault(town):
         town.cloud.poller.start()
-    wait_until(lambda: drained(town), "the backlog has drained", timeout_s=30)
+    wait_until(lambda: drained(town), "the backlog has drained")
     assert failures(town) == before
-    town.assert_promise(failed=0, within_s=ACCEPTED_WITHIN_S)
+    town.assert_promise(failed=0)
 
 
 def test_a_row_that_the_ledger_has_no_room_for_fails_alone(town: Town, wait_until: Callable[..., None]) -> None:
@@ -125,10 +123,10 @@ def test_a_row_that_the_ledger_has_no_room_for_fails_alone(town: Town, wait_unti
     town.rush(BACKLOG - 1)
     with faults.signalling(town, "coupon", 1114, "bob"):
         town.cloud.poller.start()
-        wait_until(lambda: drained(town), "the backlog has drained", timeout_s=30)
+        wait_until(lambda: drained(town), "the backlog has drained")
         assert [row.ticket for row in town.rows()] == list(range(2, BACKLOG + 1))
         assert town.failed() == [("bob", "waiting", "ledger_rejected")]
         assert town.status("bob")[1]["status"] == "failed"
-    town.assert_promise(failed=1, within_s=ACCEPTED_WITHIN_S)
+    town.assert_promise(failed=1)
     assert town.failed() == [("bob", "resolved", "ledger_rejected")]
     assert town.rows()[0].user_id == "bob", "with the ticket that he was told"

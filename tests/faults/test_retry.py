@@ -118,7 +118,7 @@ def test_a_retry_that_is_ended_by_its_timeout_is_taken_up_by_the_next(
     unfinished.a_ticket_without_record(hurried)
     log = hurried.cloud.folder / "logs" / "retry.log"
     with faults.holding(hurried):
-        wait_until(lambda: hurried.retry() is None, "retry has run out of time", timeout_s=30)
+        wait_until(lambda: hurried.retry() is None, "retry has run out of time")
     assert f"Task timed out after {TIMEOUT_S}.00 seconds" in log.read_text()
     hurried.assert_promise()
 

@@ -69,4 +69,4 @@ def a_row_that_the_gate_forgot(town: Town) -> None:
 
 def read(town: Town) -> None:
     """Wait until every record is read."""
-    wait_until(lambda: town.operate("show")["unread"] == 0, "every record is read", timeout_s=30)
+    wait_until(lambda: town.operate("show")["unread"] == 0, "every record is read")

@@ -17,27 +17,26 @@ from firstcome.stores import Stores
 from firstcome.tail import Tail, ensure_topic
 from tests.api import Api, environments
 from tests.log import Log
+from tests.patience import PATIENCE_MS, PATIENT
 from tests.world import World, fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-READ_TIMEOUT_MS = 20_000
-
 
 @pytest.fixture(scope="session")
 def ledger_settings(mysql_url: str) -> Settings:
     """Settings that name a database with the schema in it."""
-    settings = Settings(mysql_url=mysql_url)
-    migrate(partial(mysql_connection, settings, READ_TIMEOUT_MS))
+    settings = Settings(mysql_url=mysql_url, **PATIENT)
+    migrate(partial(mysql_connection, settings, PATIENCE_MS))
     return settings
 
 
 @pytest.fixture
 def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
     """An empty ledger; `ledger.connect()` opens one more connection to it."""
-    ledger = Ledger(partial(mysql_connection, ledger_settings, READ_TIMEOUT_MS), ledger_settings)
+    ledger = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)
     with ledger.connect() as connection, connection.cursor() as cursor:
         for table in ("coupon", "refusal", "failed_event", "coupon_event"):
             cursor.execute(f"DELETE FROM {table}")
@@ -54,6 +53,7 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
         mysql_url=mysql_url,
         kafka_topic=event_id,
         kafka_group=f"group-{event_id}",
+        **PATIENT,
     )
     ensure_topic(settings, partitions=1, replication=1)
     ledger.settings = settings

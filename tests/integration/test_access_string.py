@@ -13,6 +13,7 @@ import redis
 from firstcome.connect import redis_client
 from firstcome.gate import Gate
 from firstcome.settings import Settings
+from tests.patience import PATIENT
 from tests.templates import ROOT, infrastructure
 from tests.world import World
 
@@ -37,7 +38,9 @@ def user(client: Any, event_id: str) -> Iterator[str]:
 def settings(redis_url: str, user: str) -> Settings:
     """Settings that name the server and the user."""
     url = urlsplit(redis_url)
-    return Settings(redis_url=url._replace(netloc=f"{user}:{PASSWORD}@{url.netloc.rpartition('@')[2]}").geturl())
+    return Settings(
+        redis_url=url._replace(netloc=f"{user}:{PASSWORD}@{url.netloc.rpartition('@')[2]}").geturl(), **PATIENT
+    )
 
 
 def test_it_is_enough_for_the_whole_life_of_an_event(world: World, settings: Settings, client: redis.Redis) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from firstcome.connect import redis_client
 from firstcome.gate import Gate, Reassigned, Word
 from firstcome.rules import Ticket, Unavailable
 from firstcome.settings import Settings
@@ -169,7 +170,7 @@ def test_a_forgotten_script_is_loaded_again(gate: Gate, client: redis.Redis, eve
 
 def test_a_server_that_is_away_is_unavailable(event_id: str) -> None:
     """Nobody listens on the discard port: the answer is unknown, not no."""
-    gate = Gate(redis.Redis(port=9, socket_connect_timeout=1), Settings())
+    gate = Gate(redis_client(Settings(redis_url="redis://127.0.0.1:9/0")), Settings())
     with pytest.raises(Unavailable):
         gate.apply(event_id, "alice", "call")
 

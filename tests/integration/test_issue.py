@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import redis
-
+from firstcome.connect import redis_client
 from firstcome.gate import Gate
 from firstcome.issue import issue
 from firstcome.ledger import Claim, Outcome
@@ -76,7 +75,7 @@ def test_a_refused_person_gets_no_row_by_a_record_that_comes_late(world: World) 
 def test_the_ledger_goes_on_when_the_gate_is_away(world: World) -> None:
     """A committed batch is a success: settling is the sweep's then."""
     alice = world.apply("alice")
-    away = Gate(redis.Redis(port=9), Settings())
+    away = Gate(redis_client(Settings(redis_url="redis://127.0.0.1:9/0")), Settings())
     issued = issue(world.stores.ledger, away, [Claim(alice)])
     assert (issued.told, world.rows(), world.pending()) == (False, {"alice": 1}, {"alice"})
     assert world.with_settings(sweep_overdue_ms=0).run_retry()["swept"] == 1

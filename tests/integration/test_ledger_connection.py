@@ -176,13 +176,12 @@ def test_a_silent_server_is_waited_for_once(ledger: Ledger) -> None:
     def connect() -> Connection:
         connection = ledger.connect()
         made.append(connection)
-        connection._sock.settimeout(0.2)  # type: ignore[attr-defined]
-        connection._read_timeout = 0.2  # type: ignore[attr-defined]
         return connection
 
     def silence(connection: Connection) -> None:
+        connection._read_timeout = 0.2  # type: ignore[attr-defined]
         with connection.cursor() as cursor:
-            cursor.execute("SELECT SLEEP(5)")
+            cursor.execute("SELECT SLEEP(60)")
 
     impatient = Ledger(connect, ledger.settings)
     impatient.has_row("E", 1)

@@ -246,7 +246,7 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
     client.delete(gate.keys(event)[1])
     age_ms, since = gate.lost(event) or (-1, -1)
     assert age_ms == 0
-    wait_until(lambda: (gate.lost(event) or (0, 0))[0] > 0, "the time since the loss grows", timeout_s=5)
+    wait_until(lambda: (gate.lost(event) or (0, 0))[0] > 0, "the time since the loss grows")
     assert (gate.lost(event) or (0, 0))[1] == since
     new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
     assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "RESTORED"

@@ -16,6 +16,7 @@ from dev.child import Child
 from dev.process import Process, ProcessError
 from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, bind
 from dev.servers import Server, Servers
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def test_a_process_that_does_not_hear_is_killed(process: Process, wait_until: Ca
 def test_a_process_that_ends_while_starting_says_what_it_said(process: Process) -> None:
     process.start([sys.executable, "-c", "print('no such luck')"])
     with pytest.raises(ProcessError, match="no such luck"):
-        process.wait_ready(lambda: 1 / 0, timeout_s=10)
+        process.wait_ready(lambda: 1 / 0, timeout_s=PATIENCE_S)
 
 
 def test_a_bound_child_ends_with_its_starter(tmp_path: Path, wait_until: Callable[..., None]) -> None:
@@ -156,11 +157,14 @@ def test_the_port_of_a_server_that_is_down_stays_its_own(server: Server) -> None
 
 
 def test_a_paused_server_is_silent_and_forgets_nothing(server: Server) -> None:
-    with redis.Redis(port=server.port, socket_timeout=0.2, retry=None) as client:  # type: ignore[arg-type]
+    with redis.Redis(port=server.port) as client:
         client.set("a", "1")
         server.pause()
-        with pytest.raises(redis.TimeoutError):
-            client.get("a")
+        with (
+            redis.Redis(port=server.port, socket_timeout=0.2, retry=None) as hasty,  # type: ignore[arg-type]
+            pytest.raises(redis.TimeoutError),
+        ):
+            hasty.get("a")
         server.resume()
         assert client.get("a") == b"1"
         server.pause()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
+from firstcome import tail as tail_module
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
 from firstcome.tail import TOPIC_CONFIGS, Tail, ensure_topic
 from tests.log import NOW_MS, Log, record, ticket
+from tests.patience import PATIENCE_S, PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,24 +97,25 @@ def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> N
     """One bad record in front does not make a backlog look empty, nor as old as the world."""
     log.write(record(1, applied_at_ms=0))
     log.commit(1)
-    first = log.producer().send(log.settings.kafka_topic, value=b"no json", partition=0).get(timeout=10)
+    first = log.producer().send(log.settings.kafka_topic, value=b"no json", partition=0).get(timeout=PATIENCE_S)
     assert log.tail.backlog().oldest_ms == first.timestamp
 
 
 def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
-    """A log has gaps, here where transactions ended: reading finishes all the same, also with a gap at the end."""
+    """A log has gaps, here where transactions ended: reading finishes all the same, also with a gap at the end.
+
+    Whoever waited for the records that a gap lacks would say so when the time is up.
+    """
     producer = log.producer(transactional_id=log.settings.kafka_topic)
     producer.init_transactions()
     for number in (1, 2):
         producer.begin_transaction()
-        producer.send(log.settings.kafka_topic, value=record(number), partition=0).get(timeout=10)
+        producer.send(log.settings.kafka_topic, value=record(number), partition=0).get(timeout=PATIENCE_S)
         producer.commit_transaction()
-    started = time.monotonic()
     assert log.tail.unread() == [ticket(1), ticket(2)]
     log.commit(3)  # behind the second record, before its marker
     assert log.tail.unread() == []
     assert log.tail.backlog().oldest_ms is None
-    assert time.monotonic() - started < log.settings.kafka_read_timeout_ms / 1000, "a gap is not waited for"
 
 
 @pytest.mark.parametrize("committed", [None, 1], ids=["nothing committed", "committed below"])
@@ -146,17 +149,24 @@ def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
 
 def test_a_missing_topic_makes_the_tail_unknown(kafka_bootstrap: str) -> None:
     """No topic is no answer: it may be a wrong name as well as an empty stream."""
-    tail = Tail(Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}"))
+    tail = Tail(Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}", **PATIENT))
     with pytest.raises(Unavailable, match="UnknownTopicOrPartition"):
         tail.unread()
 
 
 @pytest.mark.parametrize("answering", [False, True], ids=["refuses connections", "accepts and is silent"])
 def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
-    wait_until: Callable[..., None], *, answering: bool
+    wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *, answering: bool
 ) -> None:
-    """The answer comes within the timeout, and no thread of the library outlives it."""
+    """It is waited for as long as the timeout allows, shared among the tries; no thread of the library is left."""
     before = threading.active_count()
+    allowed_ms: list[int] = []
+
+    def admin(**config: Any) -> KafkaAdminClient:
+        allowed_ms.append(config["bootstrap_timeout_ms"])
+        return KafkaAdminClient(**config)
+
+    monkeypatch.setattr(tail_module, "KafkaAdminClient", admin)
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
         port = server.getsockname()[1]
         if not answering:
@@ -164,7 +174,9 @@ def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
         tail = Tail(Settings(kafka_bootstrap=f"127.0.0.1:{port}", kafka_read_timeout_ms=1_500))
         with pytest.raises(Unavailable):
             tail.lag()
-    wait_until(lambda: threading.active_count() <= before, "the library's threads have ended", timeout_s=2)
+    assert 0 < sum(allowed_ms) <= 1_500
+    assert len(allowed_ms) > 1, "a try may have met the one broker that is down"
+    wait_until(lambda: threading.active_count() <= before, "the library's threads have ended")
 
 
 def test_a_tail_that_is_too_long_for_the_time_is_unknown(log: Log) -> None:
@@ -172,12 +184,12 @@ def test_a_tail_that_is_too_long_for_the_time_is_unknown(log: Log) -> None:
     log.write(*(record(number) for number in range(1, 20_001)))
     with pytest.raises(Unavailable):
         log.tail.unread(timeout_ms=60)
-    assert len(log.tail.unread(timeout_ms=60_000)) == 20_000
+    assert len(log.tail.unread(timeout_ms=PATIENT["kafka_tail_timeout_ms"])) == 20_000
 
 
 def test_the_topic_is_made_once_as_it_should_be(kafka_bootstrap: str, log: Log) -> None:
     """The first call makes the topic with its partitions and configuration; the next ones leave it alone."""
-    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}")
+    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}", **PATIENT)
     assert ensure_topic(settings, 4, 1, {"retention.ms": "1000"})
     assert not ensure_topic(settings, 5, 1)
     [described] = log.admin.describe_topics([settings.kafka_topic])
@@ -190,6 +202,6 @@ def test_the_topic_is_made_once_as_it_should_be(kafka_bootstrap: str, log: Log) 
 
 def test_a_topic_that_the_brokers_refuse_is_unavailable(kafka_bootstrap: str) -> None:
     """More replicas than brokers: said with the broker's reason."""
-    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}")
+    settings = Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"test-{uuid.uuid4().hex}", **PATIENT)
     with pytest.raises(Unavailable, match="InvalidReplicationFactor"):
         ensure_topic(settings, 1, 30)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.sam.command import FUNCTIONS, ROOT, code, contents, sam, size
 
 PACKAGE = ROOT / "layers" / "common" / "python" / "firstcome"
@@ -106,6 +107,6 @@ def test_a_function_starts_with_the_layer_alone(built: Path, name: str) -> None:
     environment = {"POWERTOOLS_SERVICE_NAME": "firstcome", "POWERTOOLS_METRICS_NAMESPACE": "firstcome"}
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", START, *paths],
-        env=environment, capture_output=True, text=True, timeout=30, check=False,
+        env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from firstcome.migrate import migrate
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.tail import Tail
+from tests.patience import PATIENT
 from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def stores(redis_url: str, mysql_url: str, monkeypatch: pytest.MonkeyPatch) -> I
         failed_attempts=4,
         failed_backoff_base_ms=0,
         known_events_ms=0,
+        **PATIENT,
     )
     connect = partial(mysql_connection, chosen, chosen.mysql_read_timeout_ms)
     migrate(connect)

@@ -20,6 +20,7 @@ from dev.recipes import HOST, KAFKA, MARIADB, REDIS, Recipe, free_port
 from dev.servers import Server
 from firstcome.settings import Settings
 from tests.integration.tls.authority import Authority
+from tests.patience import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,6 +55,7 @@ class Tls:
             kafka_replication=1,
             mysql_url=f"mysql://{USER}:{PASSWORD}@{host}:{self.mariadb.port}/firstcome",
             mysql_ca_file=ca_file,
+            **PATIENT,
         )
 
     def redis_admin(self) -> Redis:

@@ -15,6 +15,7 @@ from firstcome.gate import Gate
 from firstcome.ledger import Ledger
 from firstcome.rules import Unavailable
 from tests.integration.tls.conftest import NAME
+from tests.patience import PATIENCE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +81,8 @@ def test_a_token_is_what_mysql_is_given_as_the_users_password(tls: Tls, use: Cal
     settings = replace(
         tls.settings(), mysql_url=f"mysql://{NAME}:{tls.mariadb.port}/firstcome", mysql_iam_user_arn=DB_USER
     )
-    ledger = Ledger(partial(mysql_connection, settings, 5_000), settings)
-    with mysql_connection(tls.settings(), 5_000) as root, root.cursor() as cursor:
+    ledger = Ledger(partial(mysql_connection, settings, PATIENCE_MS), settings)
+    with mysql_connection(tls.settings(), PATIENCE_MS) as root, root.cursor() as cursor:
         user, token = mysql_token(DB_USER, NAME, tls.mariadb.port)
         for host in ("localhost", "127.0.0.1"):
             cursor.execute(f"CREATE USER {user}@%s IDENTIFIED BY %s", (host, token))
@@ -92,7 +93,7 @@ def test_a_token_is_what_mysql_is_given_as_the_users_password(tls: Tls, use: Cal
             return str(cursor.fetchone()[0]).split("@")[0]
 
     settings_without_database = replace(settings, mysql_url=settings.mysql_url.removesuffix("firstcome"))
-    ledger.connect = partial(mysql_connection, settings_without_database, 5_000)
+    ledger.connect = partial(mysql_connection, settings_without_database, PATIENCE_MS)
     assert ledger.read(who) == user
     ledger.close()
     use("second")

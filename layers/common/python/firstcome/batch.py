@@ -9,9 +9,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from firstcome.failed import TIME_MAX_MS
 from firstcome.ledger import Claim, Failure, Outcome, Source
-from firstcome.rules import BadInput, Reason, harmless
+from firstcome.rules import TIME_MAX_MS, BadInput, Reason, harmless
 from firstcome.stream import BadRecord, decode
 from firstcome.telemetry import logger
 

@@ -1,0 +1,38 @@
+"""How `make test` shares the tests among workers of pytest-xdist: who runs what, and how many there are."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+# Each has a Kafka, a MariaDB and a Redis of its own: a third finds no core that is idle, and wants a gigabyte more.
+WORKERS = 2
+SHARED = "FIRSTCOME_TEST_"  # names of servers that we do not start: the tests of one worker at a time can have them
+# Their tests share what takes seconds to start: they stay in one worker. Of the others, each file does.
+TOGETHER = ("tests/e2e/", "tests/integration/tls/", "tests/sam/")
+APART = ("tests/e2e/test_local_cloud.py", "tests/e2e/test_poller.py", "tests/e2e/test_setup.py")  # share nothing
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests run in one worker, one after the other, and so do those of a folder in `TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(folder) and file not in APART), file)
+
+
+def number() -> int:
+    """Answer how many workers `-n auto` means; 0: no other process than pytest's own."""
+    shared = any(name.startswith(SHARED) and name.endswith(("_URL", "_BOOTSTRAP")) for name in os.environ)
+    cores = len(os.sched_getaffinity(0))
+    return 0 if shared or cores < WORKERS else WORKERS
+
+
+def scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Answer who hands out the tests."""
+    return Scheduling(config, log)
