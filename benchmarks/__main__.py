@@ -22,7 +22,7 @@ from benchmarks import report
 from benchmarks.bench import Bench
 from dev.cloud import ROOT
 from dev.servers import Servers
-from firstcome.operations import act
+from firstcome.operate.actions import act
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.environment import WARM_UP
 from benchmarks.measure import Bar, Row
 from dev.cloud import ROOT
-from firstcome.operations import act
+from firstcome.operate.actions import act
 from firstcome.stores import Stores
 
 if TYPE_CHECKING:

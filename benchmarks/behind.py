@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from dev.child import Child
 from dev.cloud import ROOT
 from dev.process import wait_until
-from firstcome.tail import ensure_topic
+from firstcome.stream.topic import ensure_topic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from firstcome.connect import mysql_connection
-from firstcome.operations import act
+from firstcome.ledger.connect import mysql_connection
+from firstcome.operate.actions import act
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 

@@ -25,9 +25,10 @@ from benchmarks.function import HEADERS, apply_all
 from benchmarks.load import Load, application, ask
 from benchmarks.machine import SLICE_S
 from benchmarks.times import Times
-from firstcome.connect import kafka_config, mysql_connection
+from firstcome.ledger.connect import mysql_connection
 from firstcome.stores import Stores
-from firstcome.stream import encode
+from firstcome.stream.connect import kafka_config
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

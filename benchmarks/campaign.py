@@ -16,7 +16,7 @@ from benchmarks.clouds import DRAINED_S, applications, cloud
 from benchmarks.load import Load, application, ask, percentile_ms
 from benchmarks.measure import Row
 from dev.process import wait_until
-from firstcome.connect import kafka_config
+from firstcome.stream.connect import kafka_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from dev.process import wait_until
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
-    from firstcome.gate import Gate
+    from firstcome.gate.gate import Gate
     from firstcome.stores import Stores
 
 BARE = Path(__file__).parent / "bare" / "template.yaml"

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks import layer
 from benchmarks.cold_start import Processes
-from benchmarks.function import apply_all, apply_event, kafka_event
+from benchmarks.function import apply_all, apply_event, msk_event
 from benchmarks.measure import Bar, Row, interleave
-from firstcome.gate import KEYS
-from firstcome.operations import act
+from firstcome.gate.gate import KEYS
+from firstcome.operate.actions import act
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 
@@ -132,7 +132,7 @@ class _Cases:
 
     def _consume(self) -> dict[str, Any]:
         self._consumed.append(self._bench.open_event(self._stores, BATCH, "consume"))
-        return kafka_event(self._topic, apply_all(self._stores, self._consumed[-1], BATCH))
+        return msk_event(self._topic, apply_all(self._stores, self._consumed[-1], BATCH))
 
     def _script(self, name: str) -> dict[str, str]:
         """Answer what a floor needs to run the script: it is loaded, as it is where other environments run."""

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bench import wrong_rows
-from benchmarks.function import apply_all, kafka_event, load, person
+from benchmarks.function import apply_all, load, msk_event, person
 from benchmarks.measure import Bar, Row, interleave
-from firstcome.connect import mysql_connection
-from firstcome.queries import sql_time
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.statements import sql_time
 from firstcome.rules import Ticket
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _batches(bench: Bench, stores: Stores, consume: Callable[[Any, Any], Any], s
 
     def handler() -> float:
         tickets = apply_all(stores, open_event(rows), rows)
-        events = [kafka_event(bench.settings.kafka_topic, chunk) for chunk in _chunks(tickets, size)]
+        events = [msk_event(bench.settings.kafka_topic, chunk) for chunk in _chunks(tickets, size)]
         return _timed(rows, [partial(consume, one, None) for one in events])
 
     def executemany() -> float:

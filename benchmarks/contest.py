@@ -13,7 +13,7 @@ from benchmarks.burst import Nursery, Workers
 from benchmarks.strategies import STEPS
 from benchmarks.strategies.tables import TIMEOUT_MS
 from dev.cloud import ROOT
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

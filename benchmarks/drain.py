@@ -17,9 +17,10 @@ from benchmarks.consume import INSERT
 from benchmarks.function import HEADERS, apply_all, person
 from benchmarks.measure import Bar, Row, interleave
 from dev.process import wait_until
-from firstcome.connect import kafka_config, mysql_connection
-from firstcome.queries import sql_time
-from firstcome.stream import encode
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.statements import sql_time
+from firstcome.stream.connect import kafka_config
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench

@@ -14,7 +14,7 @@ from benchmarks.function import CALL, HEADERS, apply_event, person
 from benchmarks.measure import each_us, interleave
 from dev.openapi import load_handler
 from firstcome.rules import Ticket
-from firstcome.stream import encode
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from dev import poller
 from dev.cloud import ROOT
-from firstcome.gate import Word
+from firstcome.gate.gate import Word
 from firstcome.rules import Ticket
-from firstcome.stream import encode
-from firstcome.telemetry import logger
+from firstcome.runtime.telemetry import logger
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +80,7 @@ def apply_event(event_id: str, user_id: str) -> dict[str, Any]:
     return event
 
 
-def kafka_event(topic: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
+def msk_event(topic: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
     """Answer the event in which the event source mapping hands over the records of these tickets."""
     now_ms = int(time.time() * 1000)
     records = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.bench import Bench
-    from firstcome.gate import Gate
+    from firstcome.gate.gate import Gate
 
 CONNECTIONS = 50
 SOMEBODY = "5f0e8400-e29b-41d4-a716-__rand_int__"  # as long as a UUID; redis-benchmark puts twelve digits in

@@ -19,7 +19,7 @@ from benchmarks.contest import Load, Plan, contestants
 from benchmarks.measure import Row, interleave
 from benchmarks.strategies import STEPS, tables
 from dev.cloud import Cloud
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from firstcome.stores import Stores
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
-    from firstcome.gate import EventView, Gate
+    from firstcome.gate.gate import EventView, Gate
 
 SIZES = (100, 10_000, 1_000_000)
 LOSERS = 10  # a winner

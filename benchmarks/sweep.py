@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from benchmarks.bench import wrong_rows
-from benchmarks.function import apply_all, kafka_event, load
+from benchmarks.function import apply_all, load, msk_event
 from benchmarks.measure import Bar, Row, interleave, rate
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(bench: Bench) -> list[Row]:
         def drain() -> float:
             events.append(bench.open_event(stores, count, "consume"))
             tickets = apply_all(stores, events[-1], count)
-            batches = [kafka_event(bench.settings.kafka_topic, tickets[n : n + BATCH]) for n in range(0, count, BATCH)]
+            batches = [msk_event(bench.settings.kafka_topic, tickets[n : n + BATCH]) for n in range(0, count, BATCH)]
             return rate(lambda: [consume(batch, None) for batch in batches], count)
 
         values = interleave({"sweep": sweep, "consume": drain}, rounds, bench.say)

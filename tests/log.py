@@ -12,8 +12,9 @@ from kafka.structs import OffsetAndMetadata
 
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
-from firstcome.stream import encode
-from firstcome.tail import Tail, ensure_topic
+from firstcome.stream.reader import Tail
+from firstcome.stream.record import encode
+from firstcome.stream.topic import ensure_topic
 from tests.patience import PATIENT
 
 if TYPE_CHECKING:

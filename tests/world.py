@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from firstcome import issue, operations, retry
-from firstcome.coupon import Claim
+from firstcome import issue
+from firstcome.ledger.coupons import Claim
+from firstcome.operate import actions
+from firstcome.retry import run as retry
 from firstcome.rules import Ticket, rfc3339
-from firstcome.stream import encode
+from firstcome.stream.record import encode
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firstcome.gate import Gate, Word
+    from firstcome.gate.gate import Gate, Word
     from firstcome.stores import Stores
 
 HOUR_MS = 3_600_000
@@ -45,7 +47,7 @@ class World:
     def operate(self, action: str, **payload: Any) -> dict[str, Any]:
         """Let the operator act on this event."""
         event = {} if action == "migrate" else {"event_id": self.event_id}
-        return operations.act(self.stores, {"action": action, **event, **payload})
+        return actions.act(self.stores, {"action": action, **event, **payload})
 
     def word(self, user_id: str) -> Word:
         """What the gate tells this person."""
@@ -145,7 +147,7 @@ class World:
         return World(replace(self.stores, settings=settings, gate=gate, tail=tail), self.event_id)
 
 
-def kafka_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:
+def msk_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:
     """An `aws:kafka` event as the event source mapping sends it."""
     records = [
         {

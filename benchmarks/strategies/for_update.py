@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.strategies.tables import INSERT, TIMEOUT_MS
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from benchmarks.strategies import Apply

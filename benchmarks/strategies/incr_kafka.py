@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from kafka import KafkaProducer
 
 from benchmarks.strategies.tables import INSERT, TIMEOUT_MS
-from firstcome.connect import mysql_connection, redis_client
+from firstcome.gate.connect import redis_client
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from benchmarks.strategies import Apply, Consume

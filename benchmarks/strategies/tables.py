@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from firstcome.settings import Settings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from benchmarks.strategies.tables import TIMEOUT_MS
-from firstcome.connect import mysql_connection
+from firstcome.ledger.connect import mysql_connection
 
 if TYPE_CHECKING:
     from benchmarks.strategies import Apply

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from firstcome import start  # noqa: F401  before all other imports: it makes them quicker
+from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split
 from typing import Any
 
-from firstcome import snapshot
-from firstcome.operations import act, actor
+from firstcome.operate.actions import act, actor
+from firstcome.runtime import snapstart
+from firstcome.runtime.telemetry import invocation, logger
 from firstcome.stores import Stores
-from firstcome.telemetry import invocation, logger
 
 stores = Stores.from_env()
-snapshot.register(stores.settings, stores)
+snapstart.register(stores.settings, stores)
 
 
 @invocation

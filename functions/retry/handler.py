@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from firstcome import start  # noqa: F401  before all other imports: it makes them quicker
+from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split
 from typing import TYPE_CHECKING, Any
 
-from firstcome import snapshot
-from firstcome.retry import run
+from firstcome.retry.run import run
+from firstcome.runtime import snapstart
+from firstcome.runtime.telemetry import invocation, logger
 from firstcome.stores import Stores
-from firstcome.telemetry import invocation, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 stores = Stores.from_env()
-snapshot.register(stores.settings, stores)
+snapstart.register(stores.settings, stores)
 
 
 @invocation

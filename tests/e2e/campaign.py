@@ -13,12 +13,13 @@ from urllib.parse import quote, unquote
 from kafka import KafkaProducer
 
 from dev.process import wait_until
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate, Word
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate, Word
+from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
-from firstcome.stream import encode
-from firstcome.tail import Tail
+from firstcome.stream.reader import Tail
+from firstcome.stream.record import encode
 from tests.api import JSON, Reply, conforms
 from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 

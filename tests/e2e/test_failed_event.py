@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cloud import ROOT
-from firstcome.redrive import Redriven
+from firstcome.retry.redrive import Redriven
 from tests.e2e.conftest import SETTINGS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate import REFUSED, parse_held
+from firstcome.gate.gate import REFUSED, parse_held
 from tests.faults.table import FIGURES
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from dev.invoke import InvocationError
 from firstcome.rules import Ticket
-from firstcome.stream import encode
+from firstcome.stream.record import encode
 from tests.faults.faults import nothing, under
-from tests.world import kafka_event
+from tests.world import msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ def test_a_cold_start_of_the_others_does_what_can_be_done(distant: Town, fault: 
     assert decision.applied_at_ms is not None
     record = encode(Ticket(distant.event_id, "early", decision.ticket, decision.applied_at_ms), decision.generation)
     calls = {
-        "consume": kafka_event(distant.settings.kafka_topic, [record]),
+        "consume": msk_event(distant.settings.kafka_topic, [record]),
         "retry": {},
         "operate": {"action": "show", "event_id": distant.event_id},
     }

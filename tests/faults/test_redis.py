@@ -16,7 +16,7 @@ from tests.faults.servers import signalling
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firstcome.gate import Gate
+    from firstcome.gate.gate import Gate
     from tests.faults.faults import Fault
     from tests.faults.town import Town
 

@@ -21,12 +21,13 @@ from kafka import KafkaProducer
 from dev.crowd import Answer, Crowd
 from dev.invoke import InvocationError
 from dev.process import PATIENCE_S, wait_until
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
-from firstcome.stream import encode
-from firstcome.tail import Tail
+from firstcome.stream.reader import Tail
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

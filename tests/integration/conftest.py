@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
-from firstcome.migrate import migrate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.migrate import migrate
 from firstcome.settings import Settings
 from firstcome.stores import Stores
-from firstcome.tail import Tail, ensure_topic
+from firstcome.stream.reader import Tail
+from firstcome.stream.topic import ensure_topic
 from tests.api import Api, environments
 from tests.log import Log
 from tests.patience import PATIENCE_MS, PATIENT

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from firstcome.connect import redis_client
-from firstcome.gate import Gate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
 from firstcome.settings import Settings
 from tests.patience import PATIENT
 from tests.templates import ROOT, infrastructure

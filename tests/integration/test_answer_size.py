@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firstcome.bounded import ANSWER_MAX_BYTES, EVENTS_SHOWN, bounded, counted
-from firstcome.ledger import Failure
-from firstcome.listing import PAYLOAD_SHOWN_BYTES
+from firstcome.ledger.failed_events import Failure
+from firstcome.operate.bounded import ANSWER_MAX_BYTES, EVENTS_SHOWN, bounded, counted
+from firstcome.operate.listing import PAYLOAD_SHOWN_BYTES
 from firstcome.rules import Reason
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from dev import gateway
-from firstcome import operations
+from firstcome.operate import actions
 from firstcome.rules import rfc3339
-from firstcome.stream import decode
+from firstcome.stream.record import decode
 from tests import emf
 from tests.api import BACK_END, NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
 from tests.waits import watch
@@ -152,9 +152,9 @@ def test_an_event_outside_its_window_says_so(api: Api, world: World, opens_in_h:
     opens_at_ms = time.time_ns() // 1_000_000 + opens_in_h * HOUR_MS
     window = {"opens_at": rfc3339(opens_at_ms), "closes_at": rfc3339(opens_at_ms + 2 * HOUR_MS)}
     event = {"event_id": event_id, "name": "Window", "capacity": 1, **window}
-    operations.act(world.stores, {"action": "create", **event})
+    actions.act(world.stores, {"action": "create", **event})
     if opened:
-        operations.act(world.stores, {"action": "open", "event_id": event_id})
+        actions.act(world.stores, {"action": "open", "event_id": event_id})
     assert api.post(event_id, {"user_id": "alice"}).code == (409, code)
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firstcome.ledger import Claim, Failure
+from firstcome.ledger.coupons import Claim
+from firstcome.ledger.failed_events import Failure
 from firstcome.rules import FailedStatus, Reason, Ticket
-from firstcome.stream import encode
-from tests.world import kafka_event
+from firstcome.stream.record import encode
+from tests.world import msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +50,10 @@ def statements(connection: Any) -> int:
 
 def store(world: World, values: list[bytes]) -> None:
     """Have consume make failed rows of these."""
-    from firstcome import batch, issue
+    from firstcome import issue
+    from firstcome.consume import kafka_event
 
-    claims, failures = batch.read(kafka_event(world.event_id, values, start=1_000 * next(numbers)), world.event_id)
+    claims, failures = kafka_event.read(msk_event(world.event_id, values, start=1_000 * next(numbers)), world.event_id)
     issue.issue(world.stores.ledger, world.stores.gate, claims, failures)
 
 

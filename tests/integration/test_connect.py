@@ -20,11 +20,13 @@ import redis
 from pymysql.constants import CLIENT
 
 from dev.recipes import free_port
-from firstcome import credentials as identity
-from firstcome.connect import kafka_config, mysql_connection, redis_client
-from firstcome.credentials import credentials, forget
+from firstcome.gate.connect import redis_client
+from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import BadInput, Unavailable
+from firstcome.runtime import credentials as identity
+from firstcome.runtime.credentials import credentials, forget
 from firstcome.settings import Settings
+from firstcome.stream.connect import kafka_config
 from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 from tests.waits import watch
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firstcome.rules import BadInput, Reason, Unavailable
-from firstcome.stream import encode
-from tests.world import kafka_event
+from firstcome.stream.record import encode
+from tests.world import msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def value(event_id: str, user_id: str, ticket: object, **changed: object) -> byt
 def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callable[..., Any]) -> None:
     """Every record has its row; nobody is pending."""
     tickets = [world.apply(name) for name in ("alice", "bob", "carol")]
-    answer = consume(kafka_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))
+    answer = consume(msk_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))
     assert answer == {"records": 3, "issued": 3, "failed": 0}
     assert world.rows() == {"alice": 1, "bob": 2, "carol": 3}
     assert world.pending() == set()
@@ -83,7 +83,7 @@ def test_a_header_of_another_producer_stops_nothing_and_writes_no_log(
 ) -> None:
     """The row is there; of the header, only what a correlation id looks like is logged."""
     alice = world.apply("alice")
-    event = kafka_event(world.event_id, [encode(alice, 1)])
+    event = msk_event(world.event_id, [encode(alice, 1)])
     for records in event["records"].values():
         records[0]["headers"] = headers
     assert consume(event)["issued"] == 1
@@ -112,10 +112,10 @@ def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[...,
         (value(topic, "u8", 0), Reason.BAD_FIELD),
         (value(topic, "u9", 1), Reason.TICKET_TAKEN),
     ]
-    event = kafka_event(topic, [encode(alice, 1), *(record for record, _ in bad), encode(alice, 1)])
+    event = msk_event(topic, [encode(alice, 1), *(record for record, _ in bad), encode(alice, 1)])
     event["records"][f"{topic}-0"][2]["value"] = "not base64!"
     bad[1] = (b"not base64!", Reason.NOT_BASE64)
-    event["records"]["other-0"] = kafka_event("other", [encode(alice, 1)])["records"]["other-0"]
+    event["records"]["other-0"] = msk_event("other", [encode(alice, 1)])["records"]["other-0"]
     answer = consume(event)
     assert answer == {"records": len(bad) + 3, "issued": 1, "failed": len(bad) + 1}
     assert world.rows() == {"alice": 1}
@@ -158,7 +158,7 @@ def test_a_good_value_in_a_damaged_record_becomes_a_row(
     world: World, consume: Callable[..., Any], field: str, wrong: Any
 ) -> None:
     """Where it stood may be said wrongly or not at all: the person has the row, and the neighbours have theirs."""
-    event = kafka_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
+    event = msk_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
     _damage(event, 1, field, wrong)
     assert consume(event) == {"records": 3, "issued": 3, "failed": 0}
 
@@ -176,7 +176,7 @@ def test_a_damaged_record_is_one_failed_row(
     world: World, consume: Callable[..., Any], field: str | None, wrong: Any, reason: Reason
 ) -> None:
     """Of whatever type its parts are, or the record itself: the operator sees it, and the neighbours have rows."""
-    event = kafka_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
+    event = msk_event(world.event_id, [encode(world.apply(name), 1) for name in ("alice", "bob", "carol")])
     _damage(event, 1, field, wrong)
     assert consume(event) == {"records": 3, "issued": 2, "failed": 1}
     [row] = world.stores.ledger.list_failed(None, None, 10)
@@ -185,7 +185,7 @@ def test_a_damaged_record_is_one_failed_row(
 
 def test_a_partition_that_is_no_list_is_one_failed_row(world: World, consume: Callable[..., Any]) -> None:
     """The other partitions of the batch are committed."""
-    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1)])
+    event = msk_event(world.event_id, [encode(world.apply("alice"), 1)])
     event["records"][f"{world.event_id}-1"] = {"topic": world.event_id}
     assert consume(event) == {"records": 2, "issued": 1, "failed": 1}
 
@@ -211,7 +211,7 @@ def test_whatever_stands_beside_a_good_record_it_becomes_a_row(
     world.operate("raise_capacity", capacity=len(world.rows()) + 4)
     start = len(world.rows()) * 1_000  # a place in the stream of its own
     values = [*before, encode(world.apply(user_id), 1), *after]
-    answer = consume(kafka_event(world.event_id, values, start=start))
+    answer = consume(msk_event(world.event_id, values, start=start))
     assert answer == {"records": len(values), "issued": 1, "failed": len(values) - 1}
     assert user_id in world.rows()
 
@@ -224,7 +224,7 @@ def test_whatever_a_record_is_made_of_its_neighbour_becomes_a_row(
     """No type of any part of a record, or of the record, fails the batch."""
     user_id = f"user-{uuid.uuid4().hex}"
     world.operate("raise_capacity", capacity=len(world.rows()) + 4)
-    event = kafka_event(world.event_id, [b"{}", encode(world.apply(user_id), 1)], start=len(world.rows()) * 1_000)
+    event = msk_event(world.event_id, [b"{}", encode(world.apply(user_id), 1)], start=len(world.rows()) * 1_000)
     [records] = event["records"].values()
     records[0] |= damage
     assert consume(event | {"records": {"a": records, "b": [other]}})["records"] == 3
@@ -233,7 +233,7 @@ def test_whatever_a_record_is_made_of_its_neighbour_becomes_a_row(
 
 def test_a_batch_that_comes_again_changes_nothing(world: World, consume: Callable[..., Any]) -> None:
     """Rows and failed rows alike are there once."""
-    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
+    event = msk_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
     assert consume(event) == {"records": 2, "issued": 1, "failed": 1}
     assert consume(event) == {"records": 2, "issued": 0, "failed": 0}
 
@@ -243,7 +243,7 @@ def test_a_batch_of_many_events_is_settled_in_each(world: World, consume: Callab
     other = type(world)(world.stores, f"{world.event_id[:40]}-2")
     other.create()
     tickets = [world.apply("alice"), other.apply("alice")]
-    assert consume(kafka_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))["issued"] == 2
+    assert consume(msk_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))["issued"] == 2
     assert world.pending() == other.pending() == set()
 
 
@@ -254,7 +254,7 @@ def test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed(
     monkeypatch.setenv("FIRSTCOME_REDIS_URL", world.stores.settings.redis_url)
     monkeypatch.setenv("FIRSTCOME_MYSQL_URL", "mysql://root@127.0.0.1:9/none")
     monkeypatch.setenv("FIRSTCOME_KAFKA_TOPIC", world.event_id)
-    event = kafka_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
+    event = msk_event(world.event_id, [encode(world.apply("alice"), 1), b"{"])
     with pytest.raises(Unavailable):
         load_handler("consume").handler(event, None)
     assert world.pending() == {"alice"}
@@ -265,12 +265,12 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(
 ) -> None:
     """A batch of 200 costs the ledger as many statements, and the gate as many calls, as one of 2."""
     world.operate("raise_capacity", capacity=500)
-    consume(kafka_event(world.event_id, [encode(world.apply("first"), 1)]))  # connects
+    consume(msk_event(world.event_id, [encode(world.apply("first"), 1)]))  # connects
 
     def cost(people: list[str]) -> tuple[int, int]:
         tickets = [world.apply(name) for name in people]
         before = _calls(environment)
-        assert consume(kafka_event(world.event_id, [encode(one, 1) for one in tickets]))["issued"] == len(people)
+        assert consume(msk_event(world.event_id, [encode(one, 1) for one in tickets]))["issued"] == len(people)
         after = _calls(environment)
         return after[0] - before[0], after[1] - before[1]
 

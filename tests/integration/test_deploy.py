@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstcome.operations import act
+from firstcome.operate.actions import act
 
 if TYPE_CHECKING:
     from tests.world import World

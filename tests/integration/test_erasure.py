@@ -10,11 +10,13 @@ import pymysql
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from firstcome import erasure, operations
-from firstcome.coupon import Outcome
-from firstcome.erasure import ERASED
-from firstcome.ledger import Failure, Ledger, Source
-from firstcome.queries import queries
+from firstcome.ledger import erasure
+from firstcome.ledger.coupons import Outcome
+from firstcome.ledger.erasure import ERASED
+from firstcome.ledger.failed_events import Failure, Source
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.statements import queries
+from firstcome.operate import actions
 from firstcome.rules import BadInput, FailedStatus, Reason, Unavailable, check_user_id
 from tests.api import jwt
 
@@ -119,7 +121,7 @@ def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatc
         return done
 
     monkeypatch.setattr(queries, "erase_strays", slowly)
-    assert operations.act(sold.stores, {"action": "erase", "user_id": "alice", "all_events": True})["erased"] == {}
+    assert actions.act(sold.stores, {"action": "erase", "user_id": "alice", "all_events": True})["erased"] == {}
 
 
 def test_a_refused_person_is_erased_with_the_reason(sold: World) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from firstcome.connect import redis_client
-from firstcome.gate import Gate, Reassigned, Word
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate, Reassigned, Word
 from firstcome.rules import Ticket, Unavailable
 from firstcome.settings import Settings
 from tests.world import FAR, fields, row, word_of

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from firstcome.connect import mysql_connection
-from firstcome.ledger import Failure, Ledger
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.failed_events import Failure
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Unavailable
 
 if TYPE_CHECKING:

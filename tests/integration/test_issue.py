@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firstcome.connect import redis_client
-from firstcome.gate import Gate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
 from firstcome.issue import issue
-from firstcome.ledger import Claim, Outcome
+from firstcome.ledger.coupons import Claim, Outcome
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:

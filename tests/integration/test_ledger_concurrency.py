@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-from firstcome.ledger import Claim, Ledger, Outcome
+from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import FailedStatus, Ticket
 
 AT_MS = 1_700_000_000_123

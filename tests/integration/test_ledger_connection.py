@@ -14,16 +14,17 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from firstcome.connect import mysql_connection
-from firstcome.ledger import Claim, Ledger
-from firstcome.queries import queries
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.coupons import Claim
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.statements import queries
 from firstcome.rules import BadInput, Ticket, Unavailable
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from firstcome.ledger import Connection
+    from firstcome.ledger.database import Connection
 
 CLAIM = Claim(Ticket("E", "a", 1, 1_700_000_000_123))
 

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome import coupon
-from firstcome.coupon import Counts, LedgerStanding
-from firstcome.events import TRANSITIONS
-from firstcome.ledger import Claim, Ledger
+from firstcome.ledger import coupons
+from firstcome.ledger.coupons import Claim, Counts, LedgerStanding
+from firstcome.ledger.events import TRANSITIONS
 from firstcome.rules import BadInput, EventState, FailedStatus, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from firstcome.ledger.ledger import Ledger
 
 AT_MS = 1_893_456_000_123
 DAY_MS = 86_400_000
@@ -130,7 +131,7 @@ def test_rows_are_read_page_by_page(ledger: Ledger, monkeypatch: pytest.MonkeyPa
     rows = [ticket(f"u{number}", number) for number in (1, 2, 4, 5, 7, 10)]
     ledger.write([Claim(row) for row in rows])
     for page in (1, 2, 3, 6, 7):
-        monkeypatch.setattr(coupon, "PAGE", page)
+        monkeypatch.setattr(coupons, "PAGE", page)
         assert list(ledger.coupons("E")) == rows, f"pages of {page}"
     assert list(ledger.coupons("nowhere")) == []
 

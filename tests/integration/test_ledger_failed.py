@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.ledger import Claim, Failure, Ledger, Source
-from firstcome.queries import queries
+from firstcome.ledger.coupons import Claim
+from firstcome.ledger.failed_events import Failure, Source
+from firstcome.ledger.statements import queries
 from firstcome.rules import FailedStatus, Reason, Ticket
 
 if TYPE_CHECKING:
-    from firstcome.failed import FailedRow
+    from firstcome.ledger.failed_events import FailedRow
+    from firstcome.ledger.ledger import Ledger
 
 AT_MS = 1_700_000_000_123
 LEASE_MS = 60_000

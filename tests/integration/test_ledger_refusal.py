@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.ledger import Claim, Ledger, Outcome
-from firstcome.queries import queries
-from firstcome.refusal import Refused
+from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.refusals import Refused
+from firstcome.ledger.statements import queries
 from firstcome.rules import BadInput, FailedStatus, Ticket, Unavailable
 from firstcome.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from firstcome.ledger import Connection
+    from firstcome.ledger.database import Connection
 
 AT_MS = 1_700_000_000_123
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pytest
 
-from firstcome import migrate as migrate_module
-from firstcome.ledger import Claim, Ledger
-from firstcome.migrate import FOLDER, BadMigrationError, migrate, read_migrations
-from firstcome.queries import queries
+from firstcome.ledger import migrate as migrate_module
+from firstcome.ledger.coupons import Claim
+from firstcome.ledger.migrate import FOLDER, BadMigrationError, migrate, read_migrations
+from firstcome.ledger.statements import queries
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from enum import StrEnum
     from pathlib import Path
 
-    from firstcome.ledger import Connection
+    from firstcome.ledger.database import Connection
+    from firstcome.ledger.ledger import Ledger
 
 DUPLICATE = 1062
 CHECK_FAILED = {4025, 3819}  # MariaDB, MySQL

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pytest
 
-from firstcome import coupon, failed
-from firstcome.connect import mysql_connection
-from firstcome.ledger import Claim, Failure, Ledger, Outcome, Source
+from firstcome.ledger import coupons, failed_events
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.failed_events import Failure, Source
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Ticket, Unavailable
-from firstcome.stream import encode
-from tests.world import World, kafka_event
+from firstcome.stream.record import encode
+from tests.world import World, msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,14 +148,14 @@ def test_every_refusal_for_size_is_answered_with_parts(
 ) -> None:
     """By the packet, a function, the client, or the binary log's cache: smaller transactions are taken."""
     ledger.create_event("E", "An event", PEOPLE, AT_MS, AT_MS + 1)
-    real = failed.store_failed
+    real = failed_events.store_failed
 
     def store(connection: Any, failures: list[Failure]) -> int:
         if sum(len(one.payload) for one in failures) > 1_000:
             raise pymysql.OperationalError(code, "too large")
         return real(connection, failures)
 
-    monkeypatch.setattr(coupon, "store_failed", store)
+    monkeypatch.setattr(coupons, "store_failed", store)
     written = ledger.write([claim(1), claim(2)], [foreign(1, 600), foreign(2, 600), foreign(3, 6_000)])
     assert (written.issued, written.stored) == (2, 3)
     assert [len(row.payload) > 600 for row in ledger.list_failed(None, None, 10)] == [False, False, True]
@@ -165,7 +167,7 @@ def test_a_server_that_takes_no_row_at_all_is_unavailable(ledger: Ledger, monkey
     def refuse(*_: object) -> int:
         raise pymysql.OperationalError(1153, "too large")
 
-    monkeypatch.setattr(coupon, "store_failed", refuse)
+    monkeypatch.setattr(coupons, "store_failed", refuse)
     with pytest.raises(Unavailable, match="max_allowed_packet is too small for a single row"):
         ledger.write([], [foreign(1, 60)])
 
@@ -182,7 +184,7 @@ def test_consume_commits_the_winners_beside_a_foreign_record_that_is_too_large(
     strange = json.dumps({"v": 1, "note": "x" * FOREIGN_BYTES}).encode()
     records = [strange, *(encode(ticket, 1) for ticket in tickets)]
     with at_most(world.stores.ledger, MIB):
-        answer = load_handler("consume").handler(kafka_event(world.event_id, records), None)
+        answer = load_handler("consume").handler(msk_event(world.event_id, records), None)
     assert answer == {"records": PEOPLE + 1, "issued": PEOPLE, "failed": 1}
     assert len(world.rows()) == PEOPLE
     assert world.pending() == set()

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstcome.ledger import Claim, Failure, Ledger, Outcome, Source
+from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.failed_events import Failure, Source
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pymysql
+
+    from firstcome.ledger.ledger import Ledger
 
 AT_MS = 1_700_000_000_123
 CAPACITY = 3

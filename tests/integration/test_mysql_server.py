@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pytest
 
-from firstcome import mysql_server
-from firstcome.connect import mysql_connection
-from firstcome.ledger import Claim, Ledger, Outcome
-from firstcome.migrate import check_server
+from firstcome.ledger import server
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.migrate import check_server
 from firstcome.rules import Ticket, Unavailable, Unsuitable
 from tests.world import World
 
@@ -149,7 +150,7 @@ def test_a_binary_log_of_statements_is_refused_by_name(ledger: Ledger, anew: Led
 def test_a_server_that_cannot_work_is_refused_by_name(variables: dict[str, str], said: str) -> None:
     """Whatever else it says: the setting, its value and what to do."""
     with pytest.raises(Unavailable, match=said):
-        mysql_server.check(Shown(variables))  # type: ignore[arg-type]
+        server.check(Shown(variables))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_a_server_that_cannot_work_is_refused_by_name(variables: dict[str, str],
     ],
 )
 def test_a_server_that_will_do_is_taken(variables: dict[str, str]) -> None:
-    assert mysql_server.check(Shown(variables)) == []  # type: ignore[arg-type]
+    assert server.check(Shown(variables)) == []  # type: ignore[arg-type]
 
 
 class Shown:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools.logging.filters import SuppressFilter
 
-from firstcome import operations, pseudonym, telemetry
+from firstcome.operate import actions
 from firstcome.rules import Unavailable, rfc3339
-from firstcome.stream import encode
+from firstcome.runtime import redaction, telemetry
+from firstcome.stream.record import encode
 from tests import dashboard, emf
 from tests.api import NO_KAFKA, NO_MYSQL, NO_REDIS
-from tests.world import HOUR_MS, kafka_event
+from tests.world import HOUR_MS, msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ class Campaign:
         return self.invoke("operate", {"action": action, "event_id": self.world.event_id, **payload})
 
     def consume(self, *values: bytes | None, start: int = 0) -> Any:
-        event = kafka_event(self.world.event_id, values, start=start)
+        event = msk_event(self.world.event_id, values, start=start)
         for records in event["records"].values():
             for record in records:
                 record["headers"] = [{"trace": [1, 2]}, {"correlation_id": list(CORRELATION_ID.encode())}]
@@ -114,7 +115,7 @@ class Campaign:
         window = {"opens_at": rfc3339(now + HOUR_MS), "closes_at": rfc3339(now + 2 * HOUR_MS)}
         later = f"{event_id}-2"
         for action, payload in (("create", {"name": "Later", "capacity": 1, **window}), ("open", {})):
-            operations.act(self.world.stores, {"action": action, "event_id": later, **payload})
+            actions.act(self.world.stores, {"action": action, "event_id": later, **payload})
         self.operate("refuse", user_id=PEOPLE["erin"], reason="a bot")
         words = [
             self.post(api, "alice").status,
@@ -206,11 +207,11 @@ def campaign(
     libraries = logging.StreamHandler(_Stdout())
     libraries.addFilter(SuppressFilter(telemetry.SERVICE))
     monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, libraries])
-    pseudonym.forget_key()
+    redaction.forget_key()
     emf.write_out()
     yield Campaign(world, start, load_handler)
     emf.write_out()
-    pseudonym.forget_key()
+    redaction.forget_key()
 
 
 def said(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> str:
@@ -355,7 +356,7 @@ def test_the_logs_name_nobody_where_they_must_not(
     assert named == (set() if mode == "hashed" else PEOPLE.keys() - {"erin"})  # a refusal fills no log
     if mode == "hashed":
         marks = {line["user_id"] for line in logged(output) if line.get("user_id")}
-        assert {pseudonym.mark(PEOPLE[name]) for name in ("alice", "carol", "mallory")} <= marks
+        assert {redaction.mark(PEOPLE[name]) for name in ("alice", "carol", "mallory")} <= marks
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
@@ -373,9 +374,9 @@ def test_no_secret_is_logged(
 def test_an_outage_is_an_error_of_the_same_type() -> None:
     """Concealed or not: what catches it, and what Lambda calls it, does not change."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pseudonym, "_key", lambda: b"key")
+        patch.setattr(redaction, "_key", lambda: b"key")
         error = Unavailable("mysql", "Duplicate entry 'E-alice' for key 'coupon.one'")
         error.__cause__ = ValueError("alice")
-        pseudonym.conceal(error)
+        redaction.conceal(error)
     assert (str(error), error.what) == ("mysql: Duplicate entry '…'", "mysql")
     assert not isinstance(error.__cause__, ValueError)

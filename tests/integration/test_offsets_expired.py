@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.connect import mysql_connection
-from firstcome.ledger import Failure, Ledger, Source
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.failed_events import Failure, Source
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Unavailable
-from firstcome.stream import encode
-from firstcome.tail import Tail
+from firstcome.stream.reader import Tail
+from firstcome.stream.record import encode
 from tests.log import Log
 
 if TYPE_CHECKING:

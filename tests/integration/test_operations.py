@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firstcome import arguments
-from firstcome.ledger import Failure
-from firstcome.operations import ACTIONS, act
+from firstcome.ledger.failed_events import Failure
+from firstcome.operate import arguments
+from firstcome.operate.actions import ACTIONS, act
 from firstcome.rules import BadInput, Reason
 
 if TYPE_CHECKING:

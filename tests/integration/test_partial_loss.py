@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.gate import Word
+from firstcome.gate.gate import Word
 from firstcome.rules import Ticket
 from tests.world import FAR, World, row, word_of
 

@@ -11,8 +11,8 @@ import boto3
 import moto
 import pytest
 
-from firstcome import credentials, pseudonym
 from firstcome.rules import Unavailable
+from firstcome.runtime import credentials, redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,12 +31,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str]
         monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", mode)
         monkeypatch.setenv("FIRSTCOME_LOG_KEY_SECRET_ARN", arn)
         monkeypatch.setattr(credentials, "_known", {})
-        pseudonym.forget_key()
-        return pseudonym.mark
+        redaction.forget_key()
+        return redaction.mark
 
     with moto.mock_aws():
         yield start
-    pseudonym.forget_key()
+    redaction.forget_key()
 
 
 def secret(key: object) -> str:
@@ -61,7 +61,7 @@ def test_one_key_makes_one_hash_in_every_function(environment: Callable[..., Cal
 def test_nobody_can_make_the_hash_without_the_key(environment: Callable[..., Callable[[str], str]]) -> None:
     """It is no plain hash of the id."""
     found = environment("hashed", secret("key"))("alice").removeprefix("u:")
-    assert len(found) == pseudonym.HASH_LENGTH
+    assert len(found) == redaction.HASH_LENGTH
     for name in hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}:
         assert found not in hashlib.new(name, b"alice").hexdigest()
 
@@ -83,8 +83,8 @@ def test_a_key_that_could_not_be_read_is_asked_for_again(
     """A moment without Secrets Manager is no reason to call people otherwise for as long as the environment lives."""
     arn = secret("key")
     known = environment("hashed", arn)("alice")
-    for retry_s in (pseudonym.KEY_RETRY_S, 0):
-        monkeypatch.setattr(pseudonym, "KEY_RETRY_S", retry_s)
+    for retry_s in (redaction.KEY_RETRY_S, 0):
+        monkeypatch.setattr(redaction, "KEY_RETRY_S", retry_s)
         with monkeypatch.context() as away:
             away.setattr(credentials, "_read_secret", raising(Unavailable("secret", "timeout")))
             mark = environment("hashed", arn)
@@ -104,7 +104,7 @@ def test_an_error_names_nobody_with_or_without_quotes(environment: Callable[...,
     """Lambda logs what a handler raises: a KeyError is nothing but what was looked for."""
     environment("hashed")
     for error in (KeyError("alice"), ValueError("no such person: 'alice'")):
-        pseudonym.conceal(error)
+        redaction.conceal(error)
         assert "alice" not in f"{error!r} {error}"
 
 

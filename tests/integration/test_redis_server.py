@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from firstcome.connect import redis_client
-from firstcome.gate import Gate, Word
-from firstcome.reconcile import failed_over
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate, Word
+from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
 from tests.world import World, word_of

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firstcome import retry
-from firstcome.connect import redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Claim, Failure
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.coupons import Claim
+from firstcome.ledger.failed_events import Failure
+from firstcome.retry import run as retry
 from firstcome.rules import FailedStatus, Reason
-from firstcome.stream import encode
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate import Gate, Reassigned, Word
+from firstcome.gate.gate import Gate, Reassigned, Word
 from firstcome.rules import Ticket
 from tests.world import FAR, HOUR_MS, fields, row, word_of
 

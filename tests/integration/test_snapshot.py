@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 import snapshot_restore_py
 
-from firstcome import credentials, pseudonym, snapshot
-from firstcome.application import Applications
+from firstcome.apply.application import Applications
+from firstcome.runtime import credentials, redaction, snapstart
 from firstcome.settings import Settings
-from firstcome.stream import Stream
+from firstcome.stream.producer import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +63,9 @@ def test_no_connection_is_in_the_snapshot(
     assert applications.apply(world.event_id, "alice", "c").body["status"] == "accepted"
     assert applications.status(world.event_id, "alice").body["status"] == "pending"
     assert len(connected()) == 3, "one server at least was not asked"
-    snapshot.before_snapshot(world.stores.settings, applications)
+    snapstart.before_snapshot(world.stores.settings, applications)
     assert not connected()
-    snapshot.after_restore(applications)
+    snapstart.after_restore(applications)
     assert applications.apply(world.event_id, "bob", "c").body["status"] == "accepted"
     assert applications.status(world.event_id, "bob").body["status"] == "pending"
     applications.close()
@@ -82,13 +82,13 @@ def test_nothing_that_time_ends_is_in_the_snapshot(world: World, monkeypatch: py
     assert applications.events._lists
     credentials._known["arn"] = (0.0, "user", "password")
     monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", "hashed")
-    called = pseudonym.mark("alice")
-    snapshot.before_snapshot(settings, applications)
+    called = redaction.mark("alice")
+    snapstart.before_snapshot(settings, applications)
     assert stream._quiet_until == 0
     assert not applications.events._lists
     assert not credentials._known
-    assert pseudonym.mark("alice") != called, "another key"
-    pseudonym.forget_key()
+    assert redaction.mark("alice") != called, "another key"
+    redaction.forget_key()
     applications.close()
 
 
@@ -98,7 +98,7 @@ def test_copies_differ() -> None:
     state = random.getstate()
     for _ in range(2):
         random.setstate(state)
-        snapshot.after_restore()
+        snapstart.after_restore()
         drawn.add(random.random())
     assert len(drawn) == 2
 
@@ -127,17 +127,17 @@ def test_every_function_registers_both_hooks(
 
 def test_a_cluster_that_was_never_used_is_not_asked_either() -> None:
     """Its client would connect when it is made."""
-    from firstcome.connect import redis_client
-    from firstcome.gate import Gate
+    from firstcome.gate.connect import redis_client
+    from firstcome.gate.gate import Gate
 
     settings = Settings(redis_url="redis://127.0.0.1:1/0", redis_cluster=True)
-    snapshot.before_snapshot(settings, Gate(redis_client(settings), settings))
+    snapstart.before_snapshot(settings, Gate(redis_client(settings), settings))
 
 
 def test_without_lambdas_runtime_nothing_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The module is part of the runtime, and of nothing else."""
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
-    snapshot.register(Settings())
+    snapstart.register(Settings())
 
 
 @pytest.mark.parametrize("setting", ["redis_secret_arn", "mysql_secret_arn", "log_key_secret_arn"])
@@ -146,7 +146,7 @@ def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> Non
     code = (
         "import sys, json; from dataclasses import replace; from firstcome import snapshot;"
         " from firstcome.settings import Settings; said = [];"
-        "[(snapshot.before_snapshot(each), said.append('botocore.session' in sys.modules))"
+        "[(snapstart.before_snapshot(each), said.append('botocore.session' in sys.modules))"
         f" for each in (Settings(), Settings({setting}='arn'))]; print(json.dumps(said))"
     )
     ran = subprocess.run(
@@ -161,4 +161,4 @@ def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> Non
 
 def test_a_secret_that_is_not_there_is_not_a_reason_to_fail() -> None:
     """Publishing a version asks nobody, Secrets Manager neither."""
-    snapshot.before_snapshot(Settings(redis_secret_arn="arn:of:nothing", mysql_secret_arn="arn:of:nothing"))
+    snapstart.before_snapshot(Settings(redis_secret_arn="arn:of:nothing", mysql_secret_arn="arn:of:nothing"))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import exceptions
 
-from firstcome.gate import Gate, Word
+from firstcome.gate.gate import Gate, Word
+from firstcome.gate.sold_out import EVENTS_MAX, Moment, SoldOut, Winners
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
-from firstcome.sold_out import EVENTS_MAX, Moment, SoldOut, Winners
 from tests.api import NO_REDIS
 from tests.world import fields, row, word_of
 

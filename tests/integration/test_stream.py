@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from firstcome import stream as stream_module
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
-from firstcome.stream import GRACE_MS, Sent, Stream, decode
-from firstcome.tail import ensure_topic
+from firstcome.stream import producer as stream_module
+from firstcome.stream.producer import GRACE_MS, Sent, Stream
+from firstcome.stream.record import decode
+from firstcome.stream.topic import ensure_topic
 from tests.patience import PATIENT
 from tests.waits import watch
 

@@ -11,10 +11,11 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
-from firstcome import tail as tail_module
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
-from firstcome.tail import TOPIC_CONFIGS, Tail, ensure_topic
+from firstcome.stream import reader as tail_module
+from firstcome.stream.reader import Tail
+from firstcome.stream.topic import TOPIC_CONFIGS, ensure_topic
 from tests.log import NOW_MS, Log, record, ticket
 from tests.patience import PATIENCE_S, PATIENT
 

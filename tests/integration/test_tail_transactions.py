@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.spans import COUNTED
+from firstcome.stream.spans import COUNTED
 from tests.log import Log, record, ticket
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from firstcome.stream import Sent, encode
-from firstcome.tail import Backlog
+from firstcome.stream.producer import Sent
+from firstcome.stream.reader import Backlog
+from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

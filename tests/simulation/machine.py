@@ -11,20 +11,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from firstcome import batch, issue, operations, retry
-from firstcome.application import Applications
-from firstcome.problem import Problem
-from firstcome.redrive import redrive
+from firstcome import issue
+from firstcome.apply.application import Applications
+from firstcome.apply.problem import Problem
+from firstcome.consume import kafka_event
+from firstcome.operate import actions
+from firstcome.retry import run as retry
+from firstcome.retry.redrive import redrive
+from firstcome.retry.sweep import backlog, bounds, sweep
 from firstcome.rules import BadInput, FailedStatus, Unavailable
 from firstcome.stores import Stores
-from firstcome.sweep import backlog, bounds, sweep
 from tests.simulation.boundary import Boundary, Record, Stream
-from tests.world import World, kafka_event
+from tests.world import World, msk_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firstcome.stream import Sent
+    from firstcome.stream.producer import Sent
 
 TOPIC = "coupon_create"
 PEOPLE = ("ann", "ben", "cat", "dan")
@@ -149,9 +152,9 @@ class Simulation:
         picked = [number % len(log) for number in act.who]
         event: dict[str, Any] = {"records": {}}
         for number in picked:
-            one = kafka_event(TOPIC, [log[number].value], start=number)["records"][f"{TOPIC}-0"]
+            one = msk_event(TOPIC, [log[number].value], start=number)["records"][f"{TOPIC}-0"]
             event["records"].setdefault(f"{TOPIC}-0", []).extend(one)
-        claims, failures = batch.read(event, TOPIC)
+        claims, failures = kafka_event.read(event, TOPIC)
         issue.issue(stores.ledger, stores.gate, claims, failures)
         if act.how == "committed":
             for number in picked:
@@ -183,7 +186,7 @@ class Simulation:
             self.by_hand.add(PEOPLE[act.who[0]])
         if act.how == "raise_capacity":
             payload["capacity"] = min(CAPACITY_MAX, self._capacity() + 1)
-        operations.act(stores, payload)
+        actions.act(stores, payload)
 
     def arrive(self, _act: Act, _stores: Stores) -> None:
         """Records arrive whose sends were given up."""

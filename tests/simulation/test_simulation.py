@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from firstcome import retry
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
-from firstcome.migrate import migrate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.migrate import migrate
+from firstcome.retry import run as retry
 from firstcome.settings import Settings
 from firstcome.stores import Stores
-from firstcome.tail import Tail
+from firstcome.stream.reader import Tail
 from tests.patience import PATIENT
 from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
 

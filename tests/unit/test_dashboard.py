@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firstcome import telemetry
-from firstcome.operations import ACTIONS
+from firstcome.operate.actions import ACTIONS
+from firstcome.runtime import telemetry
 from tests import dashboard
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dev import operate
-from firstcome import arguments
-from firstcome.queries import queries
+from firstcome.ledger.statements import queries
+from firstcome.operate import arguments
 from firstcome.settings import Settings
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse

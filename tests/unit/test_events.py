@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2, KafkaEvent
 
-from firstcome.batch import read
-from firstcome.operations import ACTIONS
+from firstcome.consume.kafka_event import read
+from firstcome.operate.actions import ACTIONS
 from firstcome.rules import Reason, Ticket
-from firstcome.stream import encode
+from firstcome.stream.record import encode
 
 FOLDER = Path(__file__).parents[2] / "events"
 made = runpy.run_path(str(FOLDER / "generate.py"))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcome import problem, rules
-from firstcome.problem import MAX_BODY_BYTES, Problem
+from firstcome import rules
+from firstcome.apply import request
+from firstcome.apply.problem import MAX_BODY_BYTES, Problem
 from tests.api import JSON, Api, jwt, reached, without_servers
 
 VALID_EVENT = "spring-sale"
@@ -63,13 +64,13 @@ def test_nobody_applies_or_asks_without_an_identity(api: Api) -> None:
 def test_only_the_two_authorizers_vouch_for_a_caller(authorizer: dict[str, Any] | None) -> None:
     """A token without a sub, a null, or another authorizer's word is nobody."""
     with pytest.raises(Problem, match="unauthenticated"):
-        problem.caller(event(requestContext={"authorizer": authorizer}), "")
+        request.caller(event(requestContext={"authorizer": authorizer}), "")
 
 
 def test_a_token_without_a_sub_is_not_the_local_identity() -> None:
     """The local identity stands in for a missing authorizer, never for what one said."""
     with pytest.raises(Problem, match="unauthenticated"):
-        problem.caller(event(requestContext={"authorizer": {"jwt": {"claims": {}}}}), "backend")
+        request.caller(event(requestContext={"authorizer": {"jwt": {"claims": {}}}}), "backend")
 
 
 @pytest.mark.parametrize(
@@ -77,15 +78,15 @@ def test_a_token_without_a_sub_is_not_the_local_identity() -> None:
 )
 def test_a_setting_names_the_caller_locally(setting: str, sub: str | None) -> None:
     """Where there is no authorizer, and only there."""
-    assert problem.caller(event(), setting) == sub
-    assert problem.caller(event(requestContext={"authorizer": jwt("bob")}), setting) == "bob"
+    assert request.caller(event(), setting) == sub
+    assert request.caller(event(requestContext={"authorizer": jwt("bob")}), setting) == "bob"
 
 
 @pytest.mark.parametrize("setting", ["", "Backend", "jwt", "iam"])
 def test_an_unknown_local_identity_is_nobody(setting: str) -> None:
     """A misspelt setting lets nobody in."""
     with pytest.raises(Problem, match="unauthenticated"):
-        problem.caller(event(), setting)
+        request.caller(event(), setting)
 
 
 def test_an_applicant_is_the_token_s_sub(api: Api) -> None:
@@ -161,8 +162,8 @@ def test_every_valid_user_id_arrives(user_id: str, ascii_only: bool, others: dic
     if any("\ud800" <= char <= "\udfff" for char in body) or len(body.encode()) > MAX_BODY_BYTES:
         return
     encoded = base64.b64encode(body.encode()).decode()
-    assert problem.applicant(event(body=body), None) == user_id
-    assert problem.applicant(event(body=encoded, isBase64Encoded=True), None) == user_id
+    assert request.applicant(event(body=body), None) == user_id
+    assert request.applicant(event(body=encoded, isBase64Encoded=True), None) == user_id
 
 
 @given(st.binary(max_size=64) | json_values.map(lambda value: json.dumps(value).encode()), st.booleans())
@@ -171,7 +172,7 @@ def test_any_body_is_an_object_or_a_problem(body: bytes, encoded: bool) -> None:
     text = base64.b64encode(body).decode() if encoded else body.decode("utf-8", "surrogateescape")
     found: object = None
     with suppress(Problem):
-        found = problem.read_object(event(body=text, isBase64Encoded=encoded))
+        found = request.read_object(event(body=text, isBase64Encoded=encoded))
     try:
         meant = json.loads(body.decode())
     except ValueError:
@@ -183,7 +184,7 @@ def test_any_body_is_an_object_or_a_problem(body: bytes, encoded: bool) -> None:
 def test_base64_is_decoded_strictly(body: str) -> None:
     """A character that is none of the alphabet makes the body bad, and is not passed over."""
     with pytest.raises(Problem, match="bad_json"):
-        problem.read_object(event(body=f"eyJ1c2VyX2lkIjoiYSJ9*{body}", isBase64Encoded=True))
+        request.read_object(event(body=f"eyJ1c2VyX2lkIjoiYSJ9*{body}", isBase64Encoded=True))
 
 
 def test_a_body_over_the_limit_is_not_parsed(api: Api) -> None:

@@ -12,12 +12,12 @@ import pytest
 from aiosql.types import SQLOperationType
 
 import firstcome
-from firstcome.events import TRANSITIONS
-from firstcome.failed import valid
-from firstcome.migrate import BadMigrationError, read_migrations
-from firstcome.queries import queries, sql_time
+from firstcome.ledger.errors import code_of, is_deadlock, is_lost, is_transient
+from firstcome.ledger.events import TRANSITIONS
+from firstcome.ledger.failed_events import valid
+from firstcome.ledger.migrate import BadMigrationError, read_migrations
+from firstcome.ledger.statements import queries, sql_time
 from firstcome.rules import EventState
-from firstcome.transient import code_of, is_deadlock, is_lost, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.openapi import load_handler
-from firstcome import problem
+from firstcome.apply import request
 from firstcome.rules import Unavailable
-from firstcome.telemetry import logger
+from firstcome.runtime.telemetry import logger
 from tests.api import BACK_END, Api
 
 FORGED = 'x\r\n{"level":"INFO","message":"given","user_id":"mallory","ticket":1}\x1b[31m\u2028"'
@@ -72,7 +72,7 @@ def test_what_others_wrote_is_a_value_and_never_a_field(log: io.StringIO) -> Non
 def test_a_correlation_id_is_harmless_or_ours(theirs: str) -> None:
     """It goes into log, record and answer: 1 to 128 characters that mean nothing to any of them."""
     event = {"headers": {"x-correlation-id": theirs}, "requestContext": {"requestId": OURS}}
-    found = problem.correlation_id(event)
+    found = request.correlation_id(event)
     assert found in {theirs, OURS}
     assert 1 <= len(found) <= 128
     assert found.isascii()

@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from dev import openapi
-from firstcome.problem import CODES, METHODS
+from firstcome.apply.problem import CODES, METHODS
 from tests.api import DOCUMENT, validator
 
 OPERATIONS: dict[str, dict[str, Any]] = {

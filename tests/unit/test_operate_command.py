@@ -15,7 +15,7 @@ import pytest
 from dev import operate
 from dev.cloud import ROOT
 from dev.operate import Mistake
-from firstcome import arguments
+from firstcome.operate import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.openapi import load_handler
-from firstcome import problem, rules
-from firstcome.problem import CODES, METHODS
+from firstcome import rules
+from firstcome.apply import problem, request
+from firstcome.apply.problem import CODES, METHODS
 from firstcome.rules import BadInput, Unavailable
 from tests.api import DOCUMENT, Api, Reached, jwt, reached, validator, without_servers
 
@@ -198,9 +199,9 @@ def test_a_fault_of_ours_tells_nothing_of_itself(
 @given(st.text())
 def test_a_correlation_id_is_taken_over_only_if_it_is_harmless(theirs: str) -> None:
     """Otherwise API Gateway's request id is the correlation id: nobody writes lines into our log."""
-    request = {"headers": {"X-Correlation-Id": theirs}, "requestContext": {"requestId": "JKJaXmPLvHcESHA="}}
+    event = {"headers": {"X-Correlation-Id": theirs}, "requestContext": {"requestId": "JKJaXmPLvHcESHA="}}
     harmless = re.fullmatch(r"[A-Za-z0-9._=-]{1,128}", theirs)
-    assert problem.correlation_id(request) == (theirs if harmless else "JKJaXmPLvHcESHA=")
+    assert request.correlation_id(event) == (theirs if harmless else "JKJaXmPLvHcESHA=")
 
 
 def test_the_wait_of_a_503_is_spread() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcome.gate import REFUSED, EventView, parse_held
-from firstcome.reconcile import Snapshot, find_repairs
-from firstcome.restore import rebuild
+from firstcome.gate.gate import REFUSED, EventView, parse_held
+from firstcome.retry.reconcile import Snapshot, find_repairs
+from firstcome.retry.restore import rebuild
 from firstcome.rules import EventState, Ticket
 
 CAPACITY = 6

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firstcome import rules
 from firstcome.rules import Reason, Ticket
-from firstcome.stream import GENERATION_MAX, TICKET_MAX, BadRecord, decode, encode
+from firstcome.stream.record import GENERATION_MAX, TICKET_MAX, BadRecord, decode, encode
 
 YEAR_9999_MS = 253_402_300_799_999
 

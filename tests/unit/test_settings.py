@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from firstcome.connect import RDS_CA_FILE
+from firstcome.ledger.connect import RDS_CA_FILE
 from firstcome.rules import BadInput
 from firstcome.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firstcome import telemetry
-from firstcome.telemetry import HOLD_S, VALUES_MAX, count, flush, invocation, measure, timed
+from firstcome.runtime import telemetry
+from firstcome.runtime.telemetry import HOLD_S, VALUES_MAX, count, flush, invocation, measure, timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 from kafka.net.sasl import get_sasl_mechanism
 
-from firstcome.connect import kafka_config
-from firstcome.credentials import mysql_token, redis_token
 from firstcome.rules import Unavailable
+from firstcome.runtime.credentials import mysql_token, redis_token
 from firstcome.settings import Settings
+from firstcome.stream.connect import kafka_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

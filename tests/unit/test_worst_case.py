@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome import credentials
+from firstcome.runtime import credentials
 from firstcome.settings import Settings
-from firstcome.stream import GRACE_MS
+from firstcome.stream.producer import GRACE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

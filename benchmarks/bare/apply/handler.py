@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from kafka import KafkaProducer
 
-from firstcome.gate import Gate
+from firstcome.gate.gate import Gate
 from firstcome.rules import rfc3339
 from firstcome.settings import Settings
 

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CALLS = {
-    "firstcome.gate": {
+    "firstcome.gate.gate": {
         "Gate": ["apply", "settle", "own", "reassign", "release", "overdue", "lost", "restore", "reconcile"],
     },
-    "firstcome.ledger": {
+    "firstcome.ledger.ledger": {
         "Ledger": [
             *["write", "refuse", "open_failed", "coupons", "next_generation"],
             *["claim_failed", "resolve_failed", "move_failed", "postpone_failed", "bury_failed"],
         ],
     },
-    "firstcome.stream": {"Stream": ["send"]},
+    "firstcome.stream.producer": {"Stream": ["send"]},
     "pymysql.connections": {"Connection": ["query", "commit"]},
 }
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.credentials import mysql_token, redis_token
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Unavailable
+from firstcome.runtime.credentials import mysql_token, redis_token
 from tests.integration.tls.conftest import NAME
 from tests.patience import PATIENCE_MS
 

@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
-from firstcome.migrate import migrate
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.migrate import migrate
 from firstcome.rules import Ticket, Unavailable
 from firstcome.stores import Stores
-from firstcome.stream import Sent, Stream
-from firstcome.tail import Tail, ensure_topic
+from firstcome.stream.producer import Sent, Stream
+from firstcome.stream.reader import Tail
+from firstcome.stream.topic import ensure_topic
 from tests.faults.proxy import Proxy
 from tests.integration.tls.conftest import NAME, PASSWORD, USER
 from tests.patience import PATIENCE_MS

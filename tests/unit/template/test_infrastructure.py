@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import samcli.cli.types
 
-from firstcome.tail import TOPIC_CONFIGS
+from firstcome.stream.topic import TOPIC_CONFIGS
 from tests.templates import ROOT, Resource, application, functions, infrastructure
 
 outputs = infrastructure.outputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firstcome.tail import TOPIC_CONFIGS
+from firstcome.stream.topic import TOPIC_CONFIGS
 from tests.templates import application, deployed, only
 
 LIMITS = {"MaximumRetryAttempts", "MaximumRecordAgeInSeconds"}

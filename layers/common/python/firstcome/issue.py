@@ -10,15 +10,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from firstcome.ledger import Outcome
+from firstcome.ledger.coupons import Outcome
 from firstcome.rules import Ticket, Unavailable
-from firstcome.telemetry import timed
+from firstcome.runtime.telemetry import timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from firstcome.gate import Gate
-    from firstcome.ledger import Claim, Failure, Ledger, Verdict, Written
+    from firstcome.gate.gate import Gate
+    from firstcome.ledger.coupons import Claim, Verdict, Written
+    from firstcome.ledger.failed_events import Failure
+    from firstcome.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from firstcome.connect import mysql_connection, redis_client
-from firstcome.gate import Gate
-from firstcome.ledger import Ledger
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.ledger import Ledger
 from firstcome.settings import Settings
-from firstcome.tail import Tail
+from firstcome.stream.reader import Tail
 
 
 @dataclass(frozen=True, slots=True)

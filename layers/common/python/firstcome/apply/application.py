@@ -1,0 +1,199 @@
+"""The way of one application: gate → stream → answer; and what is told about it and its event afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from firstcome.apply.known_events import KnownEvents
+from firstcome.apply.problem import Answer, Problem, later
+from firstcome.gate.gate import Word
+from firstcome.gate.sold_out import Moment, SoldOut
+from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
+from firstcome.runtime.telemetry import timed
+from firstcome.stream.producer import Sent
+
+if TYPE_CHECKING:
+    from firstcome.gate.gate import Decision, EventView, Gate, Standing
+    from firstcome.ledger.coupons import LedgerStanding
+    from firstcome.ledger.events import Event
+    from firstcome.ledger.ledger import Ledger
+    from firstcome.settings import Settings
+    from firstcome.stream.producer import Stream
+
+PRIVATE = {"Cache-Control": "no-store"}
+PUBLIC = {"Cache-Control": "public, max-age=1"}
+
+
+CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
+
+
+class Applications:
+    """Applications, their status and their events, as one execution environment answers for them.
+
+    Each method answers, raises `Problem` for a no, or `Unavailable` where nobody can know at this moment.
+    """
+
+    def __init__(self, gate: Gate, stream: Stream, ledger: Ledger, settings: Settings) -> None:
+        self.gate = gate
+        self.stream = stream
+        self.ledger = ledger
+        self.events = KnownEvents(ledger, settings)
+        self.sold_out = SoldOut(gate, settings)
+
+    def close(self) -> None:
+        """Close every connection, and forget which events there are; the next request begins anew."""
+        self.stream.close(CLOSE_S)
+        for part in (self.gate, self.ledger, self.events):
+            part.close()
+        self.sold_out.forget()
+
+    def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
+        """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
+        if self.sold_out.is_certain(event_id, user_id):
+            raise Problem("sold_out")
+        asked = Moment.now()
+        # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
+        with timed("gate_ms", may_wait=True):
+            decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
+        match decision.word:
+            case Word.ACCEPTED:
+                return self._accepted(_ticket(event_id, user_id, decision), decision.generation, correlation_id)
+            case Word.ALREADY:
+                ticket = _ticket(event_id, user_id, decision)
+                if decision.pending:
+                    word = "accepted" if decision.delivered else "reserved"
+                    return _application(202, word, ticket, counted="already")
+                return _application(200, "accepted", ticket, counted="already")
+            case Word.UNKNOWN:
+                return self._without_gate(event_id, user_id)
+            case Word.SOLD_OUT:
+                self.sold_out.remember(event_id, decision.remember, asked)
+                raise Problem("sold_out")
+            case _:
+                raise Problem(decision.word.lower())
+
+    def _accepted(self, ticket: Ticket, generation: int, correlation_id: str) -> Answer:
+        # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
+        with timed("send_ms"):
+            sent = self.stream.send(ticket, generation, correlation_id)
+        word = "accepted" if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"
+        return _application(202, word, ticket, counted=word)
+
+    def _noted(self, ticket: Ticket) -> bool:
+        """Let the gate note the delivery; only what it has noted is said, because whoever asks again reads it there."""
+        try:
+            return self.gate.delivered(ticket)
+        except Unavailable:
+            return False
+
+    def _without_gate(self, event_id: str, user_id: str) -> Answer:
+        """Answer from the ledger, where it is the only one left that knows: the event is past its retention."""
+        if self.events.gated(event_id):
+            raise later("gate_lost")
+        known = self.ledger.standing(event_id, user_id) if self.events.past(event_id) else None
+        if known is None or known.state is None:
+            raise Problem("unknown_event")
+        if known.row:
+            return _application(200, "accepted", known.row, counted="already")
+        raise Problem("refused" if known.refused else "closed")
+
+    def status(self, event_id: str, user_id: str) -> Answer:
+        """Answer how far the application has come. Forward only: the ledger's word is later than the gate's."""
+        # The gate first: a ticket moves from the gate to the ledger, and must not be missed in between.
+        gate: Standing | Unavailable
+        try:
+            gate = self.gate.standing(event_id, user_id)
+        except Unavailable as trouble:
+            gate = trouble
+        ledger = self.ledger.standing(event_id, user_id)
+        if answer := _ledger_status(event_id, user_id, ledger):
+            return answer
+        if isinstance(gate, Unavailable):
+            raise gate
+        if gate.refused:
+            return _status(event_id, user_id, "refused")
+        if gate.ticket is not None:
+            return _status(event_id, user_id, "pending", gate.ticket, gate.applied_at_ms)
+        if ledger.state is None:
+            raise Problem("unknown_event")
+        if not gate.known and self.events.gated(event_id):
+            raise later("gate_lost")
+        raise Problem("no_application")
+
+    def event(self, event_id: str) -> Answer:
+        """Answer the event as the gate knows it; once it has ended, the ledger's word does as well."""
+        view = self.gate.show(event_id)
+        if view is not None:
+            return _event(event_id, view, view.remaining, view.now_ms)
+        event = self.events.gated(event_id) or self.events.past(event_id)
+        if event is None:
+            raise Problem("unknown_event")
+        if event.state is not EventState.ENDED:
+            raise later("gate_lost")
+        return _event(event_id, event, 0, time.time_ns() // 1_000_000)
+
+
+# --- bodies ------------------------------------------------------------------------------------------------------
+
+
+def _ticket(event_id: str, user_id: str, decision: Decision) -> Ticket:
+    assert decision.ticket is not None, decision
+    assert decision.applied_at_ms is not None, decision
+    return Ticket(event_id, user_id, decision.ticket, decision.applied_at_ms)
+
+
+def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer:
+    body = {
+        "event_id": ticket.event_id,
+        "user_id": ticket.user_id,
+        "status": word,
+        "ticket": ticket.ticket,
+        "applied_at": rfc3339(ticket.applied_at_ms),
+    }
+    return Answer(status, body, PRIVATE, counted=counted)
+
+
+def _ledger_status(event_id: str, user_id: str, known: LedgerStanding) -> Answer | None:
+    """Answer what the ledger has decided; None where it has decided nothing."""
+    if known.row:
+        return _status(event_id, user_id, "issued", known.row.ticket, known.row.applied_at_ms, known.issued_at_ms)
+    if known.refused:
+        return _status(event_id, user_id, "refused")
+    if known.failed:
+        return _status(event_id, user_id, "failed", known.failed_ticket, known.failed_applied_at_ms)
+    return None
+
+
+def _status(  # noqa: PLR0917  the fields of the body, in its order
+    event_id: str,
+    user_id: str,
+    word: str,
+    ticket: int | None = None,
+    applied_at_ms: int | None = None,
+    issued_at_ms: int | None = None,
+) -> Answer:
+    body: dict[str, object] = {"event_id": event_id, "user_id": user_id, "status": word}
+    if ticket is not None:
+        body["ticket"] = ticket
+    if applied_at_ms is not None:
+        body["applied_at"] = rfc3339(applied_at_ms)
+    if issued_at_ms is not None:
+        body["issued_at"] = rfc3339(issued_at_ms)
+    return Answer(200, body, PRIVATE)
+
+
+def _event(event_id: str, event: Event | EventView, remaining: int, now_ms: int) -> Answer:
+    body = {
+        "event_id": event_id,
+        "name": event.name,
+        "state": event.state,
+        "capacity": event.capacity,
+        # Nobody gets what is left of an event that has ended.
+        "remaining": 0 if event.state is EventState.ENDED else remaining,
+        "opens_at": rfc3339(event.opens_at_ms),
+        "closes_at": rfc3339(event.closes_at_ms),
+        "now": rfc3339(now_ms),
+    }
+    return Answer(200, body, PUBLIC)

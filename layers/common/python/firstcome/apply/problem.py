@@ -1,0 +1,155 @@
+"""HTTP as far as it can be wrong: who calls, what the body says, which methods a path has, and how an error reads."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from firstcome.rules import BadInput, Unavailable
+
+MEDIA_TYPE = "application/problem+json"  # RFC 9457
+TYPE_PREFIX = "urn:problem-type:firstcome:"  # a name, not an address: nothing to fetch, nothing to keep alive
+
+# The only field is a user id of 255 characters, 1.5 KB if every one of them is escaped. The rest is room for fields
+# that are ignored; more than this is not an application, and is not parsed.
+MAX_BODY_BYTES = 4_096
+
+# Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
+KEPT = 64
+
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
+
+# Spread, so that those who were told to wait do not come back as one.
+RETRY_AFTER_S = (1, 3)
+
+
+class Meaning(NamedTuple):
+    """What a code means: the status that goes with it, what it is in general, and what to do about it."""
+
+    status: int
+    title: str
+    detail: str
+
+
+# Every code that an answer may carry. Codes and statuses are stable.
+CODES: dict[str, Meaning] = {
+    "bad_event_id": Meaning(400, "The event id is malformed", "event_id must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
+    "bad_user_id": Meaning(400, "The user id is missing or malformed", "user_id must be a string"),
+    "bad_json": Meaning(
+        400, "The body is not a JSON object", 'the body must be a JSON object in UTF-8, such as {"user_id": "alice"}'
+    ),
+    "unauthenticated": Meaning(401, "Who is asking is not known", "send a token with a sub, or sign the request"),
+    "not_yourself": Meaning(403, "Nobody applies for somebody else", "user_id is not the token's sub: leave it out"),
+    "unknown_event": Meaning(404, "There is no such event", "there is no event of this id"),
+    "no_application": Meaning(404, "There is no such application", "this person was given no ticket"),
+    "unknown_path": Meaning(404, "There is nothing at this path", "the OpenAPI document has the paths that exist"),
+    "method_not_allowed": Meaning(405, "The path does not have this method", "Allow says which method it has"),
+    "sold_out": Meaning(
+        409, "Every coupon is given away", "no ticket is free; one that comes free goes to whoever asks then"
+    ),
+    "not_open": Meaning(409, "The event is not open yet", "ask again when it is open"),
+    "paused": Meaning(409, "The event is paused", "it gives no coupons for now"),
+    "closed": Meaning(409, "The event is over", "it gives no coupons any more"),
+    "refused": Meaning(
+        409, "This person gets no coupon of this event", "it was decided so; asking again does not help"
+    ),
+    "body_too_large": Meaning(413, "The body is too large", f"the body may have {MAX_BODY_BYTES} bytes"),
+    "unsupported_media_type": Meaning(415, "The body must be JSON", "Content-Type must be application/json"),
+    "internal": Meaning(500, "Something went wrong here", "the fault is ours; the log has it under the correlation id"),
+    "gate_lost": Meaning(
+        503, "The state of the event is being restored", "ask again later; a ticket that was given stays given"
+    ),
+    "try_again": Meaning(503, "A server is away", "ask again later; a ticket that was given stays given"),
+}
+
+METHODS: dict[str, str] = {
+    "/events/{event_id}": "GET",
+    "/events/{event_id}/applications": "POST",
+    "/events/{event_id}/applications/{user_id}": "GET",
+}
+_METHODS = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), method) for path, method in METHODS.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the caller."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+    counted: str = ""  # the metric that it counts into
+    text: str = ""  # the body as JSON, where that is known already
+
+
+class Problem(Exception):  # noqa: N818  an answer to the caller, most of them no fault of anybody
+    """An answer that says no, or not now. `code` is one of `CODES`, which has its usual detail."""
+
+    def __init__(self, code: str, detail: str = "", headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+
+    def answer(self, path: str) -> Answer:
+        """Answer the RFC 9457 document of this problem at `path`, a decoded path."""
+        if self.headers:
+            return _document(self.code, self.detail, path, self.headers)
+        return _usual(self.code, self.detail, path)
+
+
+def _document(code: str, detail: str, path: str, headers: dict[str, str]) -> Answer:
+    status, title, usual = CODES[code]
+    document = {
+        "type": TYPE_PREFIX + code,
+        "title": title,
+        "status": status,
+        "detail": detail or usual,
+        "instance": quote(path, errors="replace"),
+        "code": code,
+    }
+    headers = {"Cache-Control": "no-store", **headers}
+    return Answer(status, document, headers, MEDIA_TYPE, _COUNTED.get(code, ""), to_json(document))
+
+
+@lru_cache(maxsize=KEPT)
+def _usual(code: str, detail: str, path: str) -> Answer:
+    return _document(code, detail, path, {})
+
+
+# The metric of each problem that says something of an event, or of a server that is away.
+_COUNTED = {code: code for code, meaning in CODES.items() if meaning.status == 409}
+_COUNTED |= {"gate_lost": "fenced", "try_again": "unavailable", "internal": "internal"}
+
+
+def of(error: Exception) -> Problem:
+    """Answer what an error is to the caller; nothing of it is told where the fault is not theirs."""
+    match error:
+        case Problem():
+            return error
+        case BadInput(code=code, detail=detail) if code in CODES:  # other codes are about our settings
+            return Problem(code, detail)
+        case Unavailable():
+            return later("try_again")
+        case _:
+            return Problem("internal")
+
+
+def later(code: str) -> Problem:
+    """Answer "not now", with the time after which to ask again."""
+    wait_s = random.randint(*RETRY_AFTER_S)  # noqa: S311  jitter needs no cryptography
+    return Problem(code, headers={"Retry-After": str(wait_s)})
+
+
+def nothing_here(path: str) -> Problem:
+    """Answer why no route fits: the path has another method, or there is no such path."""
+    for pattern, allowed in _METHODS:
+        if pattern.fullmatch(path):
+            return Problem("method_not_allowed", headers={"Allow": allowed})
+    return Problem("unknown_path")

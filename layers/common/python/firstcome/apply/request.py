@@ -1,0 +1,99 @@
+"""Reading a request: who calls, who applies, what the body says, under which correlation id."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from itertools import islice
+from typing import Any
+
+from firstcome.apply.problem import MAX_BODY_BYTES, Problem
+from firstcome.rules import alike, check_user_id, harmless
+
+# What may be a misspelt user_id: enough for every spelling, and harmless to repeat.
+ECHOED = re.compile("[A-Za-z][A-Za-z_-]{0,31}")
+NAMES_LOOKED_AT = 16
+
+
+def place(path: str) -> dict[str, str]:
+    """Answer what the log says of a decoded path: whom it names stands apart, so that logs may name nobody."""
+    resource, named, user_id = path.partition("/applications/")
+    return {"path": resource + named, "user_id": user_id} if named else {"path": resource}
+
+
+def caller(event: dict[str, Any], local_identity: str) -> str | None:
+    """Answer the `sub` of the applicant who calls, or None for a trusted back end, as API Gateway's authorizer says.
+
+    `local_identity` stands in where there is no authorizer. Raises `Problem` where nobody vouches for the caller.
+    """
+    authorizer = event["requestContext"].get("authorizer") or {}
+    if jwt := authorizer.get("jwt"):
+        sub = (jwt.get("claims") or {}).get("sub")
+        if sub:
+            return check_user_id(sub)
+    elif authorizer.get("iam") or local_identity == "backend":
+        return None
+    elif local_identity.startswith("jwt:"):
+        return check_user_id(local_identity.removeprefix("jwt:"))
+    raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+
+
+def applicant(event: dict[str, Any], sub: str | None) -> str:
+    """Answer who applies: the caller `sub`, or whom the body of a back end names.
+
+    Raises `Problem` or `BadInput` where the body is wrong, or names somebody else than the caller.
+    """
+    if sub is not None and not event.get("body"):
+        return sub
+    fields = read_object(event)
+    if sub is None or "user_id" in fields:
+        if fields.get("user_id") is None:
+            raise Problem("bad_user_id", _missing(fields))
+        user_id = check_user_id(fields["user_id"])
+        if sub is not None and user_id != sub:
+            raise Problem("not_yourself")
+        return user_id
+    return sub
+
+
+def _missing(fields: dict[str, Any]) -> str:
+    """Return what to do about a body without `user_id`. Of what was sent, only a name much like it is repeated."""
+    for name in islice(fields, NAMES_LOOKED_AT):
+        if name != "user_id" and ECHOED.fullmatch(name) and alike(name, ("user_id", "user")):
+            return f'user_id is missing; {name} was sent: name it user_id, as in {{"user_id": "alice"}}'
+    return 'user_id is missing: the body must be like {"user_id": "alice"}'
+
+
+def read_object(event: dict[str, Any]) -> dict[str, Any]:
+    """Answer the JSON object of the body, unknown fields and all; raise `Problem` where it is none."""
+    content_type = header(event, "content-type")
+    if content_type and content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Problem("unsupported_media_type")
+    body = event.get("body") or ""
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        if len(raw) > MAX_BODY_BYTES:
+            raise Problem("body_too_large")
+        # As text: json.loads would guess at UTF-16 in bytes. Deep nesting ends in a RecursionError.
+        fields = json.loads(raw.decode())
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise Problem("bad_json")
+    return fields
+
+
+def correlation_id(event: dict[str, Any]) -> str:
+    """Answer the caller's own `x-correlation-id` if it is harmless, else API Gateway's request id."""
+    return harmless(header(event, "x-correlation-id")) or str(event["requestContext"].get("requestId", ""))
+
+
+def header(event: dict[str, Any], name: str) -> str:
+    """Answer a request header by its lower-case name, or "". API Gateway writes them so; `sam local` does not."""
+    headers = event.get("headers") or {}
+    if name in headers:
+        return str(headers[name])
+    if "host" in headers:  # every request has one: all of these names are in lower case
+        return ""
+    return next((str(value) for key, value in headers.items() if key.lower() == name), "")

@@ -1,0 +1,77 @@
+"""The routes of the API: one request → one call → one answer, counted and logged."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from firstcome.apply import problem, request
+from firstcome.apply.problem import Problem, to_json
+from firstcome.rules import check_event_id, check_user_id
+from firstcome.runtime.telemetry import count, logger
+
+if TYPE_CHECKING:
+    from firstcome.apply.application import Applications
+    from firstcome.apply.problem import Answer
+
+WINNERS = ("accepted", "reserved")
+
+
+class Routes:
+    """What each route does with a payload of API Gateway. Each method raises what `no` makes an answer of."""
+
+    def __init__(self, applications: Applications, local_identity: str) -> None:
+        self._applications = applications
+        self._local_identity = local_identity
+
+    def apply(self, event: dict[str, Any], event_id: str) -> Answer:
+        """Decide one application."""
+        sub = request.caller(event, self._local_identity)
+        correlation_id = request.correlation_id(event)
+        answer = self._applications.apply(check_event_id(event_id), request.applicant(event, sub), correlation_id)
+        if answer.counted != "already":  # repeats are not logged
+            logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
+        return answer
+
+    def status(self, event: dict[str, Any], event_id: str, user_id: str) -> Answer:
+        """Return how far the person's application has come; somebody else's is not there."""
+        sub = request.caller(event, self._local_identity)
+        event_id, user_id = check_event_id(event_id), check_user_id(user_id)
+        if sub not in (None, user_id):
+            raise Problem("no_application")
+        return self._applications.status(event_id, user_id)
+
+    def event(self, event_id: str) -> Answer:
+        """Return the event."""
+        return self._applications.event(check_event_id(event_id))
+
+    def apply_directly(self, event: dict[str, Any], event_id: str) -> dict[str, Any]:
+        """Return the response to an application that no resolver has routed: that would double a loser's cost."""
+        correlation_id = request.correlation_id(event)
+        try:
+            answer = self.apply(event, event_id)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and logged where it is ours
+            answer = no(error, event["rawPath"], correlation_id)
+        headers, body = finish(answer, correlation_id)
+        headers["Content-Type"] = answer.media_type
+        return {"statusCode": answer.status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}
+
+
+def no(error: Exception, path: str, correlation_id: str) -> Answer:
+    """Return what the error is to the caller, at a decoded path; log what is not theirs to mend."""
+    answer = problem.of(error).answer(path)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
+        known = {**request.place(path), "correlation_id": correlation_id}
+        write(answer.body["code"], extra={"reason": repr(error), **known})
+    return answer
+
+
+def finish(answer: Answer, correlation_id: str) -> tuple[dict[str, str], str]:
+    """Count an answer; return its headers and its body."""
+    if answer.counted:
+        # The crowd shares its lines; what rings an alarm does not wait for the next request.
+        wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        count(answer.counted, may_wait=wait)
+    return {**answer.headers, "X-Correlation-Id": correlation_id}, answer.text or to_json(answer.body)

@@ -1,0 +1,1 @@
+"""From a Kafka event to rows."""

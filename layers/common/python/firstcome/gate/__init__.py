@@ -1,0 +1,1 @@
+"""The gate: who gets which ticket."""

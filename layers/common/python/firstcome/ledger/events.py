@@ -1,0 +1,172 @@
+"""Events in the ledger: what the operator decides stands here first; the gate is told afterwards, by version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from firstcome.ledger.statements import queries, sql_time
+from firstcome.rules import BadInput, EventState, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firstcome.ledger.database import Connection, Database
+
+# From where to where an operator may take an event. To where it is already: always, and nothing changes.
+TRANSITIONS = {
+    EventState.DRAFT: {EventState.OPEN, EventState.ENDED},
+    EventState.OPEN: {EventState.PAUSED, EventState.CLOSED, EventState.ENDED},
+    EventState.PAUSED: {EventState.OPEN, EventState.CLOSED, EventState.ENDED},
+    EventState.CLOSED: {EventState.OPEN, EventState.ENDED},
+    EventState.ENDED: set(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of `coupon_event`."""
+
+    event_id: str
+    name: str
+    capacity: int
+    opens_at_ms: int
+    closes_at_ms: int
+    state: EventState
+    generation: int  # raised by every restore of the gate
+    version: int  # raised by every change
+    created_at_ms: int
+    updated_at_ms: int
+    ended_at_ms: int | None
+
+    @property
+    def gate_fields(self) -> dict[str, str | int]:
+        """What the gate keeps of it, beside the version."""
+        return {
+            "name": self.name,
+            "capacity": self.capacity,
+            "opens_at_ms": self.opens_at_ms,
+            "closes_at_ms": self.closes_at_ms,
+            "state": str(self.state),
+            "generation": self.generation,
+        }
+
+
+def create_event(  # noqa: PLR0917  the columns
+    ledger: Database, event_id: str, name: str, capacity: int, opens_at_ms: int, closes_at_ms: int
+) -> bool:
+    """Make an event, as a draft; False, and nothing changed, where there is one of that id."""
+    row = {
+        "event_id": event_id,
+        "name": name,
+        "capacity": capacity,
+        "opens_at": sql_time(opens_at_ms),
+        "closes_at": sql_time(closes_at_ms),
+    }
+    return ledger.transact(lambda connection: bool(queries.create_event(connection, **row)))
+
+
+def event(ledger: Database, event_id: str) -> Event | None:
+    """Answer one event; None where there is none."""
+    row = ledger.read(lambda connection: queries.event(connection, event_id=event_id))
+    return None if row is None else _event(row)
+
+
+def gated_events(ledger: Database, retention_days: int) -> list[Event]:
+    """Answer the events that have, or should have, a gate: those not ended, and those ended within the retention."""
+    return ledger.read(
+        lambda connection: [_event(row) for row in queries.gated_events(connection, retention_days=retention_days)]
+    )
+
+
+def live_events(ledger: Database) -> list[Event]:
+    """Answer the events that have not ended."""
+    return gated_events(ledger, retention_days=0)
+
+
+def is_gated(ledger: Database, event_id: str) -> bool:
+    """Say whether the event has, or should have, a gate: past its retention, the ledger alone answers for it."""
+    return any(one.event_id == event_id for one in gated_events(ledger, ledger.settings.retention_days))
+
+
+def set_state(ledger: Database, event_id: str, state: EventState) -> Event:
+    """Take the event to `state`, and answer it; raise `BadInput` where it cannot go there from where it is."""
+
+    def change(was: Event) -> dict[str, Any]:
+        if state is was.state:
+            return {}
+        if state not in TRANSITIONS[was.state]:
+            raise BadInput("bad_transition", f"event {event_id} is {was.state}: it cannot become {state}")
+        return {"state": state}
+
+    return _change(ledger, event_id, change)
+
+
+def raise_capacity(ledger: Database, event_id: str, capacity: int) -> Event:
+    """Raise the number of coupons, and answer the event; raise `BadInput` where it would be lowered, or has ended."""
+
+    def change(was: Event) -> dict[str, Any]:
+        if capacity == was.capacity:
+            return {}
+        if was.state is EventState.ENDED:
+            raise BadInput("event_ended", f"event {event_id} has ended")
+        if capacity < was.capacity:
+            raise BadInput("capacity_lowered", f"the capacity of {event_id} is {was.capacity}: it is never lowered")
+        return {"capacity": capacity}
+
+    return _change(ledger, event_id, change)
+
+
+def next_generation(ledger: Database, event_id: str) -> Event:
+    """Count one more restore of the event's gate, and answer the event as it is then."""
+    return _change(ledger, event_id, lambda was: {"generation": was.generation + 1})
+
+
+def wipe(ledger: Database, event_id: str) -> None:
+    """Remove every row of the event: for the local cloud."""
+
+    def work(connection: Connection) -> None:
+        queries.lock_event(connection, event_id=event_id)
+        queries.wipe_coupons(connection, event_id=event_id)
+        queries.wipe_refusals(connection, event_id=event_id)
+        queries.wipe_failed(connection, event_id=event_id)
+        queries.wipe_event(connection, event_id=event_id)
+
+    ledger.transact(work)
+
+
+def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str, Any]]) -> Event:
+    """Change what `change` answers of the event as it is, and answer it as it is then."""
+
+    def work(connection: Connection) -> Event:
+        row = queries.event_locked(connection, event_id=event_id)
+        if row is None:
+            raise BadInput("unknown_event", f"there is no event {event_id}")
+        was = _event(row)
+        changed = change(was)
+        if not changed:
+            return was
+        kept = {"state": was.state, "capacity": was.capacity, "generation": was.generation}
+        queries.change_event(connection, event_id=event_id, **kept | changed)
+        return _event(queries.event_locked(connection, event_id=event_id))
+
+    return ledger.transact(work)
+
+
+def _event(columns: tuple[Any, ...]) -> Event:
+    event_id, name, capacity, opens_at, closes_at, state, generation, version, created_at, updated_at, ended_at = (
+        columns
+    )
+    return Event(
+        event_id,
+        name,
+        capacity,
+        to_ms(opens_at),
+        to_ms(closes_at),
+        EventState(state),
+        generation,
+        version,
+        to_ms(created_at),
+        to_ms(updated_at),
+        None if ended_at is None else to_ms(ended_at),
+    )

@@ -1,0 +1,235 @@
+"""Failed rows: what could not become a coupon row, stored with its raw record, and read by retry and operator."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pymysql
+
+from firstcome.ledger.errors import is_transient
+from firstcome.ledger.statements import queries, sql_time
+from firstcome.rules import (
+    TIME_MAX_MS,
+    BadInput,
+    FailedStatus,
+    Reason,
+    Ticket,
+    Unavailable,
+    check_event_id,
+    check_user_id,
+    to_ms,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from firstcome.ledger.database import Connection, Database
+
+TICKET_MAX = 2**31 - 1  # the column's
+DETAIL_MAX_LENGTH = 1_000  # the column's
+PAYLOAD_MAX_BYTES = 2**24 - 1  # the column's
+
+
+class Source(NamedTuple):
+    """Where a record stood in the stream. The timestamp is part of it: a topic made anew starts its offsets again."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+    def __str__(self) -> str:
+        """Where the logs say it stood."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that cannot become a coupon row, with what could be read of it."""
+
+    reason: Reason
+    detail: str
+    payload: bytes
+    event_id: str | None = None
+    user_id: str | None = None
+    ticket: int | None = None
+    applied_at_ms: int | None = None
+    source: Source | None = None
+    correlation_id: str = ""
+
+    @property
+    def claim(self) -> Ticket | None:
+        """The ticket that it is about, where all of it could be read."""
+        return _claim(self.event_id, self.user_id, self.ticket, self.applied_at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """One row of `failed_event`."""
+
+    id: int
+    event_id: str | None
+    user_id: str | None
+    ticket: int | None
+    applied_at_ms: int | None
+    payload: bytes
+    reason: Reason
+    detail: str
+    status: FailedStatus
+    attempts: int  # begun, this one included
+    next_attempt_at_ms: int
+    lease: str  # empty where nobody works on it
+    source: Source | None
+    created_at_ms: int
+    updated_at_ms: int
+    correlation_id: str  # empty where the record did not say it
+    payload_bytes: int  # how long it is, where `payload` is the beginning of it
+
+    @property
+    def claim(self) -> Ticket | None:
+        """The ticket that it is about, where all of it could be read."""
+        return _claim(self.event_id, self.user_id, self.ticket, self.applied_at_ms)
+
+
+class Known(NamedTuple):
+    """The fields of a ticket, None where the column could not hold it as it is."""
+
+    event_id: str | None
+    user_id: str | None
+    ticket: int | None
+    applied_at_ms: int | None
+
+
+def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: object) -> Known:
+    """Answer the fields that the ledger can hold. Both servers would cut or convert the others without a word."""
+    return Known(
+        _checked(check_event_id, event_id),
+        _checked(check_user_id, user_id),
+        ticket if type(ticket) is int and abs(ticket) <= TICKET_MAX else None,
+        applied_at_ms if type(applied_at_ms) is int and 0 <= applied_at_ms <= TIME_MAX_MS else None,
+    )
+
+
+def store_failed(connection: Connection, failures: Sequence[Failure]) -> int:
+    """Store the failures that are not there yet, due at once, in the caller's transaction; answer how many are new.
+
+    Raises `Unavailable` if they cannot be stored: then nothing may be committed, or something would be lost.
+    """
+    if not failures:
+        return 0
+    batch = sorted((_columns(one) for one in failures), key=lambda row: [str(field) for field in row[:3]])
+    try:
+        return int(queries.insert_failed(connection, batch=json.dumps(batch, ensure_ascii=False)))
+    except pymysql.Error as error:
+        if is_transient(error):
+            raise
+        raise Unavailable("mysql", f"a failed row cannot be stored: {error}") from error
+
+
+def outcomes(ledger: Database, records: Sequence[tuple[Ticket | None, tuple[str, int, int, int]]]) -> list[bool]:
+    """Answer of each record whether the ledger knows what became of it: a row, a refusal, or a failed row.
+
+    A record is its ticket (None: it cannot be decoded), and its topic, partition, offset and timestamp.
+    """
+    batch = json.dumps([[*(ticket or (None,) * 4)[:3], *place] for ticket, place in records])
+    return ledger.read(lambda connection: [bool(known) for (known,) in queries.outcomes(connection, batch=batch)])
+
+
+def failed_row(ledger: Database, failed_id: int) -> FailedRow | None:
+    """Answer one row, whatever its status."""
+    row = ledger.read(lambda connection: queries.failed_row(connection, failed_id=failed_id))
+    return None if row is None else row_of(row)
+
+
+def list_failed(  # noqa: PLR0917  as the statement has them
+    ledger: Database,
+    event_id: str | None,
+    status: FailedStatus | None,
+    limit: int,
+    after_id: int = 0,
+    cut_at: int = PAYLOAD_MAX_BYTES,
+) -> list[FailedRow]:
+    """Return up to `limit` rows of the event, or of all, in the status, or in any; the oldest first.
+
+    Those with an id above `after_id`; of each payload, the first `cut_at` bytes.
+    """
+    what = {"event_id": event_id, "status": status, "after_id": after_id, "cut_at": cut_at, "page": limit}
+    return ledger.read(lambda connection: [row_of(row) for row in queries.list_failed(connection, **what)])
+
+
+def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
+    """Answer the tickets that the event's waiting and dead rows own."""
+    return ledger.read(
+        lambda connection: [
+            Ticket(event_id, user_id, ticket, to_ms(applied_at))
+            for ticket, user_id, applied_at in queries.open_failed(connection, event_id=event_id)
+        ]
+    )
+
+
+def count_failed(ledger: Database, event_id: str | None = None) -> dict[FailedStatus, int]:
+    """Answer how many rows there are in each status, of one event or of all."""
+    found = ledger.read(lambda connection: dict(queries.count_failed(connection, event_id=event_id)))
+    return {status: found.get(status, 0) for status in FailedStatus}
+
+
+def count_open(ledger: Database) -> dict[FailedStatus, int]:
+    """Answer how many rows of all events are waiting and how many are dead."""
+    found = ledger.read(lambda connection: dict(queries.count_open(connection)))
+    return {status: found.get(status, 0) for status in (FailedStatus.WAITING, FailedStatus.DEAD)}
+
+
+def _columns(failure: Failure) -> list[str | int | None]:
+    known = valid(failure.event_id, failure.user_id, failure.ticket, failure.applied_at_ms)
+    applied_at = None if known.applied_at_ms is None else sql_time(known.applied_at_ms)
+    payload = b64encode(failure.payload).decode()
+    what = [known.event_id, known.user_id, known.ticket, applied_at, payload, failure.reason, text(failure.detail)]
+    source = failure.source
+    place = (source.topic, source.partition, source.offset, source.timestamp_ms) if source else (None,) * 4
+    return [*what, *place, failure.correlation_id or None]
+
+
+def text(detail: str) -> str:
+    """Answer the text as any server takes it: half a surrogate pair, or a NUL, would make the row impossible."""
+    return "".join(char if char.isprintable() else "?" for char in detail[:DETAIL_MAX_LENGTH])
+
+
+def row_of(columns: tuple[Any, ...]) -> FailedRow:
+    """Answer the row that a statement found; they all name the columns in one order."""
+    head, source = columns[:11], columns[11:15]
+    id_, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease = head
+    return FailedRow(
+        id=id_,
+        event_id=event_id,
+        user_id=user_id,
+        ticket=ticket,
+        applied_at_ms=None if applied_at is None else to_ms(applied_at),
+        payload=payload,
+        reason=Reason(reason),
+        detail=detail,
+        status=FailedStatus(status),
+        attempts=attempts,
+        lease=lease or "",
+        source=None if source[0] is None else Source(*source),
+        next_attempt_at_ms=to_ms(columns[15]),
+        created_at_ms=to_ms(columns[16]),
+        updated_at_ms=to_ms(columns[17]),
+        correlation_id=columns[18] or "",
+        payload_bytes=columns[19] if len(columns) > 19 else len(payload),
+    )
+
+
+def _claim(event_id: str | None, user_id: str | None, ticket: int | None, applied_at_ms: int | None) -> Ticket | None:
+    if event_id is None or user_id is None or ticket is None or applied_at_ms is None:
+        return None
+    return Ticket(event_id, user_id, ticket, applied_at_ms)
+
+
+def _checked(check: Callable[[object], str], value: object) -> str | None:
+    try:
+        return check(value)
+    except BadInput:
+        return None

@@ -1,0 +1,143 @@
+"""Leases: each open failed row is worked on by one retry at a time, for a limited time.
+
+A row carries the token of the retry that claimed it. Each change compares the token, so that one that comes too late
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pymysql
+
+from firstcome.ledger.errors import code_of
+from firstcome.ledger.failed_events import FailedRow, row_of, text
+from firstcome.ledger.statements import queries, sql_time
+from firstcome.rules import FailedStatus, Reason, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from firstcome.ledger.database import Connection, Database
+
+DUPLICATE_KEY = 1062
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The rows that are ours for the time of the lease, and how many had used up their attempts."""
+
+    rows: list[FailedRow]
+    buried: int
+
+
+class PutOff(NamedTuple):
+    """What becomes of a row whose attempt failed."""
+
+    row: FailedRow
+    status: FailedStatus  # WAITING: due again in `wait_ms`; DEAD: left to an operator
+    wait_ms: int
+    reason: Reason
+    detail: str
+    counted: bool = True  # False: the attempt is given back
+
+
+def claim_failed(ledger: Database, limit: int, lease_ms: int) -> Claimed:
+    """Take up to `limit` rows that are due, for `lease_ms`; those whose attempts are used up become dead instead.
+
+    Two retries claim different rows, and neither waits for the other. A lease that has run out makes the row due.
+    """
+    lease = secrets.token_hex(16)
+
+    def work(connection: Connection) -> Claimed:
+        due = [row_of(row) for row in queries.due_failed(connection, page=limit)]
+        tired = [row.id for row in due if row.attempts >= ledger.settings.failed_attempts]
+        rows = [row for row in due if row.attempts < ledger.settings.failed_attempts]
+        if tired:
+            queries.bury_exhausted(connection, ids=tired)
+        if rows:
+            queries.lease_failed(connection, ids=[row.id for row in rows], lease=lease, lease_ms=lease_ms)
+        return Claimed([replace(row, attempts=row.attempts + 1, lease=lease) for row in rows], buried=len(tired))
+
+    return ledger.transact(work, read_committed=True)
+
+
+def resolve_failed(ledger: Database, row: FailedRow, status: FailedStatus) -> bool:
+    """Close the row as `resolved` or `refused`; False, and nothing changed, where the lease is lost."""
+    return ledger.transact(lambda connection: _close(connection, row, status))
+
+
+def move_failed(ledger: Database, row: FailedRow, ticket: Ticket) -> bool:
+    """Let the row own another ticket; False where it is not ours to work on any more.
+
+    Where another open row owns that ticket of that person already, this one is closed as resolved.
+    """
+
+    def work(connection: Connection) -> bool:
+        try:
+            return bool(
+                queries.move_failed(
+                    connection,
+                    failed_id=row.id,
+                    lease=row.lease,
+                    event_id=ticket.event_id,
+                    user_id=ticket.user_id,
+                    ticket=ticket.ticket,
+                    applied_at=sql_time(ticket.applied_at_ms),
+                )
+            )
+        except pymysql.Error as error:
+            if code_of(error) != DUPLICATE_KEY:
+                raise
+            _close(connection, row, FailedStatus.RESOLVED)
+            return False
+
+    return ledger.transact(work)
+
+
+def postpone_failed(
+    ledger: Database, row: FailedRow, wait_ms: int, reason: Reason, detail: str, *, counted: bool
+) -> bool:
+    """Give the row back, due again in `wait_ms`; where not `counted`, with its attempt. False: the lease is lost."""
+    return bool(put_off(ledger, [PutOff(row, FailedStatus.WAITING, wait_ms, reason, detail, counted)]))
+
+
+def bury_failed(ledger: Database, row: FailedRow, reason: Reason, detail: str) -> bool:
+    """Leave the row to an operator; False, and nothing changed, where the lease is lost."""
+    return bool(put_off(ledger, [PutOff(row, FailedStatus.DEAD, 0, reason, detail)]))
+
+
+def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
+    """Postpone or bury the rows of one lease in one statement; answer how many were still ours."""
+    if not rows:
+        return 0
+    # In the order of their ids, so that two retries lock in one order.
+    batch = json.dumps(
+        [
+            [one.row.id, one.status, one.wait_ms, one.reason, text(one.detail), int(not one.counted)]
+            for one in sorted(rows, key=lambda one: one.row.id)
+        ]
+    )
+    lease = rows[0].row.lease
+    return ledger.transact(lambda connection: int(queries.put_off_failed(connection, batch=batch, lease=lease)))
+
+
+def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> int:
+    """Make open rows due now, with all their attempts: one, or an event's, or all; answer how many.
+
+    A retry that works on one of them loses its lease.
+    """
+
+    def work(connection: Connection) -> int:
+        found = queries.lock_open(connection, failed_id=failed_id, event_id=event_id)
+        queries.redrive(connection, failed_id=failed_id, event_id=event_id)
+        return int(found)
+
+    return ledger.transact(work)
+
+
+def _close(connection: Connection, row: FailedRow, status: FailedStatus) -> bool:
+    return bool(queries.close_failed(connection, failed_id=row.id, lease=row.lease, status=status))

@@ -1,0 +1,56 @@
+"""The ledger: coupon rows, refusals, failed rows and events in MySQL, whose keys hold the promise.
+
+Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
+"""
+
+from __future__ import annotations
+
+from firstcome.ledger import coupons, erasure, events, failed_events, leases, refusals
+from firstcome.ledger.database import Database
+
+
+class Ledger(Database):
+    """Everything that the others ask of the ledger, through one connection. See `Database` for what may go wrong."""
+
+    write = coupons.write
+    coupon_of = coupons.coupon_of
+    has_row = coupons.has_row
+    owned = coupons.owned
+    standing = coupons.standing
+    audit_counts = coupons.audit_counts
+    coupons = coupons.coupons  # last: from here on the name is the method's
+
+    refuse = refusals.refuse
+    refusals = refusals.refusals
+
+    claim_failed = leases.claim_failed
+    resolve_failed = leases.resolve_failed
+    move_failed = leases.move_failed
+    postpone_failed = leases.postpone_failed
+    bury_failed = leases.bury_failed
+    put_off = leases.put_off
+    redrive = leases.redrive
+
+    outcomes = failed_events.outcomes
+    failed_row = failed_events.failed_row
+    list_failed = failed_events.list_failed
+    open_failed = failed_events.open_failed
+    count_failed = failed_events.count_failed
+    count_open = failed_events.count_open
+
+    create_event = events.create_event
+    event = events.event
+    live_events = events.live_events
+    gated_events = events.gated_events
+    is_gated = events.is_gated
+    set_state = events.set_state
+    raise_capacity = events.raise_capacity
+    next_generation = events.next_generation
+    wipe = events.wipe
+
+    erase_person = erasure.erase_person
+    erase_everybody = erasure.erase_everybody
+    erase_strays = erasure.erase_strays
+    strays = erasure.strays
+    events_naming = erasure.events_naming
+    events_kept_too_long = erasure.events_kept_too_long

@@ -1,0 +1,58 @@
+"""Refusals: who gets no coupon of an event, for good. A decision of the ledger first, and of the gate afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firstcome.ledger.statements import queries
+from firstcome.rules import BadInput, Ticket, to_ms
+
+if TYPE_CHECKING:
+    from firstcome.ledger.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What became of a refusal."""
+
+    done: bool  # the refusal stands
+    row: Ticket | None = None  # not done: the person has this coupon row (None: the failed row is not ours any more)
+    freed: tuple[tuple[int, bool], ...] = ()  # tickets their failed rows had, and whether a row of somebody has each
+
+
+def refuse(
+    ledger: Database,
+    event_id: str,
+    user_id: str,
+    reason: str,
+    *,
+    failed_id: int | None = None,
+    lease: str | None = None,
+) -> Refused:
+    """Refuse a person for good, and close their open failed rows, unless they have a coupon row.
+
+    With `failed_id`, only if that row is still open, and with `lease` as well, still leased by us. Repeated, it
+    answers the same, without the tickets. Raises `BadInput` where there is no such event.
+    """
+
+    def work(connection: Connection) -> Refused:
+        if queries.lock_event(connection, event_id=event_id) is None:
+            raise BadInput("unknown_event", f"there is no event {event_id}")
+        if failed_id is not None and queries.lock_failed(connection, failed_id=failed_id, lease=lease) is None:
+            return Refused(done=False)
+        row = queries.coupon_of_locked(connection, event_id=event_id, user_id=user_id)
+        if row is not None:
+            return Refused(done=False, row=Ticket(event_id, user_id, row[0], to_ms(row[1])))
+        queries.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)
+        waiting = list(queries.lock_failed_of(connection, event_id=event_id, user_id=user_id))
+        if waiting:
+            queries.refuse_failed(connection, ids=[row[0] for row in waiting])
+        return Refused(done=True, freed=tuple((row[1], bool(row[2])) for row in waiting if row[1] is not None))
+
+    return ledger.transact(work)
+
+
+def refusals(ledger: Database, event_id: str) -> list[str]:
+    """Answer the event's refused people."""
+    return ledger.read(lambda connection: [row[0] for row in queries.refusals(connection, event_id=event_id)])

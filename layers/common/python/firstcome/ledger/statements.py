@@ -1,0 +1,76 @@
+"""The named statements of `ledger.sql`, and the form in which times travel to it.
+
+The file is aiosql's format, as far as it is used here; a test holds what is made of it to what aiosql makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pymysql
+
+from firstcome.ledger.errors import PACKET_TOO_LARGE
+from firstcome.rules import from_ms
+
+# A server that is sent more than it takes hangs up while it is still being sent, as if it had died: it is asked first.
+# Smaller ones fit into the buffers on the way, so that its answer arrives.
+LARGE_BYTES = 262_144
+
+_COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
+_PARAMETER = re.compile(r"('[^']*')|:(\w+)")
+_NAME = re.compile(r"^-- name: (\w+)\(.*\)(.*)\n", re.MULTILINE)
+
+
+class Statement:
+    """One statement. Called with a connection and its parameters by name, it answers what its sign says.
+
+    `!` how many rows it has changed, `^` one row or None, `$` one value or None, and without a sign all rows.
+    """
+
+    __slots__ = ("sign", "sql")
+
+    def __init__(self, sign: str, sql: str) -> None:
+        self.sign = sign
+        self.sql = sql
+
+    def __call__(self, connection: Any, **parameters: Any) -> Any:
+        """Run it."""
+        with connection.cursor() as cursor:
+            statement = cursor.mogrify(self.sql, parameters)
+            if len(statement) > LARGE_BYTES:
+                _check_size(cursor, len(statement.encode()))
+            changed = cursor.execute(statement)
+            if self.sign == "!":
+                return changed
+            if not self.sign:
+                return cursor.fetchall()
+            row = cursor.fetchone()
+        return row[0] if row and self.sign == "$" else row
+
+
+def _check_size(cursor: Any, size: int) -> None:
+    """Raise the server's own error where it would not take a statement of this size, in bytes."""
+    cursor.execute("SELECT @@max_allowed_packet")
+    (limit,) = cursor.fetchone()
+    if size >= limit:  # the packet has one more byte than the statement
+        raise pymysql.OperationalError(PACKET_TOO_LARGE, f"a statement of {size} bytes; max_allowed_packet is {limit}")
+
+
+def _read(file: Path) -> SimpleNamespace:
+    text = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+    text = _PARAMETER.sub(lambda found: found[1] or f"%({found[2]})s", text)
+    _, *parts = _NAME.split(text)
+    named = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return SimpleNamespace(**{name: Statement(sign, sql.strip()) for name, sign, sql in named})
+
+
+# Any: the methods are those of the file. A test calls each of them on both servers.
+queries: Any = _read(Path(__file__).with_name("ledger.sql"))
+
+
+def sql_time(ms: int) -> str:
+    """Answer the UTC time as a DATETIME(3) is written."""
+    return from_ms(ms).isoformat(" ", "milliseconds")[:23]

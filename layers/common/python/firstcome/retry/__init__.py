@@ -1,0 +1,1 @@
+"""What died elsewhere, finished by the schedule."""

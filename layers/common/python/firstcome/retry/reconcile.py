@@ -1,0 +1,140 @@
+"""Reconcile: compare a live gate with the ledger after a failover, and repair what no other path repairs.
+
+A replica that was promoted may lack the last writes. What consume, sweep and retry still work on mends itself; this is
+for what nothing else looks at: a row that the gate forgot, a winner without row or mark, a number that nobody owns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from firstcome.gate.gate import REFUSED, parse_held
+from firstcome.rules import FailedStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from firstcome.gate.gate import EventView, Gate
+    from firstcome.ledger.ledger import Ledger
+    from firstcome.rules import Ticket
+    from firstcome.settings import Settings
+    from firstcome.stream.reader import Tail
+
+Repair = tuple[str | int, ...]
+
+
+class Reconciled(StrEnum):
+    """What one attempt came to."""
+
+    RECONCILED = "reconciled"
+    MOVED = "moved"  # somebody wrote to the gate meanwhile: nothing was changed
+    BUSY = "busy"  # tickets are pending, records unread or failed rows waiting: they go first
+    FENCED = "fenced"  # the gate is lost: restore is for that
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole gate of one event, as it was at `view.rev`."""
+
+    view: EventView
+    applied: dict[str, str]
+    pending: dict[str, int]
+    released: set[int]
+
+
+def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
+    """Read the whole gate without blocking it; None where it is lost. It holds only if `rev` has not moved since.
+
+    What is read page by page counts only if the gate has not lost a key meanwhile: it is looked at again afterwards.
+    """
+    view = gate.show(event_id)
+    if view is None:
+        return None
+    _, applied_key, pending_key, released_key, _ = gate.keys(event_id)
+    with gate.answering():
+        applied = dict(gate.redis.hscan_iter(applied_key, count=1_000))
+        pending = {user: int(at) for user, at in gate.redis.zscan_iter(pending_key, count=1_000)}
+        released = {int(ticket) for _, ticket in gate.redis.zscan_iter(released_key, count=1_000)}
+    after = gate.show(event_id)
+    return Snapshot(view, applied, pending, released) if after and after.replid == view.replid else None
+
+
+def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
+    """Say whether another Redis holds the event now than the one that it was written to, or reconciled with.
+
+    False where Redis does not say which one it is: the ledger's keys hold without it, and an operator reconciles.
+    """
+    replid = gate.replid(event_id)
+    return bool(replid) and view.replid != replid
+
+
+def reconcile(
+    ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event_id: str
+) -> tuple[Reconciled, list[Repair]]:
+    """Repair a quiet event's gate; answer what it came to, and the repairs that were made.
+
+    The gate is read first, then the stream, then the rows; the script does nothing if the gate has moved since.
+    Raises `Unavailable` where one of them cannot be read.
+    """
+    replid = gate.replid(event_id)
+    seen = snapshot(gate, event_id)
+    if seen is None:
+        return Reconciled.FENCED, []
+    if seen.pending or not tail.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
+        return Reconciled.BUSY, []
+    repairs = find_repairs(
+        seen,
+        rows=ledger.coupons(event_id),
+        refused=ledger.refusals(event_id),
+        dead=ledger.open_failed(event_id),
+        free_from_ms=seen.view.now_ms + settings.released_rest_ms,
+    )
+    word = gate.reconcile(event_id, seen.view.rev, replid, repairs)
+    if word == "RECONCILED":
+        return Reconciled.RECONCILED, repairs
+    return (Reconciled.MOVED if word == "MOVED" else Reconciled.FENCED), []
+
+
+def find_repairs(
+    seen: Snapshot, rows: Iterable[Ticket], refused: Iterable[str], dead: Iterable[Ticket], free_from_ms: int
+) -> list[Repair]:
+    """Answer what must change in the gate, so that it says what the ledger says. Pure, whatever the sizes."""
+    repairs: list[Repair] = []
+    holds: dict[str, int] = {}
+    owners: set[int] = set()
+    for row in rows:
+        owners.add(row.ticket)
+        holds[row.user_id] = row.ticket
+        if parse_held(seen.applied.get(row.user_id, ""))[0] != row.ticket:
+            repairs.append(("learn", row.user_id, row.ticket, row.applied_at_ms))
+    never = set(refused)
+    repairs += [("refuse", user_id) for user_id in sorted(never) if seen.applied.get(user_id) != REFUSED]
+    waits = {(one.user_id, one.ticket): one for one in dead if 1 <= one.ticket <= seen.view.capacity}
+    for user_id, held in seen.applied.items():
+        ticket, applied_at_ms = parse_held(held)
+        if ticket is None or applied_at_ms is None or user_id in holds or user_id in never:
+            continue
+        owners.add(ticket)
+        if (user_id, ticket) not in waits:  # else an operator decides, by the dead row
+            repairs.append(("pend", user_id, applied_at_ms))
+    known = {*holds, *never, *seen.applied}
+    for one in waits.values():
+        if one.user_id not in known and one.ticket not in owners:
+            known.add(one.user_id)
+            owners.add(one.ticket)
+            repairs.append(("learn", one.user_id, one.ticket, one.applied_at_ms))
+    repairs += _free_numbers(seen, owners, free_from_ms)
+    return repairs
+
+
+def _free_numbers(seen: Snapshot, owners: set[int], free_from_ms: int) -> list[Repair]:
+    count = max(seen.view.coupon_count, max(owners, default=0))
+    freed: list[Repair] = [("taken", ticket) for ticket in sorted(seen.released) if ticket in owners]
+    freed += [
+        ("free", number, free_from_ms)
+        for number in range(1, count + 1)
+        if number not in owners and number not in seen.released
+    ]
+    return freed

@@ -1,0 +1,1 @@
+"""What any Lambda function needs."""

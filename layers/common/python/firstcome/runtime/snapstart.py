@@ -1,0 +1,63 @@
+"""SnapStart: what an environment does before its snapshot is taken, and after it was restored from one.
+
+Init runs once, when a version is published, and every environment starts as a copy of it. So nothing may be in the
+snapshot that is only good there and then: no connection, no password, no verdict that time ends. And nothing may be
+drawn from it that copies must not share: ids and the kernel's own randomness differ by themselves, the rest is seeded.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+from typing import TYPE_CHECKING, Protocol
+
+from firstcome.runtime import collector, credentials, redaction
+
+if TYPE_CHECKING:
+    from firstcome.settings import Settings
+
+SEED_BYTES = 32
+
+
+class Part(Protocol):
+    """What holds connections, and what it remembers for a while."""
+
+    def close(self) -> None:
+        """Let go of both; whatever is needed again is made again."""
+
+
+def register(settings: Settings, *parts: Part) -> None:
+    """Have Lambda call the hooks, where this is Lambda: its runtime brings the module. Init is over then."""
+    collector.over()
+    try:
+        from snapshot_restore_py import register_after_restore, register_before_snapshot  # noqa: PLC0415
+    except ImportError:
+        return
+    register_before_snapshot(before_snapshot, settings, *parts)
+    register_after_restore(after_restore, *parts)
+
+
+def before_snapshot(settings: Settings, *parts: Part) -> None:
+    """Import what the first request would import, and let go of everything that does not survive a copy.
+
+    It asks no server: publishing a version works where none can be reached.
+    """
+    credentials.prime(settings)
+    "primed".encode("idna")  # the first look-up of a host name imports the codec
+    _let_go(parts)
+
+
+def after_restore(*parts: Part) -> None:
+    """Make this copy differ from the others, and forget once more: time has passed, perhaps days."""
+    seed = os.urandom(SEED_BYTES)  # the kernel is told of the restore, and seeds itself
+    random.seed(seed)  # jitter: copies that wait equally long come back together
+    ssl.RAND_add(os.urandom(SEED_BYTES), SEED_BYTES)  # keys of TLS: OpenSSL keeps a generator of its own
+    _let_go(parts)
+
+
+def _let_go(parts: tuple[Part, ...]) -> None:
+    credentials.forget_all()
+    redaction.forget_key()
+    for part in parts:
+        part.close()

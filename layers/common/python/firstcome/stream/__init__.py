@@ -1,0 +1,1 @@
+"""The stream: a record on its way."""

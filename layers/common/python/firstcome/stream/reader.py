@@ -1,0 +1,224 @@
+"""What the consumer group still has to read of the stream, seen without joining the group.
+
+Restore, sweep and reconcile need it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import for_code
+from kafka.protocol.consumer import IsolationLevel
+
+from firstcome.rules import Unavailable
+from firstcome.stream.admin import ask
+from firstcome.stream.record import BadRecord, decode
+from firstcome.stream.spans import Reader, Span, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from firstcome.rules import Ticket
+    from firstcome.settings import Settings
+
+T = TypeVar("T")
+# A record's ticket (None: it cannot be decoded) and its topic, partition, offset and timestamp.
+Placed = tuple["Ticket | None", tuple[str, int, int, int]]
+Outcomes = Callable[[Sequence[Placed]], list[bool]]
+
+ASKED = 500  # records of whose outcome the ledger is asked at a time: a batch of consume's
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the group has still to read."""
+
+    records: int  # a partition with more than COUNTED offsets counts those
+    oldest_ms: int | None  # when its oldest record was applied for; None: everything is read
+    # The partitions without a committed offset of whose first record the ledger knows the outcome: offsets expired.
+    without_offset: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the brokers say of one partition."""
+
+    committed: int | None  # the group's offset; None: it has committed none
+    begin: int
+    stable: int  # as in Span
+    end: int
+
+    def span(self, start: int) -> Span:
+        """Answer all of it from `start` on."""
+        return Span(start, self.stable, self.end)
+
+
+class Tail:
+    """Reads what the group has not read. Each call makes its own connections and closes them.
+
+    What counts is what a consumer is given: not the markers of transactions, not the records of those that were
+    aborted, not the offsets that compaction emptied. Records of transactions under way count, they may be committed.
+
+    Where a partition has records and no committed offset, the group is new, or its offset expired. `outcomes` tells
+    them apart: it answers of each of some records whether the ledger knows what became of it. A partition is read in
+    order, so the first record without an outcome is where the group has read to. Without `outcomes`, nothing was read.
+
+    Every method raises `Unavailable` when the answer cannot be known: Kafka is away, the topic is missing, time is up
+    (`timeout_ms`, by default `kafka_read_timeout_ms`; a broker that falls silent midway may add one request's time), or
+    records that the group has not read are no longer there.
+    """
+
+    def __init__(self, settings: Settings, outcomes: Outcomes | None = None) -> None:
+        self._settings = settings
+        self._outcomes = outcomes
+
+    def unread(self, event_id: str | None = None, timeout_ms: int | None = None) -> list[Ticket]:
+        """Answer the tickets of all unread records (of this event), in the order of each partition.
+
+        Records that cannot be decoded are skipped: consume makes rows of failed_event of them. A million
+        records take some 15 s.
+        """
+        with self._open(timeout_ms) as (reader, logs):
+            return _tickets(reader.records(self._unread(reader, logs)[0]), event_id)
+
+    def history(
+        self, event_id: str | None = None, timeout_ms: int | None = None, *, aborted: bool = False
+    ) -> list[Ticket]:
+        """Answer the tickets of all records (of this event) that are still in the log, read or not; as `unread`.
+
+        With `aborted` also those of transactions that were: nobody owes them anything, but the log names their people.
+        """
+        with self._open(timeout_ms) as (reader, logs):
+            whole = {at: Span(log.begin, log.begin if aborted else log.stable, log.end) for at, log in logs.items()}
+            return _tickets(reader.records(whole), event_id)
+
+    def backlog(self, timeout_ms: int | None = None) -> Backlog:
+        """Answer how many records are unread, and when the oldest of them was applied for.
+
+        It is the earliest of each partition's first unread record; where that one cannot be decoded, its time in the
+        log counts.
+        """
+        with self._open(timeout_ms) as (reader, logs):
+            spans, without_offset = self._unread(reader, logs)
+            first = reader.first(spans)
+            applied = [_applied_at_ms(record) for record in first.values()]
+            return Backlog(reader.count(spans, first), min(applied, default=None), without_offset)
+
+    def lag(self, timeout_ms: int | None = None) -> int:
+        """Answer the number of unread records in all partitions."""
+        return self.backlog(timeout_ms).records
+
+    def caught_up(self, timeout_ms: int | None = None) -> bool:
+        """Answer whether everything that was in the log when this was called has been read."""
+        with self._open(timeout_ms) as (reader, logs):
+            return not reader.first(self._unread(reader, logs)[0])
+
+    @contextmanager
+    def _open(self, timeout_ms: int | None) -> Iterator[tuple[Reader, dict[TopicPartition, _Log]]]:
+        """Lend a reader, and what the brokers say of every partition."""
+        timeout_ms = self._settings.kafka_read_timeout_ms if timeout_ms is None else timeout_ms
+        deadline = time.monotonic() + timeout_ms / 1000
+        with unavailable():
+            logs = self._logs(deadline)
+            with closing(Reader(self._settings, deadline)) as reader:
+                yield reader, logs
+
+    def _logs(self, deadline: float) -> dict[TopicPartition, _Log]:
+        """Ask for the committed offsets first: whatever is consumed from then on is read here as well, never missed."""
+        group, topic = self._settings.kafka_group, self._settings.kafka_topic
+
+        def look(admin: Any) -> dict[TopicPartition, _Log]:
+            [described] = admin.describe_topics([topic])
+            if described["error_code"]:
+                raise Unavailable("stream", f"topic {topic}: {for_code(described['error_code']).__name__}")
+            partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
+            committed = admin.list_group_offsets([group])[group]
+            earliest, latest = (
+                dict.fromkeys(partitions, OffsetSpec.EARLIEST),
+                dict.fromkeys(partitions, OffsetSpec.LATEST),
+            )
+            begins = admin.list_partition_offsets(earliest)
+            stable = admin.list_partition_offsets(latest, IsolationLevel.READ_COMMITTED)
+            ends = admin.list_partition_offsets(latest)
+            return {
+                at: _Log(_offset(committed.get(at)), begins[at].offset, stable[at].offset, ends[at].offset)
+                for at in partitions
+            }
+
+        return ask(self._settings, deadline, look)
+
+    def _unread(
+        self, reader: Reader, logs: Mapping[TopicPartition, _Log]
+    ) -> tuple[dict[TopicPartition, Span], tuple[int, ...]]:
+        """Answer what is unread, and the partitions whose offset expired; raise `Unavailable` where some is gone."""
+        spans: dict[TopicPartition, Span] = {}
+        without_offset = []
+        for at, log in logs.items():
+            start, read_to = log.committed, f"the group has read up to {log.committed}"
+            if start is None:
+                start, expired = self._read_to(reader, at, log)
+                without_offset += [at.partition] * expired
+                read_to = "the group has no committed offset, and the ledger no outcome of its first record"
+            where = f"{at.topic}/{at.partition}"
+            if log.begin > start:
+                raise Unavailable("stream", f"{where} starts at {log.begin}, {read_to}")
+            if start > log.end:
+                raise Unavailable("stream", f"{where} ends at {log.end}, {read_to}")
+            spans[at] = log.span(start)
+        return spans, tuple(without_offset)
+
+    def _read_to(self, reader: Reader, at: TopicPartition, log: _Log) -> tuple[int, bool]:
+        """Answer where a group without an offset has read to, as far as is known, and whether it has read anything."""
+        if self._outcomes is None:
+            return 0, False
+        read = False
+        records = reader.records({at: log.span(log.begin)})
+        while some := list(islice(records, ASKED)):
+            for record, known in zip(some, self._outcomes([_place(one) for one in some]), strict=True):
+                if not known:
+                    return (record.offset if read else 0), read
+                read = True
+        return (log.end if read else 0), read
+
+
+def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:
+    tickets = []
+    named = (event_id or "").encode()
+    for record in records:
+        # Most of a log is of other events, and decoding is most of the time. An escape may spell a name otherwise.
+        if record.value and named not in record.value and b"\\" not in record.value:
+            continue
+        try:
+            ticket, _ = decode(record.value)
+        except BadRecord:
+            continue
+        if event_id in (None, ticket.event_id):
+            tickets.append(ticket)
+    return tickets
+
+
+def _applied_at_ms(record: Any) -> int:
+    try:
+        return decode(record.value)[0].applied_at_ms
+    except BadRecord:
+        return int(record.timestamp)
+
+
+def _place(record: Any) -> Placed:
+    try:
+        ticket = decode(record.value)[0]
+    except BadRecord:
+        ticket = None
+    return ticket, (record.topic, record.partition, record.offset, record.timestamp)
+
+
+def _offset(committed: Any) -> int | None:
+    """Answer the offset; None for "none": -1 in the protocol, or no word of the partition."""
+    return None if committed is None or committed.offset < 0 else int(committed.offset)
