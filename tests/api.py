@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from dev import gateway
 from dev.openapi import load_handler as make_handler
+from firstcome.apply.routes import Routes
 from tests.patience import PATIENT
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class _Beyond:
 def without_servers() -> Api:
     """An execution environment that ends where the servers begin, called by a back end: see `reached`."""
     module = make_handler()
-    vars(module)["applications"] = _Beyond()
+    vars(module)["api"] = Routes(cast("Any", _Beyond()), module.settings.local_identity)
     return Api(module, BACK_END)
 
 

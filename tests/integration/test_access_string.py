@@ -20,7 +20,7 @@ from tests.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCRIPTS = ROOT / "layers" / "common" / "python" / "firstcome"
+SCRIPTS = ROOT / "layers" / "common" / "python" / "firstcome" / "gate"
 PASSWORD = "a-password-of-one-test"
 
 

@@ -56,7 +56,7 @@ def test_an_error_without_a_number_means_that_the_connection_is_gone(error: pymy
 
 def test_every_named_statement_is_used() -> None:
     """A statement that nobody calls is not tested either."""
-    code = "".join(path.read_text(encoding="utf-8") for path in Path(firstcome.__file__).parent.glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(firstcome.__file__).parent.rglob("*.py"))
     used = set(re.findall(r"\bqueries\.(\w+)\(", code))
     assert set(vars(queries)) == used
 
@@ -69,7 +69,7 @@ def test_the_statements_are_those_that_aiosql_reads() -> None:
         SQLOperationType.SELECT_VALUE: "$",
         SQLOperationType.SELECT: "",
     }
-    theirs = aiosql.from_path(Path(firstcome.__file__).with_name("ledger.sql"), "pymysql", encoding="utf-8")
+    theirs = aiosql.from_path(Path(firstcome.__file__).with_name("ledger") / "ledger.sql", "pymysql", encoding="utf-8")
     names = [name for name in theirs.available_queries if not name.endswith("_cursor")]
     assert names == sorted(vars(queries))
     for name in names:
