@@ -219,6 +219,7 @@ def test_a_run_names_the_setting_that_keeps_rows_waiting(world: World) -> None:
         with pytest.raises(RuntimeError, match="redrive: mysql: binlog_format: set it to ROW or MIXED"):
             run.run_retry()
         ledger.close()
+    # What kept them waiting is mended: they are worked on.
     assert world.run_retry()["redriven"]["waiting"] == 1
 
 
@@ -252,11 +253,13 @@ def a_server_that_says(*packets: bytes, raw: bytes = b"") -> Iterator[int]:
                 serve(listener.accept()[0])
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=accept)
+        thread = Thread(target=accept, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @contextmanager
