@@ -17,6 +17,7 @@ from firstcome.connect import mysql_connection
 from firstcome.ledger import Claim, Ledger, Outcome
 from firstcome.migrate import check_server
 from firstcome.rules import Ticket, Unavailable, Unsuitable
+from tests.patience import PATIENCE_MS
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from firstcome.settings import Settings
     from tests.api import Api
+
+pytestmark = pytest.mark.usefixtures("durable")
 
 AT_MS = 1_700_000_000_123
 ANYWHERE: dict[str, str | int] = {
@@ -73,7 +76,7 @@ def value_of(cursor: pymysql.cursors.Cursor, what: str) -> Any:
 def anew(ledger: Ledger, ledger_settings: Settings) -> Iterator[Ledger]:
     """The same ledger, whose connection is made after the server has changed."""
     ledger.create_event("E", "An event", 3, AT_MS, AT_MS + 1)
-    anew = Ledger(partial(mysql_connection, ledger_settings, 20_000), ledger_settings)
+    anew = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)
     yield anew
     anew.close()
 
@@ -274,7 +277,7 @@ def test_a_password_that_needs_tls_is_said_by_name(ledger_settings: Settings) ->
     with a_cold_mysql() as url:
         cold = replace(ledger_settings, mysql_url=url)
         with pytest.raises(Unsuitable, match=r"over TLS only: set mysql_ca_file") as caught:
-            Ledger(partial(mysql_connection, cold, 2_000), cold).live_events()
+            Ledger(partial(mysql_connection, cold, PATIENCE_MS), cold).live_events()
     assert "hunter2" not in str(caught.value)
 
 
@@ -300,7 +303,7 @@ def test_a_greeting_of_no_server_is_unavailable(ledger_settings: Settings, raw: 
     with a_server_that_says(raw=raw) as port:
         other = replace(ledger_settings, mysql_url=f"mysql://root@127.0.0.1:{port}/firstcome")
         with pytest.raises(Unavailable, match="mysql"):
-            Ledger(partial(mysql_connection, other, 2_000), other).live_events()
+            Ledger(partial(mysql_connection, other, PATIENCE_MS), other).live_events()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from firstcome.gate import Gate, Word
 from firstcome.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
+from tests.patience import PATIENT
 from tests.world import World, word_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def relay(redis_url: str) -> Iterator[Relay]:
 @contextmanager
 def gate_at(url: str) -> Iterator[Gate]:
     """A gate through a client of its own."""
-    settings = Settings(redis_url=url)
+    settings = Settings(redis_url=url, **PATIENT)
     gate = Gate(redis_client(settings), settings)
     try:
         yield gate
@@ -120,6 +121,7 @@ def test_the_oldest_redis_that_is_supported_is_taken(relay: Relay, client: redis
         assert word_of(gate, event, "alice") is Word.ACCEPTED
 
 
+@pytest.mark.usefixtures("durable")
 def test_migrate_says_that_redis_is_too_old(relay: Relay, world: World, client: redis.Redis) -> None:
     """The operator is told before the first person is."""
     number = str(client.info("server")["redis_version"])
