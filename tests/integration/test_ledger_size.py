@@ -17,6 +17,7 @@ from firstcome.ledger.failed_events import Failure, Source
 from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Ticket, Unavailable
 from firstcome.stream.record import encode
+from tests.patience import PATIENCE_MS
 from tests.world import World, msk_event
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def small(ledger: Ledger, ledger_settings: Settings) -> Iterator[Ledger]:
     """The same ledger, whose server takes a mebibyte, and an event for everybody."""
     ledger.create_event("E", "An event", PEOPLE, AT_MS, AT_MS + 1)
     with at_most(ledger, MIB):
-        small = Ledger(partial(mysql_connection, ledger_settings, 20_000), ledger_settings)
+        small = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)
         yield small
         small.close()
 
@@ -130,7 +131,7 @@ def test_a_batch_whose_last_part_fails_is_not_done(small: Ledger, ledger_setting
     def connect() -> Any:
         if len(connections) == 6:
             raise OSError("the server has gone, in the middle of the parts")
-        connections.append(mysql_connection(ledger_settings, 20_000))
+        connections.append(mysql_connection(ledger_settings, PATIENCE_MS))
         return connections[-1]
 
     claims = [claim(n) for n in range(1, PEOPLE + 1)]

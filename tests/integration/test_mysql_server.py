@@ -18,6 +18,7 @@ from firstcome.ledger.coupons import Claim, Outcome
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.migrate import check_server
 from firstcome.rules import Ticket, Unavailable, Unsuitable
+from tests.patience import PATIENCE_MS
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from firstcome.settings import Settings
     from tests.api import Api
+
+pytestmark = pytest.mark.usefixtures("durable")
 
 AT_MS = 1_700_000_000_123
 ANYWHERE: dict[str, str | int] = {
@@ -74,7 +77,7 @@ def value_of(cursor: pymysql.cursors.Cursor, what: str) -> Any:
 def anew(ledger: Ledger, ledger_settings: Settings) -> Iterator[Ledger]:
     """The same ledger, whose connection is made after the server has changed."""
     ledger.create_event("E", "An event", 3, AT_MS, AT_MS + 1)
-    anew = Ledger(partial(mysql_connection, ledger_settings, 20_000), ledger_settings)
+    anew = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)
     yield anew
     anew.close()
 
@@ -220,6 +223,7 @@ def test_a_run_names_the_setting_that_keeps_rows_waiting(world: World) -> None:
         with pytest.raises(RuntimeError, match="redrive: mysql: binlog_format: set it to ROW or MIXED"):
             run.run_retry()
         ledger.close()
+    # What kept them waiting is mended: they are worked on.
     assert world.run_retry()["redriven"]["waiting"] == 1
 
 
@@ -253,11 +257,13 @@ def a_server_that_says(*packets: bytes, raw: bytes = b"") -> Iterator[int]:
                 serve(listener.accept()[0])
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=accept)
+        thread = Thread(target=accept, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @contextmanager
@@ -272,7 +278,7 @@ def test_a_password_that_needs_tls_is_said_by_name(ledger_settings: Settings) ->
     with a_cold_mysql() as url:
         cold = replace(ledger_settings, mysql_url=url)
         with pytest.raises(Unsuitable, match=r"over TLS only: set mysql_ca_file") as caught:
-            Ledger(partial(mysql_connection, cold, 2_000), cold).live_events()
+            Ledger(partial(mysql_connection, cold, PATIENCE_MS), cold).live_events()
     assert "hunter2" not in str(caught.value)
 
 
@@ -298,7 +304,7 @@ def test_a_greeting_of_no_server_is_unavailable(ledger_settings: Settings, raw: 
     with a_server_that_says(raw=raw) as port:
         other = replace(ledger_settings, mysql_url=f"mysql://root@127.0.0.1:{port}/firstcome")
         with pytest.raises(Unavailable, match="mysql"):
-            Ledger(partial(mysql_connection, other, 2_000), other).live_events()
+            Ledger(partial(mysql_connection, other, PATIENCE_MS), other).live_events()
 
 
 @pytest.mark.parametrize(

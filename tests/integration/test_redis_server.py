@@ -17,6 +17,7 @@ from firstcome.gate.gate import Gate, Word
 from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
+from tests.patience import PATIENT
 from tests.world import World, word_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Relay:
         self._ends: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
-        self._threads = [Thread(target=self._accept)]
+        self._threads = [Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def say(self, instead_of: str, word: str) -> None:
@@ -59,7 +60,7 @@ class Relay:
                 server = socket.create_connection(self._behind)
                 self._ends += [client, server]
                 for ends in ((client, server, {}), (server, client, self.words)):
-                    self._threads.append(Thread(target=self._pass_on, args=ends))
+                    self._threads.append(Thread(target=self._pass_on, args=ends, daemon=True))
                     self._threads[-1].start()
 
     @staticmethod
@@ -84,10 +85,12 @@ def relay(redis_url: str) -> Iterator[Relay]:
 @contextmanager
 def gate_at(url: str) -> Iterator[Gate]:
     """A gate through a client of its own."""
-    settings = Settings(redis_url=url)
+    settings = Settings(redis_url=url, **PATIENT)
     gate = Gate(redis_client(settings), settings)
-    yield gate
-    gate.close()
+    try:
+        yield gate
+    finally:
+        gate.close()
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -118,6 +121,7 @@ def test_the_oldest_redis_that_is_supported_is_taken(relay: Relay, client: redis
         assert word_of(gate, event, "alice") is Word.ACCEPTED
 
 
+@pytest.mark.usefixtures("durable")
 def test_migrate_says_that_redis_is_too_old(relay: Relay, world: World, client: redis.Redis) -> None:
     """The operator is told before the first person is."""
     number = str(client.info("server")["redis_version"])
@@ -166,10 +170,12 @@ def test_a_redis_that_refuses_info_is_used(
     name = f"user-{event}"
     client.execute_command("ACL", "SETUSER", name, "reset", "on", "nopass", "~*", "+@all", "-info")
     url = urlsplit(redis_url)
-    with gate_at(url._replace(netloc=f"{name}:x@{url.netloc}").geturl()) as gate:
-        assert word_of(gate, event, "alice") is Word.ACCEPTED
-        assert gate.replid(event) == ""
-    client.execute_command("ACL", "DELUSER", name)
+    try:
+        with gate_at(url._replace(netloc=f"{name}:x@{url.netloc}").geturl()) as gate:
+            assert word_of(gate, event, "alice") is Word.ACCEPTED
+            assert gate.replid(event) == ""
+    finally:
+        client.execute_command("ACL", "DELUSER", name)
     assert warnings(caplog) == ["redis_version", "maxmemory_policy", "master_replid"]
 
 
@@ -232,13 +238,15 @@ def a_server_that_says(error: str, raw: bytes = b"") -> Iterator[tuple[str, Call
         with suppress(OSError):  # of a listener that is closed
             while True:
                 client, _ = listener.accept()
-                connected.append(Thread(target=serve, args=(client,)))
+                connected.append(Thread(target=serve, args=(client,), daemon=True))
                 connected[-1].start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=accept)
+        thread = Thread(target=accept, daemon=True)
         thread.start()
-        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0", lambda: len(connected)
-        listener.shutdown(socket.SHUT_RDWR)
-        for one in (thread, *connected):
-            one.join(10)
+        try:
+            yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0", lambda: len(connected)
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            for one in (thread, *connected):
+                one.join(10)
