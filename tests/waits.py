@@ -36,6 +36,11 @@ class Waits:
         """How long it has waited for what did not come."""
         return sum(self.ran_out)
 
+    @property
+    def deadline_s(self) -> float:
+        """The longest limit of a wait that has one: what is asked for again and again has what is left of it."""
+        return max((limit for limit in self.asked if limit < math.inf), default=0)
+
     def note(self, limit_s: float | None, *, ran_out: bool) -> None:
         """Count one wait."""
         seconds = math.inf if limit_s is None else max(0.0, limit_s)

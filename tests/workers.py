@@ -34,5 +34,6 @@ def number() -> int:
 
 
 def scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Answer who hands out the tests."""
+    """Answer who hands out the tests, in their usual order: the unit tests, whose files are short, come last."""
+    config.option.loadscopereorder = False  # by number of tests: a worker would be left with a file of few long ones
     return Scheduling(config, log)
