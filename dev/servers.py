@@ -33,7 +33,7 @@ class Server:
         self.host = host
         self.folder = folder
         self.process = Process(recipe.name, folder)
-        self._recipe = recipe
+        self.recipe = recipe
         self._port_file = folder / "port"
         self._held: socket.socket | None = None
 
@@ -48,7 +48,7 @@ class Server:
     @property
     def url(self) -> str:
         """Its address as the settings have it."""
-        return self._recipe.url.format(host=self.host, port=self.port)
+        return self.recipe.url.format(host=self.host, port=self.port)
 
     @property
     def running(self) -> bool:
@@ -63,7 +63,7 @@ class Server:
             unfinished = self.folder / "unfinished"  # an installation that breaks off leaves no half of a data folder
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
-            self._recipe.prepare(unfinished, programs(self._recipe.programs))
+            self.recipe.prepare(unfinished, programs(self.recipe.programs))
             (unfinished / "data").rename(self.folder / "data")
             shutil.rmtree(unfinished)
         if not self.has_port or not is_free(self.port, self.host):
@@ -81,12 +81,12 @@ class Server:
 
     def launch(self, *, dies_with_us: bool = False) -> None:
         """Start the process on the prepared folder and return at once."""
-        command = self._recipe.command(self.folder, self.host, self.port, programs(self._recipe.programs))
+        command = self.recipe.command(self.folder, self.host, self.port, programs(self.recipe.programs))
         self.process.start(command, env={**os.environ, **LOCALE}, dies_with_us=dies_with_us)
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Return when it answers; raise `ProcessError` with the end of its log when it died or took too long."""
-        self.process.wait_ready(lambda: self._recipe.probe(self.host, self.port), timeout_s=timeout_s)
+        self.process.wait_ready(lambda: self.recipe.probe(self.host, self.port), timeout_s=timeout_s)
 
     def start(self) -> None:
         """Have it running and answering, on the port and with the data that it had before."""
@@ -194,7 +194,7 @@ class Servers:
         for name, variable in self._named.items():
             say(f"{name}: the one that {variable} names")
             _check_reachable(variable, self._urls[name])
-        programs([program for server in self.ours.values() for program in server._recipe.programs], say)  # noqa: SLF001
+        programs([program for server in self.ours.values() for program in server.recipe.programs], say)  # noqa: SLF001
         if "kafka" in self.ours:
             kafka_jars(say)
         try:

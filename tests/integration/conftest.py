@@ -36,17 +36,6 @@ def ledger_settings(mysql_url: str) -> Settings:
 
 
 @pytest.fixture
-def durable(ledger_settings: Settings) -> Iterator[None]:
-    """A server whose commits wait for the disk, as `migrate` asks for: those of the tests are quicker."""
-    with mysql_connection(ledger_settings, PATIENCE_MS) as root, root.cursor() as cursor:
-        cursor.execute("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit")
-        [[before]] = cursor.fetchall()
-        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
-        yield
-        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = %s", (before,))
-
-
-@pytest.fixture
 def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
     """An empty ledger; `ledger.connect()` opens one more connection to it."""
     ledger = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)

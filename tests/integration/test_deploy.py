@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from firstcome.operate.actions import act
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ DEPLOY = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
 EVENT_ID = "first-sale"
 
 
-@pytest.mark.usefixtures("durable")
 def test_the_orders_of_deploy_md_are_carried_out(world: World) -> None:
     """From migrate to end; the event that it makes gives the first coupon, and the audit is content."""
     orders = [json.loads(order) for order in re.findall(r"^\$ operate '(\{.*\})'$", DEPLOY, re.MULTILINE)]

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from firstcome.settings import Settings
     from tests.api import Api
 
-pytestmark = pytest.mark.usefixtures("durable")
 
 AT_MS = 1_700_000_000_123
 ANYWHERE: dict[str, str | int] = {

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 WINDOW = {"opens_at": "2026-01-01T00:00:00Z", "closes_at": "2036-01-01T00:00:00Z"}
 
 
-@pytest.mark.usefixtures("durable")
 def test_migrate_may_be_repeated(world: World) -> None:
     """Everything is there already: nothing is applied, and no topic is made."""
     answer = world.operate("migrate", partitions=1, replication=1)

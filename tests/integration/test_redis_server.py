@@ -121,7 +121,6 @@ def test_the_oldest_redis_that_is_supported_is_taken(relay: Relay, client: redis
         assert word_of(gate, event, "alice") is Word.ACCEPTED
 
 
-@pytest.mark.usefixtures("durable")
 def test_migrate_says_that_redis_is_too_old(relay: Relay, world: World, client: redis.Redis) -> None:
     """The operator is told before the first person is."""
     number = str(client.info("server")["redis_version"])
