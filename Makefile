@@ -3,8 +3,8 @@ PYTHON ?= python3
 # Ctrl-C waits until Python has started and answers it with one line; where `env` cannot, it may meet a traceback.
 CALMLY := $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 # Said before anything is installed, by whatever Python is there.
-SUITS = $(CALMLY) $(PYTHON) -c 'import sys; sys.exit(sys.platform != "linux" and "firstcome runs on Linux: on macOS and Windows \
-clone it in a container, a virtual machine or WSL 2" or sys.version_info < (3, 11) and \
+SUITS = $(CALMLY) $(PYTHON) -c 'import sys; sys.exit(sys.platform != "linux" and "firstcome runs on Linux: on macOS and \
+Windows in a container, by docker compose up (compose.yaml says more)" or sys.version_info < (3, 11) and \
 "firstcome needs Python 3.11 or newer: make PYTHON=…")'
 PY := .venv/bin/python
 READY := .venv/.ready

@@ -19,6 +19,7 @@ from dev.cloud import ROOT, Cloud
 from dev.invoke import InvocationError
 from dev.only_one import only_one
 from dev.process import POLL_S, Process, ProcessError
+from dev.recipes import HOST
 from dev.servers import Servers
 
 if TYPE_CHECKING:
@@ -134,11 +135,23 @@ def _env_file() -> Path:
 
 
 def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Cloud:
-    """Return the cloud of `up`: the functions see those settings that `environ` has."""
+    """Return the cloud of `up`: the functions see those settings that `environ` has.
+
+    FIRSTCOME_API_BIND is the address on which the API listens: loopback, because it takes the word of whoever reaches
+    it, unless something else keeps others away, as a container's own network does.
+    """
     settings, _ = settings_of(environ)
     for name, value in settings.items():
         print(f"the functions see {name}={value}")
-    return Cloud(folder, servers=servers, environment=settings, beat=True, api_port=API_PORT, lambda_port=LAMBDA_PORT)
+    return Cloud(
+        folder,
+        servers=servers,
+        environment=settings,
+        beat=True,
+        api_host=environ.get("FIRSTCOME_API_BIND") or HOST,
+        api_port=API_PORT,
+        lambda_port=LAMBDA_PORT,
+    )
 
 
 def _start(starter: Process, *, dies_with_us: bool) -> None:

@@ -21,7 +21,7 @@ LAYER = Path(__file__).resolve().parent.parent / "layers" / "common" / "python"
 PREFIX = "FIRSTCOME_"
 SERVERS = {PREFIX + name for name in ("REDIS_URL", "KAFKA_BOOTSTRAP", "MYSQL_URL")}
 # Of this project's commands, and no settings of the functions; what tells an address may be from `cloud.env`.
-_OTHERS = (PREFIX + "TEST_", PREFIX + "BIND", PREFIX + "SIMULATION_")
+_OTHERS = (PREFIX + "TEST_", PREFIX + "BIND", PREFIX + "API_BIND", PREFIX + "SIMULATION_")
 _ADDRESSES = ("_URL", "_BOOTSTRAP")
 
 

@@ -23,6 +23,7 @@ from dev import front
 from dev.child import Child
 from dev.install import programs
 from dev.invoke import InvocationError, Lambda
+from dev.recipes import HOST
 from dev.watch import watching
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ APPLY_ENVIRONMENTS = 8
 # Of the others: one for each worker of the poller, two retries that run at the same time, and an operator who need not
 # wait for an audit.
 OTHER_ENVIRONMENTS = 2
+
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  to listen on; a client of this machine asks loopback
 
 # A front answers within a tenth of a second; a machine that compiles something else meanwhile takes longer.
 FRONT_WITHIN_S = 60
@@ -78,6 +81,7 @@ class Cloud:
         poller: bool = True,
         clock: bool = True,
         beat: bool = False,
+        api_host: str = HOST,
         api_port: int = 0,
         lambda_port: int = 0,
     ) -> None:
@@ -86,7 +90,7 @@ class Cloud:
         `environment` overrides variables of every function. A preferred port that is taken gives way to a free one.
         `poller` and `clock` say whether these run from the start, `beat` whether what is scheduled runs once before the
         cloud is ready, so that no gate is lost then. Without `servers` there is no poller, and the
-        functions see the addresses that the template names.
+        functions see the addresses that the template names. `api_host` is the address on which the API listens.
         """
         self._servers = servers
         self.folder = folder.absolute()
@@ -95,6 +99,7 @@ class Cloud:
         self._counts = {"apply": apply_environments}
         self._wanted = [name for name, wanted in (("poller", poller), ("clock", clock)) if wanted]
         self._beat = beat
+        self._api_host = api_host
         self._ports = (api_port, lambda_port)
         self._children: dict[str, Child] = {}
         self._sockets: list[socket.socket] = []
@@ -194,9 +199,11 @@ class Cloud:
         self.functions = {function.name: function for function in read(self._template)}
         described = run / "functions.json"
         described.write_text(json.dumps([dataclasses.asdict(function) for function in self.functions.values()]))
-        api, lambdas = (front.listen_loopback(port) for port in self._ports)
+        api_port, lambda_port = self._ports
+        api = front.listen(api_port, self._api_host)
+        lambdas = front.listen(lambda_port)  # whoever reaches it is an operator: loopback only
         self._sockets += [api, lambdas]
-        self.api_url, self.lambda_url = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (api, lambdas))
+        self.api_url, self.lambda_url = (_url(*each.getsockname()) for each in (api, lambdas))
 
         token = secrets.token_hex(4)  # two clouds on one machine share the abstract names
         backends = []
@@ -301,3 +308,7 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         """Stop it."""
         self.stop()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{HOST if host == EVERY_ADDRESS else host}:{port}"

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dev.environment import BODY_LIMIT, INVOKE_PATH
+from dev.process import ProcessError
+from dev.recipes import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,19 +105,22 @@ def listen_abstract(name: str) -> socket.socket:
     return listener
 
 
-def listen_loopback(preferred: int) -> socket.socket:
-    """Listen on 127.0.0.1, on `preferred` if it is free, else on a port that is."""
+def listen(preferred: int, host: str = HOST) -> socket.socket:
+    """Listen on `host`, on the port `preferred` if it is free, else on one that is.
+
+    Raise `ProcessError` where `host` is no address of this machine.
+    """
     for port in (preferred, 0):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((host, port))
         except OSError:
             listener.close()
             continue
         listener.listen(1024)
         return listener
-    raise OSError("no free port on 127.0.0.1")
+    raise ProcessError(f"no free port on {host}: is it an address of this machine?")
 
 
 def write(

@@ -44,7 +44,10 @@ UNITS = ["redis-server", "mariadb", "haproxy"]  # the system services that these
 _NAMED = """\
 name running ones:     FIRSTCOME_REDIS_URL=redis://host:port/0 FIRSTCOME_KAFKA_BOOTSTRAP=host:port
                             FIRSTCOME_MYSQL_URL=mysql://user:password@host:port/database"""
-_IN_DOCKER = "run them in Docker:    docker compose up -d --wait   (compose.yaml says what to export then)"
+_SERVERS_FILE = "compose.servers.yaml"
+_IN_DOCKER = f"""\
+run them in Docker:    docker compose --file {_SERVERS_FILE} up --detach --wait
+                            ({_SERVERS_FILE} says what to export then)"""
 _BY_APT_GET = "install them:          apt-get install redis-server mariadb-server openjdk-17-jre-headless maven haproxy"
 _BY_ANOTHER = f"""\
 install them:          with this system's packages: Redis, MariaDB, a JRE ({MIN_JAVA} or newer), Maven, HAProxy;

@@ -92,7 +92,7 @@ class Process:
         is not there.
         """
         if sys.platform != "linux":
-            raise ProcessError("the local cloud needs Linux (/proc): on other systems run it in a container")
+            raise ProcessError("the local cloud needs Linux (/proc): on other systems docker compose up runs it")
         if shutil.which(command[0]) is None:
             raise ProcessError(f"{self.name}: there is no program {command[0]}")
         bond = ["setpriv", "--pdeathsig", "TERM"] if dies_with_us else []

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dev.clock import tick
-from dev.cloud import OTHER_ENVIRONMENTS, ROOT, Cloud
+from dev.cloud import EVERY_ADDRESS, OTHER_ENVIRONMENTS, ROOT, Cloud
 from dev.invoke import InvocationError, Lambda
 from dev.process import ProcessError
 from tests.patience import PATIENCE_S
@@ -308,6 +308,32 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert [line for line in said if line.endswith(f"because port {port} is taken")] == [
         f"API: {cloud.api_url}, because port {port} is taken"
     ]
+
+
+def test_the_api_listens_where_it_is_told(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    """Another address of loopback stands for a container's; the door of the operators stays on 127.0.0.1."""
+    template = write_template(tmp_path)
+    with Cloud(tmp_path, servers=None, template=template, environment=child_environment, api_host="127.0.0.2") as cloud:
+        assert cloud.api_url.startswith("http://127.0.0.2:")
+        assert cloud.lambda_url.startswith("http://127.0.0.1:")
+        assert ask(cloud, "/x")[0] == 200
+
+
+def test_the_api_on_every_address_is_named_by_loopback(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    """What listens on every address is asked at 127.0.0.1 here."""
+    template = write_template(tmp_path)
+    with Cloud(
+        tmp_path, servers=None, template=template, environment=child_environment, api_host=EVERY_ADDRESS
+    ) as cloud:
+        assert cloud.api_url.startswith("http://127.0.0.1:")
+        assert ask(cloud, "/x")[0] == 200
+
+
+def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:
+    """192.0.2.1 belongs to nobody (RFC 5737)."""
+    cloud = Cloud(tmp_path, servers=None, template=write_template(tmp_path), api_host="192.0.2.1")
+    with pytest.raises(ProcessError, match=r"192\.0\.2\.1: is it an address of this machine"):
+        cloud.start()
 
 
 def test_the_front_comes_back_on_the_same_port(cloud: Cloud, wait_until: Callable[..., None]) -> None:

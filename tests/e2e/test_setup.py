@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 LOCK = "requirements-dev.txt"
 # What the user's own pip is told, and what would lead out of the environment.
 USERS = {"PIP_USER": "yes", "PIP_TARGET": "/nowhere", "PIP_CONSTRAINT": "/nowhere/constraints.txt"}
-LINUX_ONLY = "clone it in a container, a virtual machine or WSL 2"
+LINUX_ONLY = "on macOS and Windows in a container, by docker compose up (compose.yaml says more)"
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,7 @@ def test_settings_of_the_functions_are_told_from_other_variables() -> None:
         "FIRSTCOME_LOG_USERIDS": "hashed",
         "FIRSTCOME_REDIS_URL": "redis://127.0.0.1:6379/0",
         "FIRSTCOME_BIND": "127.0.0.1",
+        "FIRSTCOME_API_BIND": "127.0.0.1",
         "FIRSTCOME_TEST_MYSQL_URL": "mysql://x",
         "PATH": "/bin",
     }

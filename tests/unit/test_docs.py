@@ -19,7 +19,7 @@ from firstcome.settings import Settings
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
