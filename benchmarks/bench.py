@@ -60,7 +60,7 @@ class Bench:
         return event_id
 
     def stores(self) -> Stores:
-        """Answer gate, ledger and tail over these servers; `close` them."""
+        """Answer gate, ledger and reader over these servers; `close` them."""
         return Stores.of(self.settings)
 
     def forget(self, stores: Stores, *event_ids: str) -> None:

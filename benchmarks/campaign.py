@@ -37,7 +37,7 @@ def run(bench: Bench) -> list[Row]:
     with closing(bench.stores()) as stores, cloud(bench, "campaign") as ours:
         warm_up = bench.open_event(stores, people, "warm-up")
         ask(_load(ours.api_url, warm_up, bench.pick(2_000, 100)))
-        wait_until(stores.tail.caught_up, "the stream is read", timeout_s=DRAINED_S)
+        wait_until(stores.reader.caught_up, "the stream is read", timeout_s=DRAINED_S)
 
         event_id = bench.open_event(stores, coupons, "campaign")
         bench.say(f"{people:,} people for {coupons:,} coupons")
@@ -45,7 +45,7 @@ def run(bench: Bench) -> list[Row]:
             asked = ask(_load(ours.api_url, event_id, people))
             pending = stores.gate.keys(event_id)[2]
             wait_until(lambda: not stores.gate.redis.zcard(pending), "everything is settled", timeout_s=DRAINED_S)
-            wait_until(stores.tail.caught_up, "the stream is read", timeout_s=DRAINED_S)
+            wait_until(stores.reader.caught_up, "the stream is read", timeout_s=DRAINED_S)
     [(last,)] = bench.query("SELECT MAX(issued_at) FROM coupon WHERE event_id = %s", event_id)
     last_row_s = last.replace(tzinfo=UTC).timestamp() - asked.began
     words = asked.words()

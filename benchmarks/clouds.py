@@ -50,7 +50,7 @@ def sold_out(bench: Bench, stores: Stores) -> str:
 def drained(bench: Bench, stores: Stores, cloud: Cloud, event_id: str) -> list[str]:
     """Have the poller issue what was accepted; answer what is wrong with the rows."""
     cloud.poller.start()
-    wait_until(stores.tail.caught_up, "the stream is read", timeout_s=DRAINED_S)
+    wait_until(stores.reader.caught_up, "the stream is read", timeout_s=DRAINED_S)
     view = stores.gate.show(event_id)
     return wrong_rows(bench, event_id, view.coupon_count if view else -1)
 

@@ -87,7 +87,7 @@ def _batches(bench: Bench, stores: Stores, consume: Callable[[Any, Any], Any], s
 
 def _values(ticket: Ticket) -> tuple[str, int, str, str, str]:
     at = sql_time(ticket.applied_at_ms)
-    return ticket.event_id, ticket.ticket, ticket.user_id, at, at
+    return ticket.event_id, ticket.number, ticket.user_id, at, at
 
 
 def _timed(rows: int, calls: list[Callable[[], object]]) -> float:

@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Row]:
             expected[event_id] = size
             _wait(bench, stores, event_id, size)
             seconds = _drain(stores, ours, event_id)
-            wrong.extend([] if stores.tail.caught_up() else [f"{event_id}: the offsets are behind the rows"])
+            wrong.extend([] if stores.reader.caught_up() else [f"{event_id}: the offsets are behind the rows"])
             ours.poller.stop()
             return size / seconds
 

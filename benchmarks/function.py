@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dev import poller
 from dev.cloud import ROOT
-from firstcome.gate.gate import Word
+from firstcome.gate.gate import ApplyOutcome
 from firstcome.rules import Ticket
 from firstcome.runtime.telemetry import logger
 from firstcome.stream.record import encode
@@ -65,7 +65,7 @@ def apply_all(stores: Stores, event_id: str, count: int) -> list[Ticket]:
                 pipeline.evalsha(sha, len(keys), *keys, user_id, CALL)
             answers = pipeline.execute()
         for user_id, (word, ticket, applied_at_ms, *_) in zip(people, answers, strict=True):
-            assert word == Word.ACCEPTED, word
+            assert word == ApplyOutcome.ACCEPTED, word
             tickets.append(Ticket(event_id, user_id, ticket, applied_at_ms))
     return tickets
 

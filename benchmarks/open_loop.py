@@ -62,7 +62,7 @@ def run(bench: Bench) -> list[Row]:
                 bench.say(f"{share} %, {rate:.0f} a second: {name}")
                 found.setdefault(share, {})[name] = ask(Load(url, what, rate, count, _people()))
         bench.say("draining")
-        wait_until(stores.tail.caught_up, "the stream is read", timeout_s=DRAINED_S)
+        wait_until(stores.reader.caught_up, "the stream is read", timeout_s=DRAINED_S)
         view = stores.gate.show(accepting)
         wrong = wrong_rows(bench, accepting, view.coupon_count if view else -1) + unchanged(stores.gate, gone)
     rows = [_row(capacity, share, asked, []) for share, asked in found.items()]

@@ -194,7 +194,7 @@ class Servers:
         for name, variable in self._named.items():
             say(f"{name}: the one that {variable} names")
             _check_reachable(variable, self._urls[name])
-        programs([program for server in self.ours.values() for program in server.recipe.programs], say)  # noqa: SLF001
+        programs([program for server in self.ours.values() for program in server.recipe.programs], say)
         if "kafka" in self.ours:
             kafka_jars(say)
         try:

@@ -160,7 +160,7 @@ def apply_events() -> dict[str, Event]:
 def value(number: int, /, **changes: object) -> bytes:
     """Answer the value of the record of one winner; a change to `None` leaves the field out."""
     fields: Event = {"v": 1, "event_id": EVENT_ID, "user_id": f"user-{number:04}", "ticket": number}
-    fields |= {"applied_at": APPLIED_AT, "generation": 1} | changes
+    fields |= {"applied_at": APPLIED_AT, "restore_epoch": 1} | changes
     return json.dumps({k: v for k, v in fields.items() if v is not None}, separators=(",", ":")).encode()
 
 

@@ -12,7 +12,7 @@ from kafka.structs import OffsetAndMetadata
 
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.record import encode
 from firstcome.stream.topic import ensure_topic
 from tests.patience import PATIENT
@@ -29,7 +29,7 @@ class Log:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.tail = Tail(settings)
+        self.reader = StreamReader(settings)
         self.admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
         self._producers: list[Any] = []
 

@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firstcome.gate.gate import Gate, Word
+    from firstcome.gate.gate import Gate, ApplyOutcome
     from firstcome.stores import Stores
 
 HOUR_MS = 3_600_000
@@ -49,14 +49,14 @@ class World:
         event = {} if action == "migrate" else {"event_id": self.event_id}
         return actions.act(self.stores, {"action": action, **event, **payload})
 
-    def word(self, user_id: str) -> Word:
+    def outcome(self, user_id: str) -> ApplyOutcome:
         """What the gate tells this person."""
-        return self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id).word
+        return self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id).outcome
 
     def apply(self, user_id: str) -> Ticket:
         """Let this person apply; nothing is sent. Answers the ticket, which there must be."""
         decision = self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id)
-        assert decision.ticket is not None, f"{user_id} was told {decision.word}"
+        assert decision.ticket is not None, f"{user_id} was told {decision.outcome}"
         assert decision.applied_at_ms is not None
         return Ticket(self.event_id, user_id, decision.ticket, decision.applied_at_ms)
 
@@ -96,7 +96,7 @@ class World:
 
     def rows(self) -> dict[str, int]:
         """The coupon rows: who has which ticket."""
-        return {row.user_id: row.ticket for row in self.stores.ledger.coupons(self.event_id)}
+        return {row.user_id: row.number for row in self.stores.ledger.coupons(self.event_id)}
 
     def pending(self) -> set[str]:
         """The people whose rows are not known to exist."""
@@ -142,9 +142,9 @@ class World:
         """The same world under other settings."""
         settings = replace(self.stores.settings, **changed)
         gate = type(self.stores.gate)(self.stores.gate.redis, settings)
-        tail = type(self.stores.tail)(settings, self.stores.ledger.outcomes)
+        reader = type(self.stores.reader)(settings, self.stores.ledger.outcomes)
         self.stores.ledger.settings = settings
-        return World(replace(self.stores, settings=settings, gate=gate, tail=tail), self.event_id)
+        return World(replace(self.stores, settings=settings, gate=gate, reader=reader), self.event_id)
 
 
 def msk_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def fields(**changed: Any) -> dict[str, Any]:
     """The event hash of an open event of three coupons, but for what is changed."""
     now = int(time.time() * 1000)
     window = {"opens_at_ms": now - HOUR_MS, "closes_at_ms": now + HOUR_MS}
-    return {"name": "Spring", "capacity": 3, **window, "state": "open", "generation": 1, **changed}
+    return {"name": "Spring", "capacity": 3, **window, "state": "open", "restore_epoch": 1, **changed}
 
 
 def row(event_id: str, user_id: str, ticket: int) -> Ticket:
@@ -182,6 +182,6 @@ def row(event_id: str, user_id: str, ticket: int) -> Ticket:
     return Ticket(event_id, user_id, ticket, 1_700_000_000_000)
 
 
-def word_of(gate: Gate, event_id: str, user_id: str, call: str = "call") -> Word:
+def outcome_of(gate: Gate, event_id: str, user_id: str, call: str = "call") -> ApplyOutcome:
     """What the gate tells this person."""
-    return gate.apply(event_id, user_id, call).word
+    return gate.apply(event_id, user_id, call).outcome

@@ -14,11 +14,11 @@ from kafka import KafkaProducer
 
 from dev.process import wait_until
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, Word
+from firstcome.gate.gate import Gate, ApplyOutcome
 from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.record import encode
 from tests.api import JSON, Reply, conforms
 from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
@@ -122,7 +122,9 @@ class Campaign:
 
     def records(self) -> list[Ticket]:
         """Answer what the stream ever carried of this event."""
-        return Tail(Settings(kafka_bootstrap=self.cloud.servers.kafka_bootstrap, **PATIENT)).history(self.event_id)
+        return StreamReader(Settings(kafka_bootstrap=self.cloud.servers.kafka_bootstrap, **PATIENT)).history(
+            self.event_id
+        )
 
     def assert_promise(self, rows: int) -> None:
         """Assert that the audit finds nothing, that nothing is on its way, and that there are so many rows."""
@@ -167,7 +169,7 @@ class Campaign:
         """Let this person apply, and the process that serves them die between gate and stream."""
         settings = Settings(redis_url=self.cloud.servers.redis_url, **PATIENT)
         gate = Gate(redis_client(settings), settings)
-        assert gate.apply(self.event_id, user_id, "call").word is Word.ACCEPTED
+        assert gate.apply(self.event_id, user_id, "call").outcome is ApplyOutcome.ACCEPTED
         gate.redis.close()
 
     def produce(self, user_id: str, ticket: int) -> None:

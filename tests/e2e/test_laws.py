@@ -40,7 +40,7 @@ def assert_first_come(campaign: Campaign, answers: list[Answer]) -> None:
     assert {user_id: {ticket} for ticket, user_id in rows} == told, (
         "whoever was told has that very row, and nobody else"
     )
-    assert sorted((one.ticket, one.user_id) for one in campaign.records()) == rows, "one record for each row"
+    assert sorted((one.number, one.user_id) for one in campaign.records()) == rows, "one record for each row"
     campaign.assert_promise(rows=COUPONS)
 
 
@@ -72,7 +72,7 @@ def test_1000_requests_of_one_person_give_exactly_1_row_from_1_record(campaign: 
         (1, answers[0].body["applied_at"])
     }
     assert campaign.rows() == [(1, GREEDY)]
-    assert [(one.ticket, one.user_id) for one in campaign.records()] == [(1, GREEDY)]
+    assert [(one.number, one.user_id) for one in campaign.records()] == [(1, GREEDY)]
     campaign.assert_promise(rows=1)
 
 

@@ -72,7 +72,7 @@ def hold(town: Town, *, full: bool, reassigned: Collection[str] = (), forgotten:
         "refused": len(refused),
         "lost": len(lost),
         "over_issued": max(0, len(rows) - town.capacity),
-        "duplicated": 2 * len(rows) - len(holders) - len({row.ticket for row in rows}),
+        "duplicated": 2 * len(rows) - len(holders) - len({row.number for row in rows}),
         "whole_s": round(town.whole_s or 0, 1),
         "slowest_s": round(town.slowest_s, 1),
         "requests": len(told),
@@ -82,7 +82,7 @@ def hold(town: Town, *, full: bool, reassigned: Collection[str] = (), forgotten:
     print("  ".join(f"{name} {figure}" for name, figure in figures.items()))
 
     assert len(rows) <= town.capacity, f"I1: {figures}"
-    assert all(1 <= row.ticket <= town.capacity for row in rows), f"I1: {rows}"
+    assert all(1 <= row.number <= town.capacity for row in rows), f"I1: {rows}"
     assert not figures["duplicated"], f"I2: {figures}"
     assert not lost, f"I3: promised, or sent, and come to nothing: {lost}"
     assert audit["invariants"]["I4"]["figures"].get("nobody") == 0, f"I4: {audit['invariants']['I4']}"
@@ -100,12 +100,12 @@ def _in_order(town: Town, rows: list[Ticket]) -> None:
     """I5: of two tickets that were never given back, the lower one was applied for earlier."""
     with town.gate() as gate:
         reissued = int(gate.redis.hget(gate.keys(town.event_id)[0], "reissued") or 0)
-        generation = int(gate.redis.hget(gate.keys(town.event_id)[0], "generation") or 1)
+        restore_epoch = int(gate.redis.hget(gate.keys(town.event_id)[0], "restore_epoch") or 1)
         learned = int(gate.redis.hget(gate.keys(town.event_id)[0], "learned") or 0)
     earliest = list(accumulate((row.applied_at_ms for row in reversed(rows)), min))[::-1]
     late = [row for row, least in zip(rows, earliest, strict=True) if row.applied_at_ms > least]
     if (
-        generation == 1 and not learned
+        restore_epoch == 1 and not learned
     ):  # a gate that was rebuilt, or forgot somebody, has free numbers below the highest
         assert len(late) <= reissued, f"I5: out of order, {reissued} reissued: {late}"
 
@@ -114,7 +114,7 @@ def _one_answer(
     told: Iterable[Told], promised: dict[str, set[int]], rows: list[Ticket], reassigned: Collection[str]
 ) -> None:
     """I6: a winner has the ticket that was told, one, and what a person is told only moves forward."""
-    theirs = {row.user_id: row.ticket for row in rows}
+    theirs = {row.user_id: row.number for row in rows}
     for user_id, tickets in promised.items():
         if user_id not in reassigned:
             assert len(tickets) == 1, f"I6: {user_id} was told {tickets}"
@@ -143,7 +143,7 @@ def _gate_agrees(town: Town, rows: list[Ticket], refused: set[str]) -> None:
         applied: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id)[1])  # type: ignore[assignment]
         pending = gate.redis.zcard(gate.keys(town.event_id)[2])
     held = {user_id: parse_held(value)[0] for user_id, value in applied.items() if value != REFUSED}
-    assert {row.user_id: row.ticket for row in rows}.items() <= held.items(), "I6: gate and ledger"
+    assert {row.user_id: row.number for row in rows}.items() <= held.items(), "I6: gate and ledger"
     assert {user_id for user_id, value in applied.items() if value == REFUSED} == refused, "I6: refused"
     assert pending == 0, f"I4: {pending} pending"
 

@@ -136,7 +136,7 @@ def mysql_connections_are_cut_in_mid_statement(town: Town) -> Iterator[None]:
 @contextmanager
 def mysql_rolls_the_insert_back_as_a_deadlock(town: Town) -> Iterator[None]:
     """Another session has a batch's last ticket and asks for its first; being heavier, it makes ours the victim."""
-    batch = [one.ticket for one in town.records() if _worker(town, one.user_id) == 0]
+    batch = [one.number for one in town.records() if _worker(town, one.user_id) == 0]
     first, last = min(batch), max(batch)
     with as_root(town.servers) as other:
         other.execute("CREATE TABLE IF NOT EXISTS ballast (id INT PRIMARY KEY)")

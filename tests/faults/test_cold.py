@@ -117,7 +117,7 @@ def test_a_cold_start_of_the_others_does_what_can_be_done(distant: Town, fault: 
         decision = gate.apply(distant.event_id, "early", "call")
     assert decision.ticket is not None
     assert decision.applied_at_ms is not None
-    record = encode(Ticket(distant.event_id, "early", decision.ticket, decision.applied_at_ms), decision.generation)
+    record = encode(Ticket(distant.event_id, "early", decision.ticket, decision.applied_at_ms), decision.restore_epoch)
     calls = {
         "consume": msk_event(distant.settings.kafka_topic, [record]),
         "retry": {},

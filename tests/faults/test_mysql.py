@@ -124,7 +124,7 @@ def test_a_row_that_the_ledger_has_no_room_for_fails_alone(town: Town, wait_unti
     with faults.signalling(town, "coupon", 1114, "bob"):
         town.cloud.poller.start()
         wait_until(lambda: drained(town), "the backlog has drained")
-        assert [row.ticket for row in town.rows()] == list(range(2, BACKLOG + 1))
+        assert [row.number for row in town.rows()] == list(range(2, BACKLOG + 1))
         assert town.failed() == [("bob", "waiting", "ledger_rejected")]
         assert town.status("bob")[1]["status"] == "failed"
     town.assert_promise(failed=1)

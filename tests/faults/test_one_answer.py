@@ -63,7 +63,7 @@ def test_somebody_whose_client_gives_up_and_asks_again_has_the_ticket_that_was_t
         assert town.ask("alice").ticket == 1
         assert town.ask("bob").ticket == 2
         town.until_whole()
-        assert [(row.user_id, row.ticket) for row in town.rows()] == [("alice", 1), ("bob", 2)], "swept"
+        assert [(row.user_id, row.number) for row in town.rows()] == [("alice", 1), ("bob", 2)], "swept"
     wait_until(lambda: len(town.records()) == 2, "the frozen environment has sent its record")
     town.assert_promise()
 

@@ -89,7 +89,7 @@ def settle(town: Town) -> Callable[[], None]:
     return lambda: committed(town, 3)
 
 
-def own(town: Town) -> Callable[[], None]:
+def mark_failed(town: Town) -> Callable[[], None]:
     """Consume hands a ticket over to a failed row."""
     town.cloud.poller.stop()
     town.rush(["bob"])
@@ -183,7 +183,7 @@ def put_off(town: Town) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    [gate, settle, own, reassign, release, lost, restore, reconcile, overdue, configure],
+    [gate, settle, mark_failed, reassign, release, lost, restore, reconcile, overdue, configure],
     ids=lambda step: step.__name__,
 )
 def test_out_of_memory_a_script_does_all_or_nothing(town: Town, script: Callable[[Town], Callable[[], None]]) -> None:

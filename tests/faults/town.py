@@ -26,7 +26,7 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ class Town:
 
     def records(self) -> list[Ticket]:
         """Answer what the stream has ever carried of this event."""
-        return Tail(self.settings).history(self.event_id, SQL_TIMEOUT_MS)
+        return StreamReader(self.settings).history(self.event_id, SQL_TIMEOUT_MS)
 
     def free(self) -> int:
         """Answer how many tickets nobody has."""

@@ -35,7 +35,7 @@ def somebody_elses_ticket(town: Town, left: int) -> None:
     town.rush(town.capacity - left)
     town.until_whole()
     first = town.rows()[0]
-    town.produce([Ticket(town.event_id, FORGOTTEN, first.ticket, first.applied_at_ms)])
+    town.produce([Ticket(town.event_id, FORGOTTEN, first.number, first.applied_at_ms)])
     read(town)
     assert town.failed() == [(FORGOTTEN, "waiting", "ticket_taken")]
 

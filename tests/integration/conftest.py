@@ -15,7 +15,7 @@ from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.migrate import migrate
 from firstcome.settings import Settings
 from firstcome.stores import Stores
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
 from tests.api import Api, environments
 from tests.log import Log
@@ -60,7 +60,7 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
     ensure_topic(settings, partitions=1, replication=1)
     ledger.settings = settings
     gate = Gate(redis_client(settings), settings)
-    world = World(Stores(ledger, gate, Tail(settings, ledger.outcomes), settings), event_id)
+    world = World(Stores(ledger, gate, StreamReader(settings, ledger.outcomes), settings), event_id)
     world.create()
     return world
 

@@ -71,12 +71,12 @@ def test_a_winner_leaves_one_record(api: Api, world: World) -> None:
     won = api.post(world.event_id, {"user_id": "alice"}, CORRELATED)
     assert api.post(world.event_id, {"user_id": "alice"}).word == (202, "accepted")
     [record] = records(world)
-    ticket, generation = decode(record.value)
-    assert (ticket.event_id, ticket.user_id, ticket.ticket) == (world.event_id, "alice", 1)
+    ticket, restore_epoch = decode(record.value)
+    assert (ticket.event_id, ticket.user_id, ticket.number) == (world.event_id, "alice", 1)
     assert rfc3339(ticket.applied_at_ms) == won.body["applied_at"]
     gate = world.stores.gate.show(world.event_id)
     assert gate is not None
-    assert generation == gate.generation
+    assert restore_epoch == gate.restore_epoch
     assert (record.key, record.headers) == (b"alice", [("correlation_id", b"order-4711")])
     assert won.headers["x-correlation-id"] == "order-4711"
 
@@ -219,7 +219,7 @@ def test_each_answer_is_counted(api: Api, world: World, capsys: pytest.CaptureFi
     emf.write_out()
     counted = emf.named(capsys.readouterr().out)
     assert (len(counted.pop("gate_ms")), len(counted.pop("send_ms"))) == (4, 1)
-    assert counted == {"accepted": [1], "already": [1], "sold_out": [1], "fenced": [1]}
+    assert counted == {"accepted": [1], "already": [1], "sold_out": [1], "gate_lost": [1]}
 
 
 def test_the_log_names_each_ticket_and_no_body(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -123,7 +123,7 @@ def test_numbers_that_a_failover_gave_twice_are_not_out_of_order(world: World) -
     first, second = world.apply("answer-lost"), world.apply("forgotten")
     world.fail_over(replica)
     later = world.apply("later")
-    assert later.ticket == first.ticket
+    assert later.number == first.number
     world.consume(second._replace(applied_at_ms=later.applied_at_ms - 1))
     world.consume(later)
     figures = world.audit()["invariants"]["I5"]["figures"]
@@ -172,14 +172,14 @@ def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: Worl
 
 def test_a_gate_that_never_stops_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
-    history = whole.stores.tail.history
+    history = whole.stores.reader.history
     busy = iter(range(1_000))
 
     def meanwhile(*arguments: Any) -> Any:
         whole.operate("raise_capacity", capacity=4 + next(busy))
         return history(*arguments)
 
-    monkeypatch.setattr(whole.stores.tail, "history", meanwhile)
+    monkeypatch.setattr(whole.stores.reader, "history", meanwhile)
     found = whole.audit()
     assert (found["ok"], found["stable"], "not compared" in found["note"]) == (None, False, True)
     known = {law: one["ok"] for law, one in found["invariants"].items()}

@@ -38,7 +38,7 @@ def consume(environment: ModuleType) -> Callable[[dict[str, Any]], dict[str, int
 
 
 def value(event_id: str, user_id: str, ticket: object, **changed: object) -> bytes:
-    fields = {"v": 1, "event_id": event_id, "user_id": user_id, "ticket": ticket, "generation": 1}
+    fields = {"v": 1, "event_id": event_id, "user_id": user_id, "ticket": ticket, "restore_epoch": 1}
     return json.dumps({**fields, "applied_at": "2026-01-01T00:00:00.000Z", **changed}).encode()
 
 
@@ -131,9 +131,9 @@ json_values = st.recursive(
     max_leaves=5,
 )
 ENVELOPE = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
-FIELDS = ("v", "event_id", "user_id", "ticket", "applied_at", "generation")
+FIELDS = ("v", "event_id", "user_id", "ticket", "applied_at", "restore_epoch")
 garbage = st.binary(max_size=300) | st.builds(
-    lambda changed: json.dumps({"v": 1, "ticket": 1, "generation": 1, **changed}).encode(),
+    lambda changed: json.dumps({"v": 1, "ticket": 1, "restore_epoch": 1, **changed}).encode(),
     st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6),
 )
 

@@ -15,7 +15,7 @@ from firstcome.ledger.coupons import Outcome
 from firstcome.ledger.erasure import ERASED
 from firstcome.ledger.failed_events import Failure, Source
 from firstcome.ledger.ledger import Ledger
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.operate import actions
 from firstcome.rules import BadInput, FailedStatus, Reason, Unavailable, check_user_id
 from tests.api import jwt
@@ -108,7 +108,7 @@ def test_an_erased_person_is_nowhere_in_the_ledger(sold: World) -> None:
 def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks at every failed row, also in the middle of an opening, and locks none but what it changes."""
     fail(sold, "alice", b'{"user_id":"alice"}', FailedStatus.WAITING, SOURCE)
-    erase = queries.erase_strays
+    erase = statements.erase_strays
 
     def slowly(connection: Any, **arguments: Any) -> Any:
         done = erase(connection, **arguments)
@@ -120,7 +120,7 @@ def test_erasing_stops_no_failed_row_that_consume_stores(sold: World, monkeypatc
         other.close()
         return done
 
-    monkeypatch.setattr(queries, "erase_strays", slowly)
+    monkeypatch.setattr(statements, "erase_strays", slowly)
     assert actions.act(sold.stores, {"action": "erase", "user_id": "alice", "all_events": True})["erased"] == {}
 
 
@@ -151,7 +151,7 @@ def test_a_run_that_dies_erases_all_of_an_event_or_nothing(sold: World, monkeypa
         raise pymysql.OperationalError(2013, "the connection went away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "erase_failed", die)
+        patch.setattr(statements, "erase_failed", die)
         with pytest.raises(Exception, match="went away"):
             sold.operate("erase", user_id="alice")
     assert everything(sold) == before
@@ -322,7 +322,7 @@ def test_a_purge_that_died_goes_on(sold: World, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(erasure, "PAGE", 1)
     end(sold)
     sold.stores.ledger.transact(
-        lambda connection: queries.erase_coupons(connection, event_id=sold.event_id, low=1, high=1)
+        lambda connection: statements.erase_coupons(connection, event_id=sold.event_id, low=1, high=1)
     )
     [first] = [name for name, ticket in sold.rows().items() if ticket == 1]
     assert sold.operate("purge", event_id=None, all_events=True)["erased"] == {sold.event_id: 2}

@@ -14,8 +14,8 @@ def test_a_forged_record_takes_a_coupon_and_never_adds_one(world: World) -> None
     """Whoever may write into the topic may name a winner; the cap holds, and whose ticket it was gets another."""
     world = world.with_settings(sweep_overdue_ms=0)
     alice = world.apply("alice")
-    world.consume(world.ticket("mallory", alice.ticket), *(world.ticket("mallory", n) for n in (2, 3, 4)))
-    assert world.rows() == {"mallory": alice.ticket}, "one each, and the first that was read"
+    world.consume(world.ticket("mallory", alice.number), *(world.ticket("mallory", n) for n in (2, 3, 4)))
+    assert world.rows() == {"mallory": alice.number}, "one each, and the first that was read"
     world.consume(alice)
     world.run_retry()
     assert world.rows()["mallory"] == 1

@@ -9,16 +9,16 @@ import pytest
 import redis
 
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, Reassigned, Word
+from firstcome.gate.gate import Gate, ApplyOutcome, Reassigned
 from firstcome.rules import Ticket, Unavailable
 from firstcome.settings import Settings
-from tests.world import FAR, fields, row, word_of
+from tests.world import FAR, fields, outcome_of, row
 
 
 def test_tickets_are_numbered_in_the_order_of_the_applications(gate: Gate, event: str) -> None:
     """The first three get 1, 2 and 3; the fourth is told that it is over."""
     decisions = [gate.apply(event, f"user-{n}", "call") for n in range(4)]
-    assert [decision.word for decision in decisions] == [Word.ACCEPTED] * 3 + [Word.SOLD_OUT]
+    assert [decision.outcome for decision in decisions] == [ApplyOutcome.ACCEPTED] * 3 + [ApplyOutcome.SOLD_OUT]
     assert [decision.ticket for decision in decisions] == [1, 2, 3, None]
 
 
@@ -26,7 +26,7 @@ def test_a_person_who_asks_again_gets_the_same_ticket(gate: Gate, event: str) ->
     """Another call of the same person is ALREADY, with the ticket and the time of the first."""
     first = gate.apply(event, "alice", "one")
     again = gate.apply(event, "alice", "two")
-    assert again.word is Word.ALREADY
+    assert again.outcome is ApplyOutcome.ALREADY
     assert (again.ticket, again.applied_at_ms, again.pending) == (first.ticket, first.applied_at_ms, True)
 
 
@@ -35,17 +35,17 @@ def test_a_repetition_of_the_same_call_gets_the_same_answer(gate: Gate, event: s
     first = gate.apply(event, "alice", "one")
     before = _rev(gate, event)
     again = gate.apply(event, "alice", "one")
-    assert (again.word, again.ticket) == (Word.ACCEPTED, first.ticket)
+    assert (again.outcome, again.ticket) == (ApplyOutcome.ACCEPTED, first.ticket)
     assert _rev(gate, event) == before
 
 
 def test_a_hundred_thousandth_loser_leaves_no_trace(gate: Gate, client: redis.Redis, event: str) -> None:
     """Memory grows with the winners alone."""
     for n in range(3):
-        word_of(gate, event, f"winner-{n}")
+        outcome_of(gate, event, f"winner-{n}")
     before = _rev(gate, event)
     for n in range(50):
-        assert word_of(gate, event, f"loser-{n}") is Word.SOLD_OUT
+        assert outcome_of(gate, event, f"loser-{n}") is ApplyOutcome.SOLD_OUT
     assert client.hlen(gate.keys(event)[1]) == 3
     assert _rev(gate, event) == before
 
@@ -55,35 +55,35 @@ def test_a_thousand_at_once_get_exactly_the_capacity(redis_url: str, gate: Gate,
     with redis.Redis.from_url(redis_url, decode_responses=True) as shared, ThreadPoolExecutor(32) as threads:
         crowd = Gate(shared, Settings())
         decisions = list(threads.map(lambda n: crowd.apply(event, f"user-{n % 300}", f"{n}"), range(900)))
-    won = {decision.ticket for decision in decisions if decision.word is Word.ACCEPTED}
+    won = {decision.ticket for decision in decisions if decision.outcome is ApplyOutcome.ACCEPTED}
     assert won == {1, 2, 3}
-    assert sum(decision.word is Word.ACCEPTED for decision in decisions) == 3
+    assert sum(decision.outcome is ApplyOutcome.ACCEPTED for decision in decisions) == 3
 
 
 @pytest.mark.parametrize(
     ("changed", "word"),
     [
-        ({"state": "draft"}, Word.NOT_OPEN),
-        ({"opens_at_ms": FAR - 1, "closes_at_ms": FAR}, Word.NOT_OPEN),
-        ({"state": "paused"}, Word.PAUSED),
-        ({"state": "closed"}, Word.CLOSED),
-        ({"state": "ended"}, Word.CLOSED),
-        ({"opens_at_ms": 0, "closes_at_ms": 1}, Word.CLOSED),
+        ({"state": "draft"}, ApplyOutcome.NOT_OPEN),
+        ({"opens_at_ms": FAR - 1, "closes_at_ms": FAR}, ApplyOutcome.NOT_OPEN),
+        ({"state": "paused"}, ApplyOutcome.PAUSED),
+        ({"state": "closed"}, ApplyOutcome.CLOSED),
+        ({"state": "ended"}, ApplyOutcome.CLOSED),
+        ({"opens_at_ms": 0, "closes_at_ms": 1}, ApplyOutcome.CLOSED),
     ],
 )
 def test_outside_its_window_nobody_gets_a_ticket(
-    gate: Gate, event_id: str, changed: dict[str, Any], word: Word
+    gate: Gate, event_id: str, changed: dict[str, Any], word: ApplyOutcome
 ) -> None:
     """The operator's state and the opening window say why."""
     gate.configure(event_id, 1, fields(**changed), create=True)
-    assert word_of(gate, event_id, "alice") is word
+    assert outcome_of(gate, event_id, "alice") is word
 
 
 def test_a_winner_keeps_the_ticket_when_the_event_closes(gate: Gate, event: str) -> None:
     """What was told once is told again, whatever the state."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     gate.configure(event, 2, fields(state="closed"))
-    assert word_of(gate, event, "alice", "again") is Word.ALREADY
+    assert outcome_of(gate, event, "alice", "again") is ApplyOutcome.ALREADY
 
 
 @pytest.mark.parametrize("lost", [0, 1], ids=["event", "applied_user"])
@@ -91,14 +91,14 @@ def test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing(
     gate: Gate, client: redis.Redis, event: str, lost: int
 ) -> None:
     """UNKNOWN is the answer until restore, and no other script makes half a gate look whole."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     client.delete(gate.keys(event)[lost])
     left = {key: client.dump(key) for key in gate.keys(event)[1:]}
-    assert word_of(gate, event, "bob") is Word.UNKNOWN
+    assert outcome_of(gate, event, "bob") is ApplyOutcome.UNKNOWN
     assert gate.show(event) is None
     assert not gate.standing(event, "alice").known
     assert not gate.settle(event, [row(event, "alice", 1)])
-    assert not gate.own(event, [row(event, "alice", 1)])
+    assert not gate.mark_failed(event, [row(event, "alice", 1)])
     assert gate.reassign(event, "alice", 1) == (Reassigned.UNKNOWN, None)
     assert gate.release(row(event, "alice", 1), None, has_row=False) == "UNKNOWN"
     assert gate.configure(event, 9, fields()) == "UNKNOWN"
@@ -111,17 +111,17 @@ def test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing(
 def test_sold_out_may_be_remembered_only_while_no_ticket_is_free(gate: Gate, event: str) -> None:
     """A released ticket rests before it is handed out, and until it is taken no answer may be remembered."""
     for name in ("alice", "bob", "carol"):
-        word_of(gate, event, name)
+        outcome_of(gate, event, name)
     assert gate.apply(event, "dave", "call").remember
     gate.release(Ticket(event, "bob", 2, 0), None, has_row=False)
     resting = gate.apply(event, "dave", "call")
-    assert (resting.word, resting.remember) == (Word.SOLD_OUT, "")
+    assert (resting.outcome, resting.remember) == (ApplyOutcome.SOLD_OUT, "")
 
 
 def test_the_lowest_rested_ticket_goes_to_whoever_asks_next(gate: Gate, impatient: Gate, event: str) -> None:
     """A resting ticket is passed over for one that has rested."""
     for name in ("alice", "bob", "carol"):
-        word_of(gate, event, name)
+        outcome_of(gate, event, name)
     gate.release(Ticket(event, "alice", 1, 0), None, has_row=False)
     impatient.release(Ticket(event, "carol", 3, 0), None, has_row=False)
     assert gate.apply(event, "dave", "call").ticket == 3
@@ -138,12 +138,12 @@ def test_a_policy_that_evicts_gates_is_refused(gate: Gate, client: redis.Redis, 
             gate.apply(event, "alice", "call")
     finally:
         client.config_set("maxmemory-policy", "noeviction")
-    assert word_of(gate, event, "alice") is Word.ACCEPTED
+    assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 
 
 def test_out_of_memory_is_unavailable_and_changes_nothing(gate: Gate, client: redis.Redis, event: str) -> None:
     """The first write is one that Redis refuses, so no ticket is half handed out."""
-    assert word_of(gate, event, "alice") is Word.ACCEPTED
+    assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
     before = {key: client.dump(key) for key in gate.keys(event)}
     client.config_set("maxmemory", "1")
     try:
@@ -163,9 +163,9 @@ def test_out_of_memory_is_unavailable_and_changes_nothing(gate: Gate, client: re
 
 def test_a_forgotten_script_is_loaded_again(gate: Gate, client: redis.Redis, event: str) -> None:
     """SCRIPT FLUSH costs a round trip, no answer."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     client.script_flush()
-    assert word_of(gate, event, "bob") is Word.ACCEPTED
+    assert outcome_of(gate, event, "bob") is ApplyOutcome.ACCEPTED
 
 
 def test_a_server_that_is_away_is_unavailable(event_id: str) -> None:
@@ -178,4 +178,4 @@ def test_a_server_that_is_away_is_unavailable(event_id: str) -> None:
 def _rev(gate: Gate, event_id: str) -> int:
     view = gate.show(event_id)
     assert view is not None
-    return view.rev
+    return view.write_seq

@@ -58,7 +58,7 @@ def serving(world: World) -> Iterator[World]:
 
 def test_the_granted_rights_are_enough_to_serve(serving: World) -> None:
     """Apply, consume, failed rows, refusals, the sweep, the audit and erasures."""
-    assert serving.consume(serving.apply("alice")).told
+    assert serving.consume(serving.apply("alice")).gate_updated
     bob = serving.apply("bob")
     serving.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *bob)])
     [row] = serving.operate("list_failed")["rows"]

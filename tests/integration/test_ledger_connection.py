@@ -17,7 +17,7 @@ from pymysql.constants import CLIENT
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.ledger import Ledger
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Ticket, Unavailable
 from firstcome.settings import Settings
 
@@ -85,7 +85,7 @@ def test_one_connection_serves_many_calls(ledger: Ledger) -> None:
     first = connection_of(ledger)
     ledger.write([CLAIM])
     with pytest.raises(BadInput):
-        ledger.next_generation("nowhere")
+        ledger.next_restore_epoch("nowhere")
     with pytest.raises(pymysql.Error):
         ledger.create_event("F", "capacity 0", 0, 0, 1)
     assert connection_of(ledger) is first
@@ -144,11 +144,11 @@ def test_a_connection_that_dies_in_a_transaction_leaves_nothing_behind(
     runs = []
 
     def work(connection: Connection) -> int:
-        inserted = queries.insert_coupons(connection, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]')
+        inserted = statements.insert_coupons(connection, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]')
         runs.append(inserted)
         if len(runs) in deadly:
             kill(connection)
-        queries.coupon_of(connection, event_id="E", user_id="a")
+        statements.coupon_of(connection, event_id="E", user_id="a")
         return int(inserted)
 
     deadly = {1}
@@ -212,7 +212,7 @@ def test_a_deadlocks_victim_tries_again(ledger: Ledger, losses: int, *, wins: bo
         runs.append(1)
         if len(runs) <= losses:
             raise pymysql.OperationalError(1213, "Deadlock found when trying to get lock")
-        queries.lock_event(connection, event_id="E")
+        statements.lock_event(connection, event_id="E")
 
     if wins:
         again.transact(work)

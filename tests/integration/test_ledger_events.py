@@ -36,7 +36,7 @@ def test_an_event_is_made_once_as_a_draft(ledger: Ledger) -> None:
     assert event is not None
     assert (event.name, event.capacity, event.state) == ("Ünïcode 🎟", 3, EventState.DRAFT)
     assert (event.opens_at_ms, event.closes_at_ms) == (AT_MS, AT_MS + DAY_MS)
-    assert (event.generation, event.version, event.ended_at_ms) == (1, 1, None)
+    assert (event.restore_epoch, event.config_version, event.ended_at_ms) == (1, 1, None)
     assert event.gate_fields["opens_at_ms"] == AT_MS
     assert ledger.event("e") is None
 
@@ -55,7 +55,7 @@ def test_an_event_goes_only_where_it_may(ledger: Ledger, start: EventState, goal
         assert ledger.set_state("E", goal) == before
     elif goal in TRANSITIONS[start]:
         after = ledger.set_state("E", goal)
-        assert (after.state, after.version) == (goal, before.version + 1)
+        assert (after.state, after.config_version) == (goal, before.config_version + 1)
         assert (after.ended_at_ms is not None) == (goal is EventState.ENDED)
         assert after == ledger.event("E")
     else:
@@ -67,8 +67,8 @@ def test_an_event_goes_only_where_it_may(ledger: Ledger, start: EventState, goal
 def test_capacity_is_raised_and_never_lowered(ledger: Ledger) -> None:
     """The one insert reads it anew: a ticket that was out of range is in range then."""
     assert ledger.write([Claim(ticket("a", 4))], record=False).issued == 0
-    assert ledger.raise_capacity("E", 4).version == 2
-    assert ledger.raise_capacity("E", 4).version == 2
+    assert ledger.raise_capacity("E", 4).config_version == 2
+    assert ledger.raise_capacity("E", 4).config_version == 2
     assert ledger.write([Claim(ticket("a", 4))]).issued == 1
     with pytest.raises(BadInput, match="never lowered"):
         ledger.raise_capacity("E", 3)
@@ -82,7 +82,7 @@ def test_a_change_of_an_event_that_is_not_there_is_bad_input(ledger: Ledger) -> 
     changes: list[Callable[[], object]] = [
         lambda: ledger.set_state("e", EventState.OPEN),
         lambda: ledger.raise_capacity("e", 9),
-        lambda: ledger.next_generation("e"),
+        lambda: ledger.next_restore_epoch("e"),
     ]
     for change in changes:
         with pytest.raises(BadInput, match="no event e"):
@@ -91,7 +91,7 @@ def test_a_change_of_an_event_that_is_not_there_is_bad_input(ledger: Ledger) -> 
 
 def test_every_restore_counts_a_generation(ledger: Ledger) -> None:
     """Two restores never have the same one."""
-    assert [ledger.next_generation("E").generation for _ in range(3)] == [2, 3, 4]
+    assert [ledger.next_restore_epoch("E").restore_epoch for _ in range(3)] == [2, 3, 4]
 
 
 def test_events_have_a_gate_until_their_retention_is_over(ledger: Ledger) -> None:

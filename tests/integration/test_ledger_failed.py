@@ -9,7 +9,7 @@ import pytest
 
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.failed_events import Failure, Source
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import FailedStatus, Reason, Ticket
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def test_two_retries_claim_different_rows_and_do_not_wait(ledger: Ledger) -> Non
     """Rows that one transaction has locked are passed over by the next, at once."""
     fail(ledger, 10)
     with ledger.connect() as other:
-        queries.next_read_committed(other)
+        statements.next_read_committed(other)
         other.begin()
-        locked = {row[0] for row in queries.due_failed(other, page=4)}
+        locked = {row[0] for row in statements.due_failed(other, page=4)}
         claimed = {row.id for row in ledger.claim_failed(10, LEASE_MS).rows}
         other.rollback()
     assert (len(locked), len(claimed)) == (4, 6)
@@ -81,9 +81,9 @@ def test_claims_do_not_hold_up_new_failed_rows(ledger: Ledger) -> None:
     """The search for due rows locks rows and no gaps: consume stores a failed row while a claim is open."""
     fail(ledger, 3)
     with ledger.connect() as other:
-        queries.next_read_committed(other)
+        statements.next_read_committed(other)
         other.begin()
-        assert len(list(queries.due_failed(other, page=10))) == 3
+        assert len(list(statements.due_failed(other, page=10))) == 3
         assert ledger.write([Claim(ticket("late", 77))]).stored == 1
         other.rollback()
 

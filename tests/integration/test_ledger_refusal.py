@@ -9,7 +9,7 @@ import pytest
 from firstcome.ledger.coupons import Claim, Outcome
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.refusals import Refused
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, FailedStatus, Ticket, Unavailable
 from firstcome.settings import Settings
 
@@ -95,7 +95,7 @@ def test_a_refusal_waits_for_a_batch_that_may_hold_the_person(ledger: Ledger, im
     with ledger.connect() as other:
         other.begin()
         batch = '[["E", 3, "somebody", "2030-01-01 00:00:00.000"]]'
-        assert queries.insert_coupons(other, batch=batch) == 1
+        assert statements.insert_coupons(other, batch=batch) == 1
         with pytest.raises(Unavailable, match="1205"):
             impatient.refuse("E", "a", "for the test")
         other.commit()
@@ -106,10 +106,10 @@ def test_a_batch_waits_for_a_refusal(ledger: Ledger, impatient: Ledger) -> None:
     """The refusal holds the event's row: a batch is judged by what it decided."""
     with ledger.connect() as other:
         other.begin()
-        assert queries.lock_event(other, event_id="E") is not None
+        assert statements.lock_event(other, event_id="E") is not None
         with pytest.raises(Unavailable, match="1205"):
             impatient.write([claim("a", 1)])
-        queries.insert_refusal(other, event_id="E", user_id="a", reason="first")
+        statements.insert_refusal(other, event_id="E", user_id="a", reason="first")
         other.commit()
     assert impatient.write([claim("a", 1)]).verdicts[0].outcome is Outcome.REFUSED
 
@@ -119,7 +119,7 @@ def test_the_read_back_waits_for_what_is_not_committed_yet(ledger: Ledger, impat
     ledger.refuse("E", "b", "for the test")
     with ledger.connect() as other:
         other.begin()
-        assert queries.insert_coupons(other, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]') == 1
+        assert statements.insert_coupons(other, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]') == 1
         with pytest.raises(Unavailable, match="1205"):
             impatient.write([claim("b", 1)])
         other.commit()

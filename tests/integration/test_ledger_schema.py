@@ -12,7 +12,7 @@ import pytest
 from firstcome.ledger import migrate as migrate_module
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.migrate import FOLDER, BadMigrationError, migrate, read_migrations
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_no_statement_scans_a_table(ledger: Ledger, name: str) -> None:
     with ledger.connect() as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
         cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event")
         cursor.fetchall()
-        cursor.execute("EXPLAIN FORMAT=TRADITIONAL " + getattr(queries, name).sql, values)
+        cursor.execute("EXPLAIN FORMAT=TRADITIONAL " + getattr(statements, name).sql, values)
         plan = [step for step in cursor.fetchall() if step["rows"] is not None]
     used = {step["table"]: step["key"] for step in plan if step["table"] not in {"batch", "parsed"}}
     assert {table: used.get(table) for table in keys} == keys

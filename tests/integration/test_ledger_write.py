@@ -296,15 +296,15 @@ def test_the_ledger_agrees_with_its_model(
     rows: dict[tuple[str, str], int] = {}
     for batch in batches:
         written = ledger.write(batch)
-        for one in sorted((each.ticket for each in batch), key=lambda one: (one.event_id, one.ticket)):
+        for one in sorted((each.ticket for each in batch), key=lambda one: (one.event_id, one.number)):
             person = (one.event_id, one.user_id)
-            taken = (one.event_id, one.ticket) in {(event_id, ticket) for (event_id, _), ticket in rows.items()}
-            free = 1 <= one.ticket <= CAPACITIES.get(one.event_id, 0) and not taken
+            taken = (one.event_id, one.number) in {(event_id, ticket) for (event_id, _), ticket in rows.items()}
+            free = 1 <= one.number <= CAPACITIES.get(one.event_id, 0) and not taken
             if free and person not in refused and person not in rows:
-                rows[person] = one.ticket
+                rows[person] = one.number
         assert [one.outcome for one in written.verdicts] == [model(each.ticket, rows, refused) for each in batch]
     for event_id in CAPACITIES:
-        assert {(event_id, row.user_id): row.ticket for row in ledger.coupons(event_id)} == {
+        assert {(event_id, row.user_id): row.number for row in ledger.coupons(event_id)} == {
             person: ticket for person, ticket in rows.items() if person[0] == event_id
         }
 
@@ -316,5 +316,5 @@ def model(one: Ticket, rows: dict[tuple[str, str], int], refused: set[tuple[str,
     if (one.event_id, one.user_id) in refused:
         return Outcome.REFUSED
     if mine is not None:
-        return Outcome.ISSUED if mine == one.ticket else Outcome.OTHER
-    return Outcome.TAKEN if 1 <= one.ticket <= CAPACITIES[one.event_id] else Outcome.OUT_OF_RANGE
+        return Outcome.ISSUED if mine == one.number else Outcome.OTHER
+    return Outcome.TAKEN if 1 <= one.number <= CAPACITIES[one.event_id] else Outcome.OUT_OF_RANGE

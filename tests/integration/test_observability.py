@@ -242,7 +242,7 @@ def test_every_run_of_retry_has_data(campaign: Campaign, capsys: pytest.CaptureF
     campaign.retry()
     emitted = emf.named(capsys.readouterr().out)
     gauges = {"dead_rows", "waiting_rows", "oldest_pending_age_ms", "oldest_unread_age_ms", "unread_records"}
-    zeros = {*gauges, "fenced_events", "swept", "restored", "released", "reconciled"}
+    zeros = {*gauges, "lost_gates", "swept", "restored", "released", "reconciled"}
     assert {name: emitted.get(name) for name in zeros} == {name: [0] for name in zeros}
     assert emitted["runs"] == [1]
 
@@ -252,7 +252,7 @@ def test_what_the_retry_cannot_know_is_no_zero(
 ) -> None:
     """A server that is away leaves out the figures that need it; the run is still a run."""
     needs = {
-        "FIRSTCOME_MYSQL_URL": {"dead_rows", "waiting_rows", "oldest_pending_age_ms", "fenced_events"},
+        "FIRSTCOME_MYSQL_URL": {"dead_rows", "waiting_rows", "oldest_pending_age_ms", "lost_gates"},
         "FIRSTCOME_REDIS_URL": {"oldest_pending_age_ms"},
         "FIRSTCOME_KAFKA_BOOTSTRAP": {"unread_records", "oldest_unread_age_ms"},
     }
@@ -286,7 +286,7 @@ def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: py
     telemetry.flush()
     emitted = emf.named(capsys.readouterr().out)
     assert emitted["runs"] == [1]
-    assert not {"fenced_events", "oldest_pending_age_ms"} & emitted.keys()
+    assert not {"lost_gates", "oldest_pending_age_ms"} & emitted.keys()
 
 
 def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
@@ -299,7 +299,7 @@ def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys:
     assert [type(error) for error in campaign.raised] == [RuntimeError]
     assert "WRONGTYPE" not in str(campaign.raised[0]), "a dead letter has the type of an error, and no words"
     assert "runs" not in emitted
-    assert emitted["fenced_events"] == [1]
+    assert emitted["lost_gates"] == [1]
 
 
 def test_the_figures_are_those_of_the_servers(

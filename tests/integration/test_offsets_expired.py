@@ -12,7 +12,7 @@ from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.failed_events import Failure, Source
 from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Unavailable
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.record import encode
 from tests.log import Log
 
@@ -84,7 +84,7 @@ def test_a_lost_gate_is_restored_without_an_offset(world: World, stream: Log) ->
     world.lose_gate()
     assert world.run_retry()["restored"] == 1
     assert world.pending() == {"dave"}
-    assert [world.word(name) for name in ("alice", "dave", "erin")] == ["ALREADY", "ALREADY", "ACCEPTED"]
+    assert [world.outcome(name) for name in ("alice", "dave", "erin")] == ["ALREADY", "ALREADY", "ACCEPTED"]
 
 
 @pytest.mark.usefixtures("stream")
@@ -96,7 +96,7 @@ def test_a_gate_is_reconciled_without_an_offset(world: World) -> None:
     world.fail_over(replica)
     done = world.run_retry()
     assert (done["reconciled"], done["reconcile_later"]) == (1, 0)
-    assert world.word("erin") == "ALREADY"
+    assert world.outcome("erin") == "ALREADY"
 
 
 def test_records_that_were_read_may_go_with_their_offset(world: World, stream: Log) -> None:
@@ -113,16 +113,16 @@ def test_records_that_nobody_may_have_read_are_not_guessed_about(world: World, s
     for begin in (4, 5):
         stream.delete_before(begin)
         with pytest.raises(Unavailable, match=f"starts at {begin}, the group has no committed offset"):
-            world.stores.tail.unread()
+            world.stores.reader.unread()
 
 
 def test_a_first_batch_without_its_offset_moves_the_backlog(world: World) -> None:
     """Consume has committed its rows and not yet its offset: the records behind them are owed, and no others."""
     people = [world.apply(name) for name in ("alice", "bob", "carol")]
     world.send(*people)
-    assert world.stores.tail.backlog().oldest_ms == people[0].applied_at_ms
+    assert world.stores.reader.backlog().oldest_ms == people[0].applied_at_ms
     world.consume(people[0])
-    seen = world.stores.tail.backlog()
+    seen = world.stores.reader.backlog()
     assert (seen.records, seen.oldest_ms) == (2, people[1].applied_at_ms)
 
 
@@ -132,4 +132,4 @@ def test_without_the_ledger_a_tail_without_offset_is_unknown(world: World) -> No
     settings = replace(world.stores.settings, mysql_url="mysql://root@127.0.0.1:9/none")
     away = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
     with pytest.raises(Unavailable, match="mysql"):
-        Tail(settings, away.outcomes).backlog()
+        StreamReader(settings, away.outcomes).backlog()

@@ -39,16 +39,16 @@ def test_create_makes_an_event_once(world: World) -> None:
         fresh.operate("create", name="Newer", capacity=6, **WINDOW)
     with pytest.raises(BadInput, match=r"another one: closes_at is 2036-01-01T00:00:00.000Z, not 2037-01-01"):
         fresh.operate("create", name="New", capacity=5, **WINDOW | {"closes_at": "2037-01-01T00:00:00Z"})
-    assert fresh.word("alice") == "NOT_OPEN"
+    assert fresh.outcome("alice") == "NOT_OPEN"
 
 
 def test_an_event_goes_through_its_states(world: World) -> None:
     """Pause, open, close and end are heard by the gate at once; an ended event stays ended."""
     for action, word in [("pause", "PAUSED"), ("open", "SOLD_OUT"), ("close", "CLOSED"), ("open", "SOLD_OUT")]:
         for name in ("a", "b", "c"):
-            world.word(name)
+            world.outcome(name)
         assert world.operate(action)["gate"] == "UPDATED"
-        assert world.word("dave") == word
+        assert world.outcome("dave") == word
     assert world.operate("end")["event"]["ended_at"]
     with pytest.raises(BadInput, match="ended"):
         world.operate("open")
@@ -59,9 +59,9 @@ def test_capacity_is_raised_and_never_lowered(world: World) -> None:
     world = world.with_settings(released_rest_ms=0)
     for name in ("a", "b", "c"):
         world.apply(name)
-    assert world.word("dave") == "SOLD_OUT"
+    assert world.outcome("dave") == "SOLD_OUT"
     assert world.operate("raise_capacity", capacity=4)["event"]["capacity"] == 4
-    assert world.apply("dave").ticket == 4
+    assert world.apply("dave").number == 4
     with pytest.raises(BadInput, match="never lowered"):
         world.operate("raise_capacity", capacity=3)
 
@@ -80,7 +80,7 @@ def test_show_tells_what_each_server_knows(world: World) -> None:
 def test_failed_rows_are_listed_redriven_and_refused(world: World) -> None:
     """By event, by status and one by one."""
     alice = world.apply("alice")
-    known = (alice.event_id, alice.user_id, alice.ticket, alice.applied_at_ms)
+    known = (alice.event_id, alice.user_id, alice.number, alice.applied_at_ms)
     world.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *known)])
     [row] = world.operate("list_failed", status="waiting")["rows"]
     assert (row["user_id"], row["reason"], row["payload"]) == ("alice", "ledger_rejected", "raw")
@@ -89,7 +89,7 @@ def test_failed_rows_are_listed_redriven_and_refused(world: World) -> None:
     assert world.operate("redrive", all=True)["due"] == 1
     assert world.operate("refuse", id=row["id"])["gate"] == "RELEASED"
     assert world.operate("list_failed")["rows"][0]["status"] == "refused"
-    assert world.word("alice") == "REFUSED"
+    assert world.outcome("alice") == "REFUSED"
 
 
 def test_refuse_releases_the_ticket(world: World) -> None:
@@ -97,7 +97,7 @@ def test_refuse_releases_the_ticket(world: World) -> None:
     world = world.with_settings(released_rest_ms=0)
     world.apply("alice")
     world.operate("refuse", user_id="alice", reason="a bot")
-    assert world.apply("bob").ticket == 1
+    assert world.apply("bob").number == 1
     world.consume(world.apply("carol"))
     with pytest.raises(BadInput, match="has a coupon"):
         world.operate("refuse", user_id="carol")
@@ -137,9 +137,9 @@ def test_a_change_reaches_the_ledger_while_the_gate_is_away(
     handler = load_handler("operate")
     answer = handler.handler({"action": "pause", "event_id": world.event_id}, None)
     assert answer["gate"].startswith("away: redis")
-    assert world.word("alice") == "ACCEPTED"
+    assert world.outcome("alice") == "ACCEPTED"
     assert world.run_retry()["configured"] == 1
-    assert world.word("bob") == "PAUSED"
+    assert world.outcome("bob") == "PAUSED"
 
 
 @pytest.mark.parametrize(

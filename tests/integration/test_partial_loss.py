@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.gate.gate import Word
+from firstcome.gate.gate import ApplyOutcome
 from firstcome.rules import Ticket
-from tests.world import FAR, World, row, word_of
+from tests.world import FAR, World, outcome_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def test_a_lost_key_is_seen_by_each_script(full: World, part: str) -> None:
         "show": lambda: gate.show(event) is None,
         "standing": lambda: not gate.standing(event, "ben").known,
         "settle": lambda: not gate.settle(event, [row(event, "ben", 3)]),
-        "own": lambda: not gate.own(event, [row(event, "ben", 3)]),
+        "own": lambda: not gate.mark_failed(event, [row(event, "ben", 3)]),
         "reassign": lambda: gate.reassign(event, "ben", 3)[0] == "UNKNOWN",
         "release": lambda: gate.release(row(event, "ben", 3), None, has_row=False) == "UNKNOWN",
         "configure": lambda: gate.configure(event, 99, {"capacity": 9}) == "UNKNOWN",
@@ -68,31 +68,31 @@ def test_a_loss_that_was_found_once_holds_for_everybody(full: World, part: str) 
     full.lose_gate(part)
     assert full.stores.gate.show(full.event_id) is None
     for user_id in ("ann", "ben", "bob", "zoe"):
-        assert full.word(user_id) is Word.UNKNOWN
+        assert full.outcome(user_id) is ApplyOutcome.UNKNOWN
 
 
 def test_no_mark_is_a_row_only_where_marks_are_whole(full: World) -> None:
     """A winner whose mark was lost with all others is told neither `accepted` nor anything else."""
     full.lose_gate("pending")
-    assert full.word("ben") is Word.UNKNOWN
-    assert full.word("ann") is Word.UNKNOWN
+    assert full.outcome("ben") is ApplyOutcome.UNKNOWN
+    assert full.outcome("ann") is ApplyOutcome.UNKNOWN
 
 
 def test_marks_that_were_begun_anew_are_not_whole(full: World) -> None:
     """Sizes are counted by what each command changed: the next winner's mark hides none of the lost ones."""
     full.lose_gate("pending")
     full.apply("zoe")
-    assert full.word("ben") is Word.UNKNOWN
+    assert full.outcome("ben") is ApplyOutcome.UNKNOWN
 
 
 def test_who_was_refused_before_anybody_won_stays_so(world: World) -> None:
     """No ticket was handed out, and still the loss of applied_user is seen; the ledger tells restore of the refusal."""
     world.operate("refuse", user_id="mallory")
     world.lose_gate("applied_user")
-    assert world.word("mallory") is Word.UNKNOWN
-    assert world.word("zoe") is Word.UNKNOWN
+    assert world.outcome("mallory") is ApplyOutcome.UNKNOWN
+    assert world.outcome("zoe") is ApplyOutcome.UNKNOWN
     world.with_settings(restore_wait_ms=0).operate("restore")
-    assert world.word("mallory") is Word.REFUSED
+    assert world.outcome("mallory") is ApplyOutcome.REFUSED
 
 
 def test_a_lost_filter_is_forgotten_and_the_gate_lives(full: World) -> None:
@@ -101,20 +101,23 @@ def test_a_lost_filter_is_forgotten_and_the_gate_lives(full: World) -> None:
     full.lose_gate("winners")
     assert full.stores.gate.show(full.event_id) is not None
     decision = full.stores.gate.apply(full.event_id, "loser", "call")
-    assert (decision.word, decision.remember) == (Word.SOLD_OUT, "")
+    assert (decision.outcome, decision.remember) == (ApplyOutcome.SOLD_OUT, "")
 
 
 # --- whoever counts --------------------------------------------------------------------------------------------------
 
 
 def test_what_older_scripts_wrote_is_adopted(full: World) -> None:
-    """In a rolling deploy a script that does not count has raised `rev`: what is there counts from then on."""
+    """In a rolling deploy a script that does not count has raised `write_seq`: what is there counts from then on."""
     gate, event = full.stores.gate, full.event_id
-    looks: list[Callable[[], bool]] = [lambda: gate.show(event) is not None, lambda: full.word("ann") is Word.ALREADY]
+    looks: list[Callable[[], bool]] = [
+        lambda: gate.show(event) is not None,
+        lambda: full.outcome("ann") is ApplyOutcome.ALREADY,
+    ]
     for look in looks:
         number = int(str(gate.redis.hlen(gate.keys(event)[1])))
         gate.redis.hset(gate.keys(event)[1], f"old-{number}", f"{number + 1} 5 call")
-        gate.redis.hincrby(gate.keys(event)[0], "rev", 1)
+        gate.redis.hincrby(gate.keys(event)[0], "write_seq", 1)
         assert look()
     full.lose_gate("pending")
     assert gate.show(event) is None, "a loss after the deploy is seen again"
@@ -127,7 +130,7 @@ def test_a_new_event_takes_nothing_over(world: World, event_id: str) -> None:
     gate.redis.zadd(gate.keys(event)[2], {"nobody": 1})
     made = World(world.stores, event)
     made.create()
-    assert made.apply("ann").ticket == 1
+    assert made.apply("ann").number == 1
     assert gate.show(event) is not None
 
 
@@ -136,16 +139,16 @@ def test_an_application_makes_no_more_calls_than_it_must(world: World, client: r
 
     def calls(user_id: str) -> dict[str, int]:
         client.config_resetstat()
-        word_of(world.stores.gate, world.event_id, user_id)
+        outcome_of(world.stores.gate, world.event_id, user_id)
         stats: dict[str, dict[str, int]] = client.info("commandstats")
         names = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
         return {name: names[name] for name in sorted(names) if name not in {"evalsha", "info", "config|resetstat"}}
 
-    word_of(world.stores.gate, world.event_id, "ann")  # loads the script
+    outcome_of(world.stores.gate, world.event_id, "ann")  # loads the script
     accepted = {"hget": 1, "hlen": 1, "hmget": 1, "hset": 2, "setbit": 2, "time": 1, "zadd": 1, "zrange": 1}
     assert calls("ben") == accepted
     assert calls("ben") == {"hget": 1, "hmget": 1, "time": 1, "zscore": 1}
-    word_of(world.stores.gate, world.event_id, "cat")
+    outcome_of(world.stores.gate, world.event_id, "cat")
     assert calls("loser") == {"hget": 1, "hlen": 1, "hmget": 1, "time": 1, "zrange": 1}
     world.consume(Ticket(world.event_id, "ann", 1, 5))
     assert calls("ann") == {"hget": 1, "hmget": 1, "time": 1, "zcard": 1, "zscore": 1}
@@ -160,8 +163,8 @@ def test_restore_keeps_who_was_only_reserved(full: World, parts: tuple[str, ...]
     full.lose_gate(*parts)
     assert full.operate("restore")["outcome"] == "restored"
     assert full.pending() == {"ben"}
-    assert full.apply("ben").ticket == 3
-    assert full.apply("zoe").ticket == 2
+    assert full.apply("ben").number == 3
+    assert full.apply("zoe").number == 2
 
 
 def test_restore_takes_no_part_of_the_applicants(full: World) -> None:

@@ -13,12 +13,12 @@ import pytest
 import redis
 
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, Word
+from firstcome.gate.gate import Gate, ApplyOutcome
 from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
 from tests.patience import PATIENT
-from tests.world import World, word_of
+from tests.world import World, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,14 +111,14 @@ def test_a_redis_that_is_too_old_is_refused_by_name(
                 gate.apply(event, "alice", "call")
         assert not client.exists(gate.keys(event)[1])
         relay.words.clear()
-        assert word_of(gate, event, "alice") is Word.ACCEPTED
+        assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 
 
 def test_the_oldest_redis_that_is_supported_is_taken(relay: Relay, client: redis.Redis, event: str) -> None:
     number = str(client.info("server")["redis_version"])
     relay.say(f"redis_version:{number}", f"redis_version:7.0{number[3:]}")
     with gate_at(relay.url) as gate:
-        assert word_of(gate, event, "alice") is Word.ACCEPTED
+        assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 
 
 def test_migrate_says_that_redis_is_too_old(relay: Relay, world: World, client: redis.Redis) -> None:
@@ -138,8 +138,8 @@ def test_what_a_managed_redis_keeps_to_itself_is_said_once(
     relay.say("maxmemory_policy", "xaxmemory_policy")
     relay.say("redis_version", "xedis_version")
     with gate_at(relay.url) as gate:
-        assert word_of(gate, event, "alice") is Word.ACCEPTED
-        assert word_of(gate, event, "bob") is Word.ACCEPTED
+        assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
+        assert outcome_of(gate, event, "bob") is ApplyOutcome.ACCEPTED
     assert warnings(caplog) == ["redis_version", "maxmemory_policy"]
     assert "noeviction" in str([record.__dict__.get("therefore") for record in caplog.records])
 
@@ -171,7 +171,7 @@ def test_a_redis_that_refuses_info_is_used(
     url = urlsplit(redis_url)
     try:
         with gate_at(url._replace(netloc=f"{name}:x@{url.netloc}").geturl()) as gate:
-            assert word_of(gate, event, "alice") is Word.ACCEPTED
+            assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
             assert gate.replid(event) == ""
     finally:
         client.execute_command("ACL", "DELUSER", name)

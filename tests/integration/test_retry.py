@@ -140,7 +140,7 @@ def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> N
         world.consume(world.apply(name))
     assert world.run_retry()["redriven"]["refused"] == 1
     assert world.stores.ledger.refusals(world.event_id) == ["bob"]
-    assert world.word("bob") == "REFUSED"
+    assert world.outcome("bob") == "REFUSED"
     world.run_retry()
     world.assert_promise(rows=3)
 
@@ -209,18 +209,18 @@ def test_a_lost_gate_is_rebuilt_from_ledger_and_stream(world: World, lost: tuple
     """Rows, unread records, failed rows and refusals are all in it; a ticket that only Redis knew is free."""
     world.operate("raise_capacity", capacity=6)
     row, unread, reserved = world.apply("row"), world.apply("unread"), world.apply("reserved")
-    assert (row.ticket, unread.ticket, reserved.ticket) == (1, 2, 3)
+    assert (row.number, unread.number, reserved.number) == (1, 2, 3)
     world.consume(row)
     world.send(unread)
     last = world.apply("last")
     world.consume(last)
     world.operate("refuse", user_id="mallory")
     world.lose_gate(*lost)
-    assert world.word("anybody") == "UNKNOWN"
+    assert world.outcome("anybody") == "UNKNOWN"
     assert world.run_retry()["restored"] == 1
-    assert [world.word(name) for name in ("row", "unread", "last", "mallory")] == ["ALREADY"] * 3 + ["REFUSED"]
-    assert world.apply("next").ticket == 3
-    assert world.apply("after").ticket == 5
+    assert [world.outcome(name) for name in ("row", "unread", "last", "mallory")] == ["ALREADY"] * 3 + ["REFUSED"]
+    assert world.apply("next").number == 3
+    assert world.apply("after").number == 5
     assert world.pending() == {"unread", "next", "after"}
 
 
@@ -232,7 +232,7 @@ def test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived(world:
     done = patient.run_retry(remaining_ms=patient.stores.settings.retry_reserve_ms - 1)
     assert done["restored"] == 0
     assert patient.operate("restore")["outcome"] == "waiting"
-    assert world.word("bob") == "UNKNOWN"
+    assert world.outcome("bob") == "UNKNOWN"
     assert world.with_settings(restore_wait_ms=1).run_retry()["restored"] == 1
 
 
@@ -244,11 +244,11 @@ def test_a_gate_stays_fenced_while_the_stream_cannot_be_read(world: World) -> No
     done = blind.run_retry()
     assert done["restored"] == 0
     assert done["unavailable"]
-    assert world.word("alice") == "UNKNOWN"
+    assert world.outcome("alice") == "UNKNOWN"
 
 
 def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record that is consumed while restore reads is seen in the tail, or as a row: never in neither."""
+    """A record that is consumed while restore reads is seen in the reader, or as a row: never in neither."""
     alice = world.apply("alice")
     world.send(alice)
     world.lose_gate()
@@ -260,13 +260,13 @@ def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -
         return refusals(event_id)
 
     monkeypatch.setattr(world.stores.ledger, "refusals", consumed_meanwhile)
-    monkeypatch.setattr(world.stores.tail, "unread", _reading_late(world, alice, world.stores.tail.unread))
+    monkeypatch.setattr(world.stores.reader, "unread", _reading_late(world, alice, world.stores.reader.unread))
     assert world.run_retry()["restored"] == 1
-    assert world.word("alice") == "ALREADY"
+    assert world.outcome("alice") == "ALREADY"
 
 
 def _reading_late(world: World, ticket: Any, unread: Callable[..., Any]) -> Callable[..., Any]:
-    """The record leaves the tail before it is read: the rows must show it."""
+    """The record leaves the reader before it is read: the rows must show it."""
 
     def late(event_id: str, timeout_ms: int) -> Any:
         world.consume(ticket)
@@ -280,7 +280,7 @@ def test_a_gate_that_was_made_but_never_told_is_made_by_the_retry(world: World) 
     """The operator's create died between ledger and gate."""
     world.lose_gate()
     assert world.run_retry()["restored"] == 1
-    assert world.apply("alice").ticket == 1
+    assert world.apply("alice").number == 1
 
 
 def test_a_gate_that_missed_a_change_is_told(world: World) -> None:
@@ -288,9 +288,9 @@ def test_a_gate_that_missed_a_change_is_told(world: World) -> None:
     from firstcome.rules import EventState
 
     world.stores.ledger.set_state(world.event_id, EventState.PAUSED)
-    assert world.word("alice") == "ACCEPTED"
+    assert world.outcome("alice") == "ACCEPTED"
     assert world.run_retry()["configured"] == 1
-    assert world.word("bob") == "PAUSED"
+    assert world.outcome("bob") == "PAUSED"
 
 
 # --- reconcile ---------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_after_a_failover_the_gate_learns_what_it_forgot(world: World) -> None:
     world.fail_over(replica)
     assert world.run_retry()["reconciled"] == 1
     assert world.stores.gate.standing(world.event_id, "alice").ticket == 1
-    assert world.apply("carol").ticket == 3
+    assert world.apply("carol").number == 3
     world.run_retry()
     world.assert_promise(rows=3)
 

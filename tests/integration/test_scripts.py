@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.gate import Gate, Reassigned, Word
+from firstcome.gate.gate import Gate, ApplyOutcome, Reassigned
 from firstcome.rules import Ticket
-from tests.world import FAR, HOUR_MS, fields, row, word_of
+from tests.world import FAR, HOUR_MS, fields, outcome_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _rev(gate: Gate, event_id: str) -> int:
     view = gate.show(event_id)
     assert view is not None
-    return view.rev
+    return view.write_seq
 
 
 # --- settle, own -------------------------------------------------------------------------------------------------
@@ -26,15 +26,15 @@ def _rev(gate: Gate, event_id: str) -> int:
 
 def test_settle_takes_the_mark_off(gate: Gate, event: str) -> None:
     """A settled winner is no longer pending, and is told so."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     assert gate.settle(event, [row(event, "alice", 1)])
     again = gate.apply(event, "alice", "again")
-    assert (again.word, again.pending) == (Word.ALREADY, False)
+    assert (again.outcome, again.pending) == (ApplyOutcome.ALREADY, False)
 
 
 def test_settle_of_another_ticket_changes_nothing(gate: Gate, event: str) -> None:
     """A stale caller, who speaks of a ticket that the person no longer holds, is not heard."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     before = _rev(gate, event)
     gate.settle(event, [row(event, "alice", 2)])
     assert gate.standing(event, "alice").pending
@@ -70,10 +70,10 @@ def test_settle_takes_more_people_than_one_command_does(gate: Gate, event_id: st
 
 def test_own_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str) -> None:
     """The failed row decides now; of another ticket it decides nothing."""
-    word_of(gate, event, "alice")
-    gate.own(event, [row(event, "alice", 2)])
+    outcome_of(gate, event, "alice")
+    gate.mark_failed(event, [row(event, "alice", 2)])
     assert gate.standing(event, "alice").pending
-    gate.own(event, [row(event, "alice", 1)])
+    gate.mark_failed(event, [row(event, "alice", 1)])
     assert not gate.standing(event, "alice").pending
 
 
@@ -82,9 +82,9 @@ def test_own_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str)
 
 def test_reassign_gives_another_ticket_once(gate: Gate, event: str) -> None:
     """Repeated, it answers the ticket that it gave."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     word, given = gate.reassign(event, "alice", 1)
-    assert (word, given and given.ticket) == (Reassigned.REASSIGNED, 2)
+    assert (word, given and given.number) == (Reassigned.REASSIGNED, 2)
     assert gate.standing(event, "alice").pending
     assert gate.reassign(event, "alice", 1) == (Reassigned.HELD, given)
 
@@ -92,27 +92,27 @@ def test_reassign_gives_another_ticket_once(gate: Gate, event: str) -> None:
 def test_reassign_takes_a_resting_ticket_before_it_says_sold_out(gate: Gate, event: str) -> None:
     """The person was accepted long ago: resting is for strangers."""
     for name in ("alice", "bob", "carol"):
-        word_of(gate, event, name)
+        outcome_of(gate, event, name)
     assert gate.reassign(event, "alice", 1) == (Reassigned.SOLD_OUT, None)
     gate.release(Ticket(event, "bob", 2, 0), None, has_row=False)
     word, given = gate.reassign(event, "alice", 1)
-    assert (word, given and given.ticket) == (Reassigned.REASSIGNED, 2)
+    assert (word, given and given.number) == (Reassigned.REASSIGNED, 2)
     assert gate.reassign(event, "bob", 2) == (Reassigned.REFUSED, None)
 
 
 def test_release_frees_the_ticket_of_its_holder_only(gate: Gate, impatient: Gate, event: str) -> None:
     """A stale caller frees nothing; the holder's ticket goes to the next, once."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     assert impatient.release(Ticket(event, "alice", 2, 0), None, has_row=False) == "STALE"
     assert impatient.release(Ticket(event, "alice", 1, 0), None, has_row=False) == "RELEASED"
     assert impatient.release(Ticket(event, "alice", 1, 0), None, has_row=False) == "STALE"
-    assert word_of(gate, event, "alice") is Word.REFUSED
+    assert outcome_of(gate, event, "alice") is ApplyOutcome.REFUSED
     assert [gate.apply(event, name, "call").ticket for name in ("bob", "carol")] == [1, 2]
 
 
 def test_a_released_ticket_with_a_row_is_not_free(gate: Gate, impatient: Gate, event: str) -> None:
     """Its row belongs to somebody else: the next applicant gets another number."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     assert impatient.release(Ticket(event, "alice", 1, 0), row(event, "alice", 3), has_row=True) == "RELEASED"
     assert gate.standing(event, "alice").ticket == 3
     assert gate.apply(event, "bob", "call").ticket == 2
@@ -121,7 +121,7 @@ def test_a_released_ticket_with_a_row_is_not_free(gate: Gate, impatient: Gate, e
 def test_a_stranger_may_be_refused_beforehand(gate: Gate, event: str) -> None:
     """Somebody who never asked is told so when they do."""
     assert gate.release(Ticket(event, "mallory", 0, 0), None, has_row=False) == "RELEASED"
-    assert word_of(gate, event, "mallory") is Word.REFUSED
+    assert outcome_of(gate, event, "mallory") is ApplyOutcome.REFUSED
 
 
 # --- configure, restore, reconcile, expire -----------------------------------------------------------------------
@@ -129,13 +129,13 @@ def test_a_stranger_may_be_refused_beforehand(gate: Gate, event: str) -> None:
 
 def test_configure_makes_a_gate_once_and_follows_newer_versions_only(gate: Gate, event: str) -> None:
     """A stale caller changes nothing, and a gate that exists is not made again."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     assert gate.configure(event, 1, fields(capacity=9), create=True) == "STALE"
     assert gate.configure(event, 3, fields(capacity=5)) == "UPDATED"
     assert gate.configure(event, 2, fields(capacity=4)) == "STALE"
     view = gate.show(event)
     assert view is not None
-    assert (view.capacity, view.coupon_count, view.version) == (5, 1, 3)
+    assert (view.capacity, view.coupon_count, view.config_version) == (5, 1, 3)
 
 
 def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, client: redis.Redis, event: str) -> None:
@@ -160,7 +160,7 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
     assert [client.ttl(key) for key in gate.keys(event)[:4]] == [-1, -1, -1, -1]
     assert gate.apply(event, "bob", "call").ticket == 3
     assert gate.apply(event, "carol", "call").ticket == 1
-    assert word_of(gate, event, "dave") is Word.SOLD_OUT
+    assert outcome_of(gate, event, "dave") is ApplyOutcome.SOLD_OUT
 
 
 def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_id: str) -> None:
@@ -175,7 +175,7 @@ def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_i
 
 def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
     """Marks of the old gate do not live on in the new one."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     client.delete(gate.keys(event)[0])
     new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
     _, since = gate.lost(event) or (0, 0)
@@ -187,7 +187,7 @@ def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, clie
 def test_reconcile_does_nothing_once_the_gate_has_moved(gate: Gate, event: str) -> None:
     """What was read is stale: not one of the repairs is made."""
     seen = _rev(gate, event)
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     assert gate.reconcile(event, seen, "new", [("refuse", "bob")]) == "MOVED"
     assert not gate.standing(event, "bob").refused
 
@@ -195,7 +195,7 @@ def test_reconcile_does_nothing_once_the_gate_has_moved(gate: Gate, event: str) 
 def test_reconcile_makes_every_repair(gate: Gate, client: redis.Redis, event: str) -> None:
     """Learn, pend, refuse, free and taken, each as its header says."""
     for name in ("alice", "bob"):
-        word_of(gate, event, name)
+        outcome_of(gate, event, name)
     gate.settle(event, [row(event, "alice", 1), row(event, "bob", 2)])
     repairs = [("learn", "alice", 3, 7), ("pend", "bob", 8), ("refuse", "carol"), ("free", 1, 0), ("taken", 3)]
     assert gate.reconcile(event, _rev(gate, event), "new", repairs) == "RECONCILED"
@@ -211,7 +211,7 @@ def test_a_gate_expires_whole_and_only_when_it_has_ended_and_settled(
     gate: Gate, client: redis.Redis, event: str
 ) -> None:
     """Live or pending, nothing of it may ever go by itself."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     at_ms = int(time.time() * 1000) + HOUR_MS
     assert gate.expire(event, at_ms) == "LIVE"
     gate.configure(event, 2, fields(state="ended"))
@@ -242,7 +242,7 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
 ) -> None:
     """The clock of the wait before a restore starts once, and anew with each loss."""
     assert gate.lost(event) is None
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     client.delete(gate.keys(event)[1])
     age_ms, since = gate.lost(event) or (-1, -1)
     assert age_ms == 0
@@ -255,11 +255,11 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
 
 def test_a_loss_holds_until_restore_whatever_comes_back(gate: Gate, client: redis.Redis, event: str) -> None:
     """A key that is there again is not the key that restore has read without: what was found lost is restored."""
-    word_of(gate, event, "alice")
+    outcome_of(gate, event, "alice")
     held = client.dump(gate.keys(event)[1])
     client.delete(gate.keys(event)[1])
     assert gate.show(event) is None
     assert held is not None
     client.restore(gate.keys(event)[1], 0, held)
     assert gate.show(event) is None
-    assert word_of(gate, event, "alice") is Word.UNKNOWN
+    assert outcome_of(gate, event, "alice") is ApplyOutcome.UNKNOWN

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import exceptions
 
-from firstcome.gate.gate import Gate, Word
+from firstcome.gate.gate import Gate, ApplyOutcome
 from firstcome.gate.sold_out import EVENTS_MAX, Moment, SoldOut, Winners
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
 from tests.api import NO_REDIS
-from tests.world import fields, row, word_of
+from tests.world import fields, outcome_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ WINNERS = ("alice", "bob", "carol")
 def sold_out(gate: Gate, event: str) -> str:
     """An event whose three tickets alice, bob and carol have."""
     for name in WINNERS:
-        assert word_of(gate, event, name) is Word.ACCEPTED
+        assert outcome_of(gate, event, name) is ApplyOutcome.ACCEPTED
     return event
 
 
@@ -39,7 +39,7 @@ def _told(gate: Gate, event: str, memory: SoldOut) -> Winners | None:
     """Let a stranger be told by the gate, as apply does, and answer what the environment keeps of it."""
     asked = Moment.now()
     decision = gate.apply(event, "a-stranger", "call")
-    assert decision.word is Word.SOLD_OUT
+    assert decision.outcome is ApplyOutcome.SOLD_OUT
     memory.remember(event, decision.remember, asked)
     return memory.winners(event)
 
@@ -101,7 +101,7 @@ def test_no_winner_is_ever_taken_for_a_loser(gate: Gate, event_id: str, memory: 
     people = [f"auth0|{number:x}" for number in range(500)]
     gate.configure(event_id, 1, fields(capacity=len(people)), create=True)
     for name in people:
-        assert word_of(gate, event_id, name) is Word.ACCEPTED
+        assert outcome_of(gate, event_id, name) is ApplyOutcome.ACCEPTED
     winners = _told(gate, event_id, memory)
     assert winners is not None
     assert [name for name in people if not winners.may_have(name)] == []
@@ -131,7 +131,7 @@ def test_whoever_comes_to_be_known_later_is_in_the_next_version(
     elif how == "reconciled":
         view = gate.show(sold_out)
         assert view is not None
-        gate.reconcile(sold_out, view.rev, "replid", [("refuse", "zoe")])
+        gate.reconcile(sold_out, view.write_seq, "replid", [("refuse", "zoe")])
     else:
         gate.configure(sold_out, 2, fields(capacity=4))
         gate.reassign(sold_out, "zoe", 2)
@@ -221,7 +221,7 @@ def _served_only_after(gate: Gate, event: str, told_until_ms: float, wait_until:
     def served() -> bool:
         decision = gate.apply(event, "dave", "call")
         assert not decision.remember, "a ticket is resting"
-        if decision.word is not Word.ACCEPTED:
+        if decision.outcome is not ApplyOutcome.ACCEPTED:
             return False
         assert decision.now_ms >= told_until_ms, "somebody may still be turned away from memory"
         return True
@@ -237,7 +237,7 @@ def test_an_event_that_has_more_coupons_than_a_filter_holds_is_not_remembered(
     gate = Gate(client, Settings(sold_out_memory_coupons=2))
     gate.configure(event_id, 1, fields(), create=True)
     for name in WINNERS:
-        word_of(gate, event_id, name)
+        outcome_of(gate, event_id, name)
     assert gate.apply(event_id, "dave", "call").remember == ""
     assert not client.exists(gate.keys(event_id)[4])
 
@@ -251,7 +251,7 @@ def test_a_restored_gate_is_asked_each_time(world: World) -> None:
     world = world.with_settings(restore_wait_ms=0)
     assert world.run_retry()["restored"] == 1
     decision = world.stores.gate.apply(world.event_id, "dave", "call")
-    assert (decision.word, decision.remember) == (Word.SOLD_OUT, "")
+    assert (decision.outcome, decision.remember) == (ApplyOutcome.SOLD_OUT, "")
 
 
 def test_the_oldest_events_are_forgotten(gate: Gate, memory: SoldOut, event_id: str) -> None:
@@ -259,7 +259,7 @@ def test_the_oldest_events_are_forgotten(gate: Gate, memory: SoldOut, event_id: 
     events = [f"{event_id}-{number}" for number in range(EVENTS_MAX + 1)]
     for event in events:
         gate.configure(event, 1, fields(capacity=1), create=True)
-        word_of(gate, event, "alice")
+        outcome_of(gate, event, "alice")
         assert _told(gate, event, memory) is not None
     assert [memory.winners(event) is None for event in events] == [True] + [False] * EVENTS_MAX
     memory.forget()

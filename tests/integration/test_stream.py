@@ -173,7 +173,7 @@ def test_a_person_stays_in_one_partition(streams: Callable[..., Stream], kafka_b
     where = {person: {record.partition for record in records if record.key == person.encode()} for person in "abcdefgh"}
     assert all(len(partitions) == 1 for partitions in where.values()), where
     assert len(set.union(*where.values())) > 1, "the partitions share the load"
-    order = [decode(record.value)[0].ticket for record in records if record.key == b"a"]
+    order = [decode(record.value)[0].number for record in records if record.key == b"a"]
     assert order == [1, 2, 3]
 
 

@@ -86,7 +86,7 @@ class Callers:
         return self.stores.release(w, i, todo.ticket, REFUSED, has_row=todo.has_row)
 
     def _own(self, w: State, i: int, todo: Todo) -> Half:
-        w = self.stores.own(w, i, todo.ticket)
+        w = self.stores.mark_failed(w, i, todo.ticket)
         return (_without_log(w, i, todo.ticket) if todo.source == "consume" else w), None
 
     def _tell_of_row(self, w: State, i: int, todo: Todo) -> Half:

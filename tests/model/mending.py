@@ -34,7 +34,7 @@ class Mending:
     def restore(self, w: State) -> State:
         """Put the rebuilt gate in the place of the lost one; the rows are read only now."""
         w, lives = self._stores.compare(w)
-        if lives and self.world.broken is not Broken.RESTORE_UNFENCED:
+        if lives and self.world.broken is not Broken.RESTORE_LIVING:
             return w
         rows_first = self.world.broken is Broken.RESTORE_ROWS_FIRST
         tickets = []

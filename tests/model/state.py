@@ -18,10 +18,10 @@ class Broken(StrEnum):
     NO_RECONCILE = "no-reconcile"  # after a failover nothing is compared
     RECONCILE_BLIND = "reconcile-blind"  # what was read may have changed since
     RESTORE_ROWS_FIRST = "restore-rows-first"  # a record that is consumed meanwhile is seen nowhere
-    RESTORE_UNFENCED = "restore-unfenced"  # put in place of a gate that lives
+    RESTORE_LIVING = "restore-living"  # put in place of a gate that lives
     RESTORE_STALE = "restore-stale"  # what was read in one loss is put in place in another
     LEARN_LEAVES_GAPS = "learn-leaves-gaps"  # the numbers below a ticket that was learned belong to nobody
-    LEARN_UNFENCED = "learn-unfenced"  # settle makes a lost gate anew, with one winner in it
+    LEARN_WHILE_LOST = "learn-while-lost"  # settle makes a lost gate anew, with one winner in it
     SETTLE_FIRST = "settle-first"  # the sweep settles before it commits
     OFFSET_FIRST = "offset-first"  # consume commits the offset before the row
     NO_READ_BACK = "no-read-back"  # a row that was not written counts as written

@@ -120,7 +120,7 @@ class Protocol:
 
     def _writes(self, w: State) -> State:
         if w.reading == "restore":
-            stale = w.moved and self.world.broken not in {Broken.RESTORE_STALE, Broken.RESTORE_UNFENCED}
+            stale = w.moved and self.world.broken not in {Broken.RESTORE_STALE, Broken.RESTORE_LIVING}
             return w if stale else self.mending.restore(w)
         w, lives = self.stores.compare(w)
         if not lives or (w.moved and self.world.broken is not Broken.RECONCILE_BLIND):

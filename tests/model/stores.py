@@ -96,7 +96,7 @@ class Stores:
         w, lives = self.compare(w)
         holds = w.people[i].holds
         if not lives:
-            if self.world.broken is not Broken.LEARN_UNFENCED:
+            if self.world.broken is not Broken.LEARN_WHILE_LOST:
                 return w
             w = w._replace(event=True, lost=False, sizes=found(w))
         if holds == ticket:
@@ -109,7 +109,7 @@ class Stores:
             return self._counted(w)
         return w
 
-    def own(self, w: State, i: int, ticket: int) -> State:
+    def mark_failed(self, w: State, i: int, ticket: int) -> State:
         """A failed row has this ticket."""
         w, lives = self.compare(w)
         mine = lives and w.people[i].holds == ticket and w.people[i].pending

@@ -97,7 +97,7 @@ GUARDS = [
     Guard(
         "what older scripts wrote is adopted",
         f"{LAYER}/gate/prelude.lua",
-        "if at == rev then",
+        "if at == write_seq then",
         "if at then",
         f"{LOSS}::test_what_older_scripts_wrote_is_adopted",
     ),
@@ -118,8 +118,8 @@ GUARDS = [
     Guard(
         "restore takes no part of the applicants",
         f"{LAYER}/gate/gate.py",
-        "if at == rev and counted == str(found) else None",
-        "if at == rev else None",
+        "if at == write_seq and counted == str(found) else None",
+        "if at == write_seq else None",
         f"{LOSS}::test_restore_takes_no_part_of_the_applicants",
     ),
     Guard(
@@ -201,7 +201,7 @@ GUARDS = [
     ),
     Guard(
         "own compares the ticket",
-        f"{LAYER}/gate/own.lua",
+        f"{LAYER}/gate/mark_failed.lua",
         "if read(redis.call('HGET', APPLIED, user)) == ticket then",
         "if true then",
         f"{SCRIPTS}::test_own_takes_the_mark_off_the_ticket_that_it_names",
@@ -230,7 +230,7 @@ GUARDS = [
     Guard(
         "restore leaves a living gate alone",
         f"{LAYER}/gate/restore.lua",
-        "if not fenced() or redis.call",
+        "if not lost() or redis.call",
         "if redis.call",
         f"{SCRIPTS}::test_restore_leaves_a_gate_alone_that_was_made_meanwhile",
     ),
@@ -249,9 +249,9 @@ GUARDS = [
         f"{SCRIPTS}::test_restore_puts_the_rebuilt_gate_in_place_once_and_whole",
     ),
     Guard(
-        "reconcile compares rev",
+        "reconcile compares write_seq",
         f"{LAYER}/gate/reconcile.lua",
-        "if rev ~= ARGV[1] then return 'MOVED' end",
+        "if write_seq ~= ARGV[1] then return 'MOVED' end",
         "",
         f"{SCRIPTS}::test_reconcile_does_nothing_once_the_gate_has_moved",
     ),

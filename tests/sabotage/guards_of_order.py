@@ -7,7 +7,7 @@ from tests.sabotage.guard import LAYER, Guard
 ISSUE = "tests/integration/test_issue.py"
 RETRY = "tests/integration/test_retry.py"
 CONSUME = "tests/integration/test_consume.py"
-TRANSACTIONS = "tests/integration/test_tail_transactions.py"
+TRANSACTIONS = "tests/integration/test_reader_transactions.py"
 EXPIRED = "tests/integration/test_offsets_expired.py"
 BURST = "tests/integration/test_burst_of_bad_records.py"
 WRITE = "tests/integration/test_ledger_write.py"
@@ -36,14 +36,14 @@ GUARDS = [
     Guard(
         "a committed batch is a success without the gate",
         f"{LAYER}/issue.py",
-        "    except Unavailable:\n        return Issued(written, told=False)",
+        "    except Unavailable:\n        return Issued(written, gate_updated=False)",
         "    except Unavailable:\n        raise",
         f"{ISSUE}::test_the_ledger_goes_on_when_the_gate_is_away",
     ),
     Guard(
         "the ledger's trouble is never a failed row",
         f"{LAYER}/ledger/coupons.py",
-        "        if is_transient(error):\n            raise\n        if len",
+        "        if is_indefinite(error):\n            raise\n        if len",
         "        if len",
         f"{WRITE}::test_the_servers_trouble_is_never_a_failed_row",
     ),
@@ -92,7 +92,7 @@ GUARDS = [
     Guard(
         "restore ignores impossible tickets",
         f"{LAYER}/retry/restore.py",
-        " or not 1 <= ticket.ticket <= capacity",
+        " or not 1 <= ticket.number <= capacity",
         "",
         "tests/unit/test_rebuild.py",
     ),
@@ -127,7 +127,7 @@ GUARDS = [
     Guard(
         "only a quiet event is reconciled",
         f"{LAYER}/retry/reconcile.py",
-        "if seen.pending or not tail.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
+        "if seen.pending or not reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
         "if False:",
         f"{RETRY}::test_a_busy_event_is_not_reconciled",
     ),

@@ -41,7 +41,7 @@ GUARDS = [
     Guard(
         "erasure forgets nobody who is owed a coupon",
         f"{LAYER}/ledger/erasure.py",
-        "if owed := queries.owed(connection, event_id=event_id, user_id=user_id):",
+        "if owed := statements.owed(connection, event_id=event_id, user_id=user_id):",
         "if owed := 0:",
         f"{ERASURE}::test_who_is_owed_a_coupon_is_not_forgotten",
     ),
@@ -55,8 +55,8 @@ GUARDS = [
     Guard(
         "erasure is one transaction",
         f"{LAYER}/ledger/erasure.py",
-        "        coupons = queries.erase_coupon(connection, **row)",
-        "        coupons = ledger.transact(lambda other: queries.erase_coupon(other, **row))",
+        "        coupons = statements.erase_coupon(connection, **row)",
+        "        coupons = ledger.transact(lambda other: statements.erase_coupon(other, **row))",
         f"{ERASURE}::test_a_run_that_dies_erases_all_of_an_event_or_nothing",
     ),
     # --- what is told: metrics and logs --------------------------------------------------------------------------

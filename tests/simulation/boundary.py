@@ -58,16 +58,16 @@ class Record:
 
 @dataclass
 class Stream:
-    """Producer and tail of a list of records, as the project's own classes answer."""
+    """Producer and reader of a list of records, as the project's own classes answer."""
 
     log: list[Record] = field(default_factory=list)
     late: list[Record] = field(default_factory=list)
     how: str = ""  # the next send
     may_be_late: bool = True
 
-    def send(self, ticket: Ticket, generation: int, _correlation_id: str) -> Sent:
+    def send(self, ticket: Ticket, restore_epoch: int, _correlation_id: str) -> Sent:
         """Produce a record, or not; `how` says what becomes of it."""
-        record = Record(encode(ticket, generation), ticket)
+        record = Record(encode(ticket, restore_epoch), ticket)
         if self.how == "damaged":
             record.value = record.value.replace(b'"v":1', b'"v":9')
         if self.how == "late" and self.may_be_late:

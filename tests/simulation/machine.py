@@ -133,7 +133,7 @@ class Simulation:
             def send(*args: Any) -> Sent:
                 self.stream.how = act.how
                 self.was_late |= self.lives != life
-                return cast("Sent", stores.tail.send(*args))  # type: ignore[attr-defined]
+                return cast("Sent", stores.reader.send(*args))  # type: ignore[attr-defined]
 
         answer = Applications(stores.gate, cast("Any", Sending), stores.ledger, stores.settings).apply(
             self.event_id, user_id, "correlation"
@@ -162,7 +162,7 @@ class Simulation:
 
     def sweep(self, _act: Act, stores: Stores) -> None:
         """The scheduled sweep, alone."""
-        explained = bounds(backlog(stores.tail), stores.settings)
+        explained = bounds(backlog(stores.reader), stores.settings)
         for _ in sweep(stores.ledger, stores.gate, stores.settings, self.event_id, explained, stop=_after(5)):
             pass
 

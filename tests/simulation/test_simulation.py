@@ -23,7 +23,7 @@ from firstcome.ledger.migrate import migrate
 from firstcome.retry import run as retry
 from firstcome.settings import Settings
 from firstcome.stores import Stores
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from tests.patience import PATIENT
 from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
 
@@ -143,7 +143,7 @@ def stores(redis_url: str, mysql_url: str, monkeypatch: pytest.MonkeyPatch) -> I
     connect = partial(mysql_connection, chosen, chosen.mysql_read_timeout_ms)
     migrate(connect)
     ledger = Ledger(connect, chosen)
-    yield Stores(ledger, Gate(redis_client(chosen), chosen), Tail(chosen), chosen)
+    yield Stores(ledger, Gate(redis_client(chosen), chosen), StreamReader(chosen), chosen)
     ledger.close()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dev import operate
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.operate import arguments
 from firstcome.settings import Settings
 
@@ -218,15 +218,15 @@ def test_an_operators_command_can_be_typed_as_it_stands(document: Path) -> None:
 def test_grants_are_one_text() -> None:
     """One document says what a smaller user of the database needs: what the statements do, and no more."""
     said = [found for path in DOCUMENTS for found in re.findall(r"GRANT ([A-Z, ]+)(?: ON|`| of)", path.read_text())]
-    statements = queries_by_name(wiped=False)
-    verbs = {re.match(r"\(?(\w+)", each.sql)[1] for each in statements.values()}  # type: ignore[index]
+    wanted = statements_by_name(wiped=False)
+    verbs = {re.match(r"\(?(\w+)", each.sql)[1] for each in wanted.values()}  # type: ignore[index]
     assert len(said) == 1
     assert set(said[0].split(", ")) == verbs - {"SET"}
 
 
-def queries_by_name(*, wiped: bool) -> dict[str, Any]:
+def statements_by_name(*, wiped: bool) -> dict[str, Any]:
     """The ledger's statements; those of `wipe` are for the local cloud."""
-    return {name: each for name, each in vars(queries).items() if wiped or not name.startswith("wipe_")}
+    return {name: each for name, each in vars(statements).items() if wiped or not name.startswith("wipe_")}
 
 
 def test_the_readme_says_what_an_idle_stack_costs() -> None:

@@ -132,7 +132,7 @@ def test_a_good_record_is_what_the_stream_writes() -> None:
     """The bytes are those of `encode`, so that a change of the record's format shows here."""
     [first, *_] = KafkaEvent(sample("consume-good")).records
     ticket = Ticket(made["EVENT_ID"], made["USER_ID"], 1, made["APPLIED_AT_MS"])
-    assert first.decoded_value == encode(ticket, generation=1)
+    assert first.decoded_value == encode(ticket, restore_epoch=1)
 
 
 def test_each_batch_holds_what_its_name_says() -> None:
@@ -140,7 +140,7 @@ def test_each_batch_holds_what_its_name_says() -> None:
     outcomes = {}
     for name in samples("consume"):
         claims, failures = read(sample(name), TOPIC)
-        outcomes[name] = ([claim.ticket.ticket for claim in claims], [failure.reason for failure in failures])
+        outcomes[name] = ([claim.ticket.number for claim in claims], [failure.reason for failure in failures])
     unread = [Reason.NO_VALUE, Reason.NOT_BASE64, Reason.NOT_JSON, Reason.UNKNOWN_VERSION, Reason.BAD_FIELD]
     assert outcomes == {
         "consume-good": ([1, 2, 3], []),

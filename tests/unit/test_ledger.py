@@ -12,11 +12,11 @@ import pytest
 from aiosql.types import SQLOperationType
 
 import firstcome
-from firstcome.ledger.errors import code_of, is_deadlock, is_lost, is_transient
+from firstcome.ledger.errors import code_of, is_deadlock, is_indefinite, is_lost
 from firstcome.ledger.events import TRANSITIONS
 from firstcome.ledger.failed_events import valid
 from firstcome.ledger.migrate import BadMigrationError, read_migrations
-from firstcome.ledger.statements import queries, sql_time
+from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import EventState
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_errors_are_told_apart_by_code(codes: Iterable[int], *, lost: bool, dead
     """Transient trouble is tried again; only a row's own fault makes a failed row."""
     for code in codes:
         error = pymysql.OperationalError(code, "for the test")
-        assert (is_lost(error), is_deadlock(error), is_transient(error)) == (lost, deadlock, transient), code
+        assert (is_lost(error), is_deadlock(error), is_indefinite(error)) == (lost, deadlock, transient), code
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_an_error_without_a_number_means_that_the_connection_is_gone(error: pymy
     """Nobody knows what the server did: it is never the row's fault."""
     assert code_of(error) == 0
     assert is_lost(error)
-    assert is_transient(error)
+    assert is_indefinite(error)
 
 
 def test_every_named_statement_is_used() -> None:
     """A statement that nobody calls is not tested either."""
     code = "".join(path.read_text(encoding="utf-8") for path in Path(firstcome.__file__).parent.rglob("*.py"))
-    used = set(re.findall(r"\bqueries\.(\w+)\(", code))
-    assert set(vars(queries)) == used
+    used = set(re.findall(r"\bstatements\.(\w+)\(", code))
+    assert set(vars(statements)) == used
 
 
 def test_the_statements_are_those_that_aiosql_reads() -> None:
@@ -71,9 +71,9 @@ def test_the_statements_are_those_that_aiosql_reads() -> None:
     }
     theirs = aiosql.from_path(Path(firstcome.__file__).with_name("ledger") / "ledger.sql", "pymysql", encoding="utf-8")
     names = [name for name in theirs.available_queries if not name.endswith("_cursor")]
-    assert names == sorted(vars(queries))
+    assert names == sorted(vars(statements))
     for name in names:
-        expected, ours = getattr(theirs, name), getattr(queries, name)
+        expected, ours = getattr(theirs, name), getattr(statements, name)
         assert ours.sql.split() == expected.sql.split(), name
         assert ours.sign == signs[expected.operation], name
         assert "%" not in re.sub(r"%\(\w+\)s", "", ours.sql), "pymysql would take it for a parameter"

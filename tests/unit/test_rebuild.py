@@ -34,10 +34,10 @@ def test_a_rebuilt_gate_says_what_ledger_and_stream_say(
     rows = [row for row in rows if row.user_id not in refused]
     built = rebuild(rows, owed, refused, CAPACITY)
     for row in rows:
-        assert parse_held(built.applied[row.user_id]) == (row.ticket, row.applied_at_ms)
+        assert parse_held(built.applied[row.user_id]) == (row.number, row.applied_at_ms)
         assert row.user_id not in built.pending
     for one in owed:
-        if 1 <= one.ticket <= CAPACITY:
+        if 1 <= one.number <= CAPACITY:
             assert one.user_id in built.applied, "whoever is owed a ticket is known"
     assert all(built.applied[user] == REFUSED for user in refused)
     held = {number for entry in built.applied.values() if (number := parse_held(entry)[0]) is not None}
@@ -78,8 +78,8 @@ def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0917
             free.add(int(args[0]))
         else:
             free.discard(int(args[0]))
-    by_person = {row.user_id: row.ticket for row in rows}
-    waits = {(one.user_id, one.ticket) for one in dead}
+    by_person = {row.user_id: row.number for row in rows}
+    waits = {(one.user_id, one.number) for one in dead}
     for user, number in by_person.items():
         assert parse_held(after[user])[0] == number
     for user, held in after.items():

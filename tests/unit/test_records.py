@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firstcome import rules
 from firstcome.rules import Reason, Ticket
-from firstcome.stream.record import GENERATION_MAX, TICKET_MAX, BadRecord, decode, encode
+from firstcome.stream.record import RESTORE_EPOCH_MAX, TICKET_MAX, BadRecord, decode, encode
 
 YEAR_9999_MS = 253_402_300_799_999
 
@@ -18,7 +18,7 @@ tickets = st.builds(
     Ticket,
     event_id=st.from_regex(rules.EVENT_ID_PATTERN, fullmatch=True),
     user_id=st.from_regex(rules.USER_ID_PATTERN, fullmatch=True),
-    ticket=st.integers(1, TICKET_MAX),
+    number=st.integers(1, TICKET_MAX),
     applied_at_ms=st.integers(0, YEAR_9999_MS),
 )
 json_values = st.recursive(
@@ -33,7 +33,7 @@ GOOD = {
     "user_id": "u",
     "ticket": 7,
     "applied_at": "2030-01-02T03:04:05.678Z",
-    "generation": 2,
+    "restore_epoch": 2,
 }
 
 
@@ -48,11 +48,11 @@ def refused(value: bytes | None) -> BadRecord:
     return caught.value
 
 
-@given(tickets, st.integers(0, GENERATION_MAX))
-def test_what_is_encoded_is_decoded_unchanged(ticket: Ticket, generation: int) -> None:
-    """A record carries every ticket and generation without loss, and the same ones as the same bytes."""
-    assert decode(encode(ticket, generation)) == (ticket, generation)
-    assert encode(ticket, generation) == encode(ticket, generation)
+@given(tickets, st.integers(0, RESTORE_EPOCH_MAX))
+def test_what_is_encoded_is_decoded_unchanged(ticket: Ticket, restore_epoch: int) -> None:
+    """A record carries every ticket and restore_epoch without loss, and the same ones as the same bytes."""
+    assert decode(encode(ticket, restore_epoch)) == (ticket, restore_epoch)
+    assert encode(ticket, restore_epoch) == encode(ticket, restore_epoch)
 
 
 def outcome(value: bytes) -> object:
@@ -65,14 +65,16 @@ def outcome(value: bytes) -> object:
 
 @given(
     tickets,
-    st.integers(0, GENERATION_MAX + 9),
+    st.integers(0, RESTORE_EPOCH_MAX + 9),
     st.integers(0),
     st.integers(0, 2),
     st.text('019"{}:,-TZ\\ ', max_size=2),
 )
-def test_what_was_written_is_read_as_json_is(ticket: Ticket, generation: int, at: int, cut: int, instead: str) -> None:
+def test_what_was_written_is_read_as_json_is(
+    ticket: Ticket, restore_epoch: int, at: int, cut: int, instead: str
+) -> None:
     """Whatever stands in a record that looks like ours: a space behind it makes it JSON, and changes nothing."""
-    value = encode(ticket, generation)
+    value = encode(ticket, restore_epoch)
     at %= len(value)
     value = value[:at] + instead.encode() + value[at + cut :]
     assert outcome(value) == outcome(value + b" ")
@@ -81,7 +83,7 @@ def test_what_was_written_is_read_as_json_is(ticket: Ticket, generation: int, at
 def test_a_record_looks_as_documented() -> None:
     """The value is versioned, compact JSON with a time that people can read."""
     assert encode(Ticket("E", "u", 7, 1_893_553_445_678), 2) == (
-        b'{"v":1,"event_id":"E","user_id":"u","ticket":7,"applied_at":"2030-01-02T03:04:05.678Z","generation":2}'
+        b'{"v":1,"event_id":"E","user_id":"u","ticket":7,"applied_at":"2030-01-02T03:04:05.678Z","restore_epoch":2}'
     )
 
 
@@ -95,12 +97,12 @@ def test_no_bytes_do_more_than_be_refused(value: bytes) -> None:
 def test_no_field_does_more_than_be_refused(name: str, value: object) -> None:
     """A field of any JSON type and value is read exactly, or the record is bad."""
     try:
-        ticket, generation = decode(record(**{name: value}))
+        ticket, restore_epoch = decode(record(**{name: value}))
     except BadRecord:
         return
-    assert type(ticket.ticket) is int, "no bool, no float"
-    assert type(generation) is int, "no bool, no float"
-    assert decode(encode(ticket, generation)) == (ticket, generation), "what was read can be written"
+    assert type(ticket.number) is int, "no bool, no float"
+    assert type(restore_epoch) is int, "no bool, no float"
+    assert decode(encode(ticket, restore_epoch)) == (ticket, restore_epoch), "what was read can be written"
 
 
 @pytest.mark.parametrize(
@@ -147,10 +149,10 @@ def test_no_field_does_more_than_be_refused(name: str, value: object) -> None:
         (record(applied_at="9999-12-31T23:59:59-05:00"), Reason.BAD_FIELD),
         (record(applied_at="0001-01-01T00:00:00+14:00"), Reason.BAD_FIELD),
         (record(applied_at=1_893_553_445_678), Reason.BAD_FIELD),
-        (record(generation=...), Reason.BAD_FIELD),
-        (record(generation=-1), Reason.BAD_FIELD),
-        (record(generation=GENERATION_MAX + 1), Reason.BAD_FIELD),
-        (record(generation=True), Reason.BAD_FIELD),
+        (record(restore_epoch=...), Reason.BAD_FIELD),
+        (record(restore_epoch=-1), Reason.BAD_FIELD),
+        (record(restore_epoch=RESTORE_EPOCH_MAX + 1), Reason.BAD_FIELD),
+        (record(restore_epoch=True), Reason.BAD_FIELD),
     ],
 )
 def test_a_record_that_is_wrong_in_itself_is_refused_with_its_reason(value: bytes | None, reason: Reason) -> None:
@@ -158,7 +160,7 @@ def test_a_record_that_is_wrong_in_itself_is_refused_with_its_reason(value: byte
     assert refused(value).reason == reason
 
 
-@pytest.mark.parametrize("name", ["event_id", "user_id", "ticket", "applied_at", "generation"])
+@pytest.mark.parametrize("name", ["event_id", "user_id", "ticket", "applied_at", "restore_epoch"])
 def test_a_bad_record_tells_what_could_be_read(name: str) -> None:
     """One bad field takes nothing else with it: whose it was can still be said; the bad one is None, and is named."""
     bad = refused(record(**{name: None}))
@@ -175,7 +177,7 @@ def test_a_bad_record_tells_what_could_be_read(name: str) -> None:
 
 def test_a_record_of_a_later_version_tells_what_could_be_read() -> None:
     """The fields that we know are read from a version that we do not know."""
-    bad = refused(record(v=2, generation="later"))
+    bad = refused(record(v=2, restore_epoch="later"))
     assert (bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms) == ("E", "u", 7, 1_893_553_445_678)
 
 

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         "user_id": user_id,
         "ticket": ticket,
         "applied_at": rfc3339(applied_at_ms),
-        "generation": 0,
+        "restore_epoch": 0,
     }
     producer.send(settings.kafka_topic, key=user_id.encode(), value=json.dumps(record).encode()).get(timeout=10)
     return {"statusCode": 202, "body": "{}"}

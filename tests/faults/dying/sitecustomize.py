@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 CALLS = {
     "firstcome.gate.gate": {
-        "Gate": ["apply", "settle", "own", "reassign", "release", "overdue", "lost", "restore", "reconcile"],
+        "Gate": ["apply", "settle", "mark_failed", "reassign", "release", "overdue", "lost", "restore", "reconcile"],
     },
     "firstcome.ledger.ledger": {
         "Ledger": [
-            *["write", "refuse", "open_failed", "coupons", "next_generation"],
+            *["write", "refuse", "open_failed", "coupons", "next_restore_epoch"],
             *["claim_failed", "resolve_failed", "move_failed", "postpone_failed", "bury_failed"],
         ],
     },

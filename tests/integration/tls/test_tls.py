@@ -19,7 +19,7 @@ from firstcome.ledger.migrate import migrate
 from firstcome.rules import Ticket, Unavailable
 from firstcome.stores import Stores
 from firstcome.stream.producer import Sent, Stream
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
 from tests.faults.proxy import Proxy
 from tests.integration.tls.conftest import NAME, PASSWORD, USER
@@ -64,7 +64,7 @@ def ask_mysql(settings: Settings) -> None:
 
 
 def read_kafka(settings: Settings) -> None:
-    Tail(settings).lag()
+    StreamReader(settings).lag()
 
 
 def write_kafka(settings: Settings) -> None:
@@ -99,15 +99,15 @@ def right(tls: Tls) -> Settings:
 
 
 def test_a_coupon_goes_its_whole_way_over_tls(right: Settings, event_id: str) -> None:
-    """Gate, stream, tail and ledger, each over a connection whose other end has proved its name."""
+    """Gate, stream, reader and ledger, each over a connection whose other end has proved its name."""
     ledger = Ledger(partial(mysql_connection, right, PATIENCE_MS), right)
-    stores = Stores(ledger, Gate(redis_client(right), right), Tail(right), right)
+    stores = Stores(ledger, Gate(redis_client(right), right), StreamReader(right), right)
     stream = Stream(right)
     world = World(stores, event_id)
     world.create()
     ticket = world.apply("alice")
     assert stream.send(ticket, 1, "") is Sent.DELIVERED
-    assert stores.tail.unread(event_id) == [ticket]
+    assert stores.reader.unread(event_id) == [ticket]
     world.consume(ticket)
     assert ledger.coupon_of(event_id, "alice") is not None
     stream.close()

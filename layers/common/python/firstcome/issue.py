@@ -28,7 +28,7 @@ class Issued:
     """What one batch came to."""
 
     written: Written
-    told: bool  # False: the gate could not be told, and the sweep will make it good
+    gate_updated: bool  # False: the gate was away, and the sweep will make it good
 
 
 def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequence[Failure] = ()) -> Issued:
@@ -40,14 +40,14 @@ def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequenc
     with timed("ledger_ms"):
         written = ledger.write(claims, failures)
     try:
-        tell(gate, written.verdicts)
-        own(gate, written.owned)
+        update_gate(gate, written.verdicts)
+        mark_failed(gate, written.owned)
     except Unavailable:
-        return Issued(written, told=False)
-    return Issued(written, told=True)
+        return Issued(written, gate_updated=False)
+    return Issued(written, gate_updated=True)
 
 
-def tell(gate: Gate, verdicts: Iterable[Verdict]) -> None:
+def update_gate(gate: Gate, verdicts: Iterable[Verdict]) -> None:
     """Tell the gate of every verdict that leaves no failed row: settled, second ticket released, or refused."""
     rows: dict[str, list[Ticket]] = defaultdict(list)
     for verdict in verdicts:
@@ -60,13 +60,13 @@ def tell(gate: Gate, verdicts: Iterable[Verdict]) -> None:
         gate.settle(event_id, settled)
 
 
-def own(gate: Gate, tickets: Iterable[Ticket]) -> None:
+def mark_failed(gate: Gate, tickets: Iterable[Ticket]) -> None:
     """Tell the gate which tickets failed rows have now."""
     owned: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
         owned[ticket.event_id].append(ticket)
     for event_id, theirs in owned.items():
-        gate.own(event_id, theirs)
+        gate.mark_failed(event_id, theirs)
 
 
 def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> str:

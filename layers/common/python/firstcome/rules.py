@@ -133,7 +133,7 @@ class Ticket(NamedTuple):  # as everything of which a batch has hundreds: a froz
 
     event_id: str
     user_id: str
-    ticket: int
+    number: int
     applied_at_ms: int  # Redis's clock, milliseconds since the epoch
 
 

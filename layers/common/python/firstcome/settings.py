@@ -132,7 +132,7 @@ class Settings:
 
     @property
     def kafka_tail_request_ms(self) -> int:
-        """How long one request of a tail may take; a fetch of a long one takes longer than a produce."""
+        """How long one request of a reader may take; a fetch of a long one takes longer than a produce."""
         return self.kafka_read_timeout_ms // 2
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The three stores of one execution environment: gate, ledger and the stream's tail."""
+"""The three stores of one execution environment: gate, ledger and the stream's reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.ledger import Ledger
 from firstcome.settings import Settings
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Stores:
 
     ledger: Ledger
     gate: Gate
-    tail: Tail
+    reader: StreamReader
     settings: Settings
 
     def close(self) -> None:
-        """Close every connection; the tail keeps none."""
+        """Close every connection; the reader keeps none."""
         self.ledger.close()
         self.gate.close()
 
@@ -39,6 +39,6 @@ class Stores:
         return cls(
             ledger=ledger,
             gate=Gate(redis_client(settings), settings),
-            tail=Tail(settings, ledger.outcomes),
+            reader=StreamReader(settings, ledger.outcomes),
             settings=settings,
         )

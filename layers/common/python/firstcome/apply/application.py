@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
-from firstcome.gate.gate import Word
+from firstcome.gate.gate import ApplyOutcome
 from firstcome.gate.sold_out import Moment, SoldOut
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
 from firstcome.runtime.telemetry import timed
@@ -57,27 +57,27 @@ class Applications:
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
         with timed("gate_ms", may_wait=True):
             decision = self.gate.apply(event_id, user_id, secrets.token_hex(4))
-        match decision.word:
-            case Word.ACCEPTED:
-                return self._accepted(_ticket(event_id, user_id, decision), decision.generation, correlation_id)
-            case Word.ALREADY:
+        match decision.outcome:
+            case ApplyOutcome.ACCEPTED:
+                return self._accepted(_ticket(event_id, user_id, decision), decision.restore_epoch, correlation_id)
+            case ApplyOutcome.ALREADY:
                 ticket = _ticket(event_id, user_id, decision)
                 if decision.pending:
                     word = "accepted" if decision.delivered else "reserved"
                     return _application(202, word, ticket, counted="already")
                 return _application(200, "accepted", ticket, counted="already")
-            case Word.UNKNOWN:
+            case ApplyOutcome.UNKNOWN:
                 return self._without_gate(event_id, user_id)
-            case Word.SOLD_OUT:
+            case ApplyOutcome.SOLD_OUT:
                 self.sold_out.remember(event_id, decision.remember, asked)
                 raise Problem("sold_out")
             case _:
-                raise Problem(decision.word.lower())
+                raise Problem(decision.outcome.lower())
 
-    def _accepted(self, ticket: Ticket, generation: int, correlation_id: str) -> Answer:
+    def _accepted(self, ticket: Ticket, restore_epoch: int, correlation_id: str) -> Answer:
         # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
         with timed("send_ms"):
-            sent = self.stream.send(ticket, generation, correlation_id)
+            sent = self.stream.send(ticket, restore_epoch, correlation_id)
         word = "accepted" if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"
         return _application(202, word, ticket, counted=word)
 
@@ -149,7 +149,7 @@ def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer
         "event_id": ticket.event_id,
         "user_id": ticket.user_id,
         "status": word,
-        "ticket": ticket.ticket,
+        "ticket": ticket.number,
         "applied_at": rfc3339(ticket.applied_at_ms),
     }
     return Answer(status, body, PRIVATE, counted=counted)
@@ -158,7 +158,7 @@ def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer
 def _ledger_status(event_id: str, user_id: str, known: LedgerStanding) -> Answer | None:
     """Answer what the ledger has decided; None where it has decided nothing."""
     if known.row:
-        return _status(event_id, user_id, "issued", known.row.ticket, known.row.applied_at_ms, known.issued_at_ms)
+        return _status(event_id, user_id, "issued", known.row.number, known.row.applied_at_ms, known.issued_at_ms)
     if known.refused:
         return _status(event_id, user_id, "refused")
     if known.failed:

@@ -125,7 +125,7 @@ def _usual(code: str, detail: str, path: str) -> Answer:
 
 # The metric of each problem that says something of an event, or of a server that is away.
 _COUNTED = {code: code for code, meaning in CODES.items() if meaning.status == 409}
-_COUNTED |= {"gate_lost": "fenced", "try_again": "unavailable", "internal": "internal"}
+_COUNTED |= {"gate_lost": "gate_lost", "try_again": "unavailable", "internal": "internal"}
 
 
 def of(error: Exception) -> Problem:

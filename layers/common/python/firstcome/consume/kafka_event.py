@@ -61,12 +61,12 @@ def log(answer: dict[str, int], claims: Sequence[Claim], failures: Sequence[Fail
     for claim, verdict in zip(claims, issued.written.verdicts, strict=True):
         one = claim.ticket
         if verdict.outcome is Outcome.ISSUED:
-            tickets[one.event_id][one.ticket] = claim.correlation_id
+            tickets[one.event_id][one.number] = claim.correlation_id
         else:
-            _not_issued(verdict.outcome, (one.event_id, one.user_id, one.ticket), claim)
+            _not_issued(verdict.outcome, (one.event_id, one.user_id, one.number), claim)
     for failure in failures:
         _not_issued(failure.reason, (failure.event_id, failure.user_id, failure.ticket), failure)
-    logger.info("batch", extra={**answer, "told": issued.told, "tickets": tickets})
+    logger.info("batch", extra={**answer, "gate_updated": issued.gate_updated, "tickets": tickets})
 
 
 def _not_issued(why: str, whose: tuple[str | None, str | None, int | None], one: Claim | Failure) -> None:

@@ -4,7 +4,7 @@
 --   answers EXPIRING, LIVE (the event has not ended), PENDING (a ticket waits for its row), or UNKNOWN
 --
 -- Half a gate is worse than none: no key of a live event ever has a time to live, and here all get the same.
-if fenced() then return 'UNKNOWN' end
+if lost() then return 'UNKNOWN' end
 if redis.call('HGET', EVENT, 'state') ~= 'ended' then return 'LIVE' end
 if redis.call('EXISTS', PENDING) == 1 then return 'PENDING' end
 for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, ARGV[1]) end

@@ -31,7 +31,7 @@ _DELIVERED = 2  # of gate.lua's `pending`
 _SHORT = ("gate", "delivered")
 
 
-class Word(StrEnum):
+class ApplyOutcome(StrEnum):
     """What the gate may answer to an application."""
 
     UNKNOWN = "UNKNOWN"
@@ -58,13 +58,13 @@ class Reassigned(StrEnum):
 class Decision:
     """The gate's answer to one application. Times are Redis's, in milliseconds since the epoch."""
 
-    word: Word
+    outcome: ApplyOutcome
     ticket: int | None
     applied_at_ms: int | None
     pending: bool  # no coupon row is known to exist yet
     delivered: bool  # it is pending, and its record is known to be in the stream
     remember: str  # not "": SOLD_OUT may be given again from memory, to whom this version of `winners` does not know
-    generation: int
+    restore_epoch: int
     now_ms: int
 
 
@@ -92,9 +92,9 @@ class EventView:
     oldest_pending_ms: int | None  # applied_at of the oldest pending ticket
     opens_at_ms: int
     closes_at_ms: int
-    generation: int
-    version: int  # of the ledger's row that the gate was told last
-    rev: int  # raised by every write
+    restore_epoch: int
+    config_version: int  # of the ledger's row that the gate was told last
+    write_seq: int  # raised by every write
     reissued: int  # tickets that were handed out again after they had come free
     learned: int  # people whom a failover had forgotten, as the ledger told
     replid: str  # the Redis that wrote it first, or was reconciled
@@ -123,14 +123,21 @@ class Gate:
     def apply(self, event_id: str, user_id: str, call: str) -> Decision:
         """Decide one application; `call` tells this very call from another of the same person."""
         self.check_server()
-        word, ticket, at, pending, remember, generation, now = self._run("gate", event_id, [user_id, call])
+        outcome, ticket, at, pending, remember, restore_epoch, now = self._run("gate", event_id, [user_id, call])
         return Decision(
-            Word(word), ticket or None, at or None, bool(pending), pending == _DELIVERED, remember, generation, now
+            ApplyOutcome(outcome),
+            ticket or None,
+            at or None,
+            bool(pending),
+            pending == _DELIVERED,
+            remember,
+            restore_epoch,
+            now,
         )
 
     def delivered(self, ticket: Ticket) -> bool:
         """Say that the ticket's record is in the stream; True where the gate has noted it."""
-        return bool(self._run("delivered", ticket.event_id, [ticket.user_id, ticket.ticket]) == "NOTED")
+        return bool(self._run("delivered", ticket.event_id, [ticket.user_id, ticket.number]) == "NOTED")
 
     def winners(self, event_id: str) -> bytes:
         """Answer the bitmap of `winners` as it is now; empty where there is none."""
@@ -169,9 +176,9 @@ class Gate:
             oldest_pending_ms=oldest or None,
             opens_at_ms=int(event["opens_at_ms"]),
             closes_at_ms=int(event["closes_at_ms"]),
-            generation=int(event["generation"]),
-            version=int(event["version"]),
-            rev=int(event["rev"]),
+            restore_epoch=int(event["restore_epoch"]),
+            config_version=int(event["config_version"]),
+            write_seq=int(event["write_seq"]),
             reissued=int(event.get("reissued", 0)),
             learned=int(event.get("learned", 0)),
             replid=event["replid"],
@@ -193,20 +200,20 @@ class Gate:
         """Answer how many `applied_user` must hold, and the replication id; None where nobody can tell."""
         event, applied, *_ = self.keys(event_id)
         with self.answering():
-            sizes, rev = cast("list[str | None]", self.redis.hmget(event, ["sizes", "rev"]))
+            sizes, write_seq = cast("list[str | None]", self.redis.hmget(event, ["sizes", "write_seq"]))
             found = self.redis.hlen(applied)
         at, counted, *_ = (sizes or "- -").removeprefix("lost ").split(" ")
-        return (found, self.replid(event_id)) if at == rev and counted == str(found) else None
+        return (found, self.replid(event_id)) if at == write_seq and counted == str(found) else None
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
         """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
-        args = [f"{row.ticket} {row.applied_at_ms} {row.user_id}" for row in rows]
+        args = [f"{row.number} {row.applied_at_ms} {row.user_id}" for row in rows]
         return bool(self._run("settle", event_id, args) == "SETTLED")
 
-    def own(self, event_id: str, tickets: Sequence[Ticket]) -> bool:
+    def mark_failed(self, event_id: str, tickets: Sequence[Ticket]) -> bool:
         """Say that failed rows have these tickets now; False where the gate is lost."""
-        args = [word for ticket in tickets for word in (ticket.user_id, ticket.ticket)]
-        return bool(self._run("own", event_id, args) == "OWNED")
+        args = [word for ticket in tickets for word in (ticket.user_id, ticket.number)]
+        return bool(self._run("mark_failed", event_id, args) == "MARKED")
 
     def reassign(self, event_id: str, user_id: str, old: int) -> tuple[Reassigned, Ticket | None]:
         """Answer the ticket that the person holds instead of `old`, taking a free one where they hold no other."""
@@ -218,11 +225,13 @@ class Gate:
 
         `has_row`: the ticket has a row of somebody else, so it is not free. Answers the script's word.
         """
-        held = f"{instead.ticket} {instead.applied_at_ms} -" if instead else REFUSED
-        args = [ticket.user_id, ticket.ticket, held, int(has_row), self._settings.released_rest_ms]
+        held = f"{instead.number} {instead.applied_at_ms} -" if instead else REFUSED
+        args = [ticket.user_id, ticket.number, held, int(has_row), self._settings.released_rest_ms]
         return str(self._run("release", ticket.event_id, args))
 
-    def configure(self, event_id: str, version: int, event: dict[str, str | int], *, create: bool = False) -> str:
+    def configure(
+        self, event_id: str, config_version: int, event: dict[str, str | int], *, create: bool = False
+    ) -> str:
         """Tell the gate what the ledger says (`event`: hash fields). `create` also makes it. Answers the word."""
         capacity = int(event["capacity"])
         rest = {name: value for name, value in event.items() if name != "capacity"}
@@ -230,7 +239,7 @@ class Gate:
             rest["replid"] = self.replid(event_id)
         filter_bits = FILTER_BITS * capacity if capacity <= self._settings.sold_out_memory_coupons else 0
         what = "create" if create else "update"
-        args = [what, version, capacity, filter_bits, self._settings.released_rest_ms, *_flat(rest)]
+        args = [what, config_version, capacity, filter_bits, self._settings.released_rest_ms, *_flat(rest)]
         return str(self._run("configure", event_id, args))
 
     def expire(self, event_id: str, at_ms: int) -> str:
@@ -255,10 +264,10 @@ class Gate:
         keys = [*temporary, _lost_key(event_id)]
         return str(self._run("restore", event_id, [*sizes, since, *_flat(event)], keys=keys))
 
-    def reconcile(self, event_id: str, rev: int, replid: str, repairs: Sequence[Sequence[str | int]]) -> str:
-        """Repair the gate if its `rev` has not moved. Answers the script's word."""
+    def reconcile(self, event_id: str, write_seq: int, replid: str, repairs: Sequence[Sequence[str | int]]) -> str:
+        """Repair the gate if its `write_seq` has not moved. Answers the script's word."""
         padded = [word for repair in repairs for word in (*repair, *["-"] * (4 - len(repair)))]
-        return str(self._run("reconcile", event_id, [rev, replid, *padded]))
+        return str(self._run("reconcile", event_id, [write_seq, replid, *padded]))
 
     def replid(self, event_id: str) -> str:
         """Return the replication id of the Redis that holds the event, which a failover changes; "" if it is untold."""

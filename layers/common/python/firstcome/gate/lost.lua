@@ -2,7 +2,7 @@
 --
 --   KEYS[6] when it was found lost first; no part of the gate, and gone an hour after
 --   answers {ms since then, 0 for the first caller; when}, or {-1, 0} where the gate lives
-if not fenced() then
+if not lost() then
   redis.call('DEL', KEYS[6])
   return {-1, 0}
 end

@@ -1,11 +1,11 @@
 -- Read before every script: names for the keys of one event, and what handing out a ticket takes. The gate itself reads
 -- nothing more: Redis makes every function anew at each call.
 --
---   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, rev,
---                                                generation, version, name, replid, reissued, learned,
+--   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, write_seq,
+--                                                restore_epoch, config_version, name, replid, reissued, learned,
 --                                                filter_bits, noted_ms, fresh_from_ms,
---                                                sizes: "<rev> <applied_user> <pending> <released>", how many members
---                                                each must have, and the rev at which that was counted; "lost "
+--                                                sizes: "<write_seq> <applied_user> <pending> <released>", how many members
+--                                                each must have, and the write_seq at which that was counted; "lost "
 --                                                stands before it once a script has found another number
 --   KEYS[2] coupon:{E}:applied_user  hash        user_id -> "<ticket> <applied_at_ms> <call>", or "refused"; the call
 --                                                is "+" once the record is known to be in the stream
@@ -58,22 +58,22 @@ local function write_lost(sizes)
 end
 
 -- The sizes that the keys must have, as the scripts counted them: by what each command said that it had changed, never by
--- a length, which would hide what is gone. Where `rev` has moved on since, an older version of the scripts has written
+-- a length, which would hide what is gone. Where `write_seq` has moved on since, an older version of the scripts has written
 -- (a rolling deploy): what is there counts. Answers the sizes of applied_user, pending and released, and their text; or
 -- nil where the gate is lost: a difference was found before, or tickets were handed out and nobody holds one.
-local function sizes_of(text, rev, count)
+local function sizes_of(text, write_seq, count)
   if is_lost(text) then return nil end
   local at, applied, pending, released = string.match(text or '', '^(%d+) (%d+) (%d+) (%d+)$')
-  if at == rev then return tonumber(applied), tonumber(pending), tonumber(released), text end
+  if at == write_seq then return tonumber(applied), tonumber(pending), tonumber(released), text end
   applied, pending, released = redis.call('HLEN', APPLIED), redis.call('ZCARD', PENDING), redis.call('ZCARD', RELEASED)
   if count > 0 and applied == 0 then return nil end
-  text = string.format('%s %d %d %d', rev, applied, pending, released)
+  text = string.format('%s %d %d %d', write_seq, applied, pending, released)
   redis.call('HSET', EVENT, 'sizes', text)
   return applied, pending, released, text
 end
 
--- `count`, `rev`, `bits` and `sizes`, as text, are the event's.
-local function hand_out(user, ticket, member, now, call, count, rev, bits, sizes)
+-- `count`, `write_seq`, `bits` and `sizes`, as text, are the event's.
+local function hand_out(user, ticket, member, now, call, count, write_seq, bits, sizes)
   local applied, pending, released = string.match(sizes, ' (%d+) (%d+) (%d+)$')
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
   applied = applied + redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
@@ -85,7 +85,7 @@ local function hand_out(user, ticket, member, now, call, count, rev, bits, sizes
   else
     count = ticket
   end
-  rev = rev + 1
-  sizes = string.format('%d %d %d %d', rev, applied, pending, released)
-  redis.call('HSET', EVENT, 'rev', rev, 'sizes', sizes, 'noted_ms', now, 'coupon_count', count)
+  write_seq = write_seq + 1
+  sizes = string.format('%d %d %d %d', write_seq, applied, pending, released)
+  redis.call('HSET', EVENT, 'write_seq', write_seq, 'sizes', sizes, 'noted_ms', now, 'coupon_count', count)
 end

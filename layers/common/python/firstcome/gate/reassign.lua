@@ -10,7 +10,7 @@
 --     SOLD_OUT    none is left
 --
 -- It takes resting tickets too: nobody else is told anything by it. The old ticket is not freed: it has a row.
-if fenced() then return {'UNKNOWN', 0, 0} end
+if lost() then return {'UNKNOWN', 0, 0} end
 local user, old = ARGV[1], tonumber(ARGV[2])
 local held = redis.call('HGET', APPLIED, user)
 if held == 'refused' then return {'REFUSED', 0, 0} end
@@ -21,5 +21,5 @@ local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bit
 local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, '-', event[1], rev, event[3], sizes)
+hand_out(user, new, member, now, '-', event[1], write_seq, event[3], sizes)
 return {'REASSIGNED', new, now}

@@ -1,6 +1,6 @@
 -- reconcile: repair a live gate by what was found in the ledger, if nothing has changed since it was read.
 --
---   ARGV[1] rev at which the gate was read
+--   ARGV[1] write_seq at which the gate was read
 --   ARGV[2] replid of the Redis that was read
 --   ARGV    word, a, b, c, and so on for each repair
 --     learn  user_id, ticket, applied_at_ms   a row that the gate did not know
@@ -8,9 +8,9 @@
 --     refuse user_id, -, -                    the ledger refuses them
 --     free   ticket, free_from_ms, -          a number that nobody owns
 --     taken  ticket, -, -                     a free number that has a row or an owner
---   answers RECONCILED, MOVED (rev has changed: nothing is done), or UNKNOWN where the gate is lost
-if fenced() then return 'UNKNOWN' end
-if rev ~= ARGV[1] then return 'MOVED' end
+--   answers RECONCILED, MOVED (write_seq has changed: nothing is done), or UNKNOWN where the gate is lost
+if lost() then return 'UNKNOWN' end
+if write_seq ~= ARGV[1] then return 'MOVED' end
 redis.call('HSET', EVENT, 'replid', ARGV[2])
 for i = 3, #ARGV, 4 do
   local word, a, b, c = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]

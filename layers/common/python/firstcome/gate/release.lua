@@ -6,7 +6,7 @@
 --   ARGV[4] 1: the ticket has a row of somebody else, so it is not free
 --   ARGV[5] rest, ms: how long the ticket rests before it is handed out
 --   answers RELEASED, UNKNOWN where the gate is lost, or STALE where the ticket is not theirs (nothing is changed)
-if fenced() then return 'UNKNOWN' end
+if lost() then return 'UNKNOWN' end
 local user, ticket, instead, has_row, rest = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
 local held = redis.call('HGET', APPLIED, user)
 if held and read(held) ~= ticket then return 'STALE' end

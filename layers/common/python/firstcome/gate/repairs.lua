@@ -1,15 +1,15 @@
 -- Read after the prelude, before every script but the gate and `delivered`: the fence, and what repairs share.
 
--- What the scripts count in, from fenced() on.
-local rev, sizes, applied, pending, released
+-- What the scripts count in, from lost() on.
+local write_seq, sizes, applied, pending, released
 
 -- Something was lost: there is no event, or a key has another size than the scripts have counted. Whoever finds the first
 -- difference writes it down.
-local function fenced()
-  local event = redis.call('HMGET', EVENT, 'coupon_count', 'rev', 'sizes', 'filter_bits')
+local function lost()
+  local event = redis.call('HMGET', EVENT, 'coupon_count', 'write_seq', 'sizes', 'filter_bits')
   if not event[1] then return true end
-  rev = event[2]
-  applied, pending, released, sizes = sizes_of(event[3], rev, tonumber(event[1]))
+  write_seq = event[2]
+  applied, pending, released, sizes = sizes_of(event[3], write_seq, tonumber(event[1]))
   if redis.call('HLEN', APPLIED) ~= applied or redis.call('ZCARD', PENDING) ~= pending
     or redis.call('ZCARD', RELEASED) ~= released then
     write_lost(event[3])
@@ -23,8 +23,8 @@ end
 -- The last call of a script that has changed something. It may need memory that Redis does not have, so
 -- it comes after a write that was allowed.
 local function count_up()
-  rev = rev + 1
-  redis.call('HSET', EVENT, 'rev', rev, 'sizes', string.format('%d %d %d %d', rev, applied, pending, released))
+  write_seq = write_seq + 1
+  redis.call('HSET', EVENT, 'write_seq', write_seq, 'sizes', string.format('%d %d %d %d', write_seq, applied, pending, released))
 end
 
 -- For who is in applied_user since just now: a filter of winners that was read before is known to be older.

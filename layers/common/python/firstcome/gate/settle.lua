@@ -5,7 +5,7 @@
 --
 -- A person whom the gate does not know (a failover forgot them) becomes a winner with this ticket. A person who
 -- holds another ticket is left alone: that is release's business.
-if fenced() then return 'UNKNOWN' end
+if lost() then return 'UNKNOWN' end
 local AT_A_TIME = 1000 -- of one command's arguments: Lua's stack holds some thousands
 local changed, learned = 0, {}
 for first = 1, #ARGV, AT_A_TIME do

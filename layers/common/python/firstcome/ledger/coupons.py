@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pymysql
 
-from firstcome.ledger.errors import TooLarge, is_transient
+from firstcome.ledger.errors import TooLarge, is_indefinite
 from firstcome.ledger.failed_events import Failure, Source, store_failed, valid
-from firstcome.ledger.statements import queries, sql_time
+from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _write(ledger: Database, claims: Sequence[Claim], failures: Sequence[Failure
     def work(connection: Connection) -> Written:
         faults = {n: fault for n, claim in enumerate(claims) if (fault := _fault(claim.ticket))}
         batch = [n for n in range(len(claims)) if n not in faults]
-        batch.sort(key=lambda n: (claims[n].ticket.event_id, claims[n].ticket.ticket))
+        batch.sort(key=lambda n: (claims[n].ticket.event_id, claims[n].ticket.number))
         issued = _insert(connection, claims, batch, faults)
         if issued == len(claims):
             verdicts = [Verdict(claim.ticket, Outcome.ISSUED, claim.ticket, ticket_has_row=True) for claim in claims]
@@ -184,9 +184,9 @@ def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int
     if not batch:
         return 0
     try:
-        return int(queries.insert_coupons(connection, batch=_json(claims, batch)))
+        return int(statements.insert_coupons(connection, batch=_json(claims, batch)))
     except pymysql.Error as error:
-        if is_transient(error):
+        if is_indefinite(error):
             raise
         if len(batch) == 1:
             faults[batch[0]] = str(error)
@@ -199,7 +199,7 @@ def _read_back(
     connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]
 ) -> list[Verdict]:
     verdicts = {n: Verdict(claims[n].ticket, Outcome.REJECTED, detail=fault) for n, fault in faults.items()}
-    rows = queries.read_back(connection, batch=_json(claims, batch)) if batch else ()
+    rows = statements.read_back(connection, batch=_json(claims, batch)) if batch else ()
     for n, row in zip(batch, rows, strict=True):
         verdicts[n] = _judge(claims[n].ticket, row, faults.get(n, ""))
     return [verdicts[n] for n in range(len(claims))]
@@ -214,8 +214,8 @@ def _judge(ticket: Ticket, columns: tuple[Any, ...], fault: str) -> Verdict:
     elif refused:
         outcome = Outcome.REFUSED
     elif row is not None:
-        outcome = Outcome.ISSUED if row.ticket == ticket.ticket else Outcome.OTHER
-    elif not 1 <= ticket.ticket <= capacity:
+        outcome = Outcome.ISSUED if row.number == ticket.number else Outcome.OTHER
+    elif not 1 <= ticket.number <= capacity:
         outcome = Outcome.OUT_OF_RANGE
     elif has_row:
         outcome = Outcome.TAKEN
@@ -231,14 +231,14 @@ def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[
         reason = _FAILED.get(verdict.outcome)
         if reason is not None:
             one = claim.ticket
-            detail = "; ".join(filter(None, (claim.note, verdict.detail or f"ticket {one.ticket}")))
-            known = (one.event_id, one.user_id, one.ticket, one.applied_at_ms)
+            detail = "; ".join(filter(None, (claim.note, verdict.detail or f"ticket {one.number}")))
+            known = (one.event_id, one.user_id, one.number, one.applied_at_ms)
             yield Failure(reason, detail, claim.payload, *known, claim.source, claim.correlation_id)
 
 
 def _json(claims: Sequence[Claim], batch: Sequence[int]) -> str:
     tickets = (claims[n].ticket for n in batch)
-    return json.dumps([[one.event_id, one.ticket, one.user_id, sql_time(one.applied_at_ms)] for one in tickets])
+    return json.dumps([[one.event_id, one.number, one.user_id, sql_time(one.applied_at_ms)] for one in tickets])
 
 
 def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
@@ -247,7 +247,7 @@ def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
     while True:
         page = ledger.read(
             lambda connection, after=after: list(  # type: ignore[misc]
-                queries.coupons_after(connection, event_id=event_id, after=after, page=PAGE)
+                statements.coupons_after(connection, event_id=event_id, after=after, page=PAGE)
             )
         )
         for ticket, user_id, applied_at in page:
@@ -259,7 +259,7 @@ def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
 
 def coupon_of(ledger: Database, event_id: str, user_id: str) -> Ticket | None:
     """Answer the person's coupon row; None where there is none."""
-    row = ledger.read(lambda connection: queries.coupon_of(connection, event_id=event_id, user_id=user_id))
+    row = ledger.read(lambda connection: statements.coupon_of(connection, event_id=event_id, user_id=user_id))
     return None if row is None else Ticket(event_id, user_id, row[0], to_ms(row[1]))
 
 
@@ -269,7 +269,7 @@ def owned(ledger: Database, event_id: str, tickets: Iterable[int]) -> set[int]:
     if not asked:
         return set()
     return ledger.read(
-        lambda connection: {row[0] for row in queries.owned(connection, event_id=event_id, tickets=asked)}
+        lambda connection: {row[0] for row in statements.owned(connection, event_id=event_id, tickets=asked)}
     )
 
 
@@ -280,7 +280,7 @@ def has_row(ledger: Database, event_id: str, ticket: int) -> bool:
 
 def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
     """Answer what the ledger knows of one person, in one statement."""
-    found = ledger.read(lambda connection: queries.standing(connection, event_id=event_id, user_id=user_id))
+    found = ledger.read(lambda connection: statements.standing(connection, event_id=event_id, user_id=user_id))
     if found is None:
         return LedgerStanding(None)
     state, ticket, applied_at, issued_at, refused, status, failed_ticket, failed_applied_at = found
@@ -298,6 +298,6 @@ def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
 def audit_counts(ledger: Database, event_id: str) -> Counts:
     """Answer how many rows, people and tickets the event has, counted one by one."""
     rows, people, tickets, low, high = ledger.read(
-        lambda connection: queries.audit_counts(connection, event_id=event_id)
+        lambda connection: statements.audit_counts(connection, event_id=event_id)
     )
     return Counts(rows, people, tickets, low or 0, high or 0)

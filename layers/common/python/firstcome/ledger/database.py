@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pymysql
 from pymysql.constants import CLIENT
 
-from firstcome.ledger.errors import TooLarge, is_deadlock, is_lost, is_too_large, is_transient, unsuitable
-from firstcome.ledger.statements import queries
+from firstcome.ledger.errors import TooLarge, is_deadlock, is_indefinite, is_lost, is_too_large, unsuitable
+from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Unavailable, Unsuitable
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Database:
                     continue
                 if setting := unsuitable(error):
                     raise Unsuitable("mysql", setting) from error
-                if is_transient(error):
+                if is_indefinite(error):
                     raise Unavailable("mysql", str(error)) from error
                 raise
             if transaction:
@@ -84,7 +84,7 @@ class Database:
         """Do everything up to the commit, and leave nothing of it behind where it fails."""
         try:
             if read_committed:
-                queries.next_read_committed(connection)
+                statements.next_read_committed(connection)
             if transaction:
                 connection.begin()
             return work(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
     def work(connection: Connection) -> int:
         _check(connection, ledger, event_id, user_id)
         row = {"event_id": event_id, "user_id": user_id, "pseudonym": ERASED + secrets.token_hex(16)}
-        coupons = queries.erase_coupon(connection, **row)
-        refusals = queries.erase_refusal(connection, **row)
-        return int(coupons + refusals + queries.erase_failed(connection, **row))
+        coupons = statements.erase_coupon(connection, **row)
+        refusals = statements.erase_refusal(connection, **row)
+        return int(coupons + refusals + statements.erase_failed(connection, **row))
 
     return ledger.transact(work)
 
@@ -45,14 +45,14 @@ def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
     def page(low: int) -> int:
         def work(connection: Connection) -> int:
             _check(connection, ledger, event_id, None)
-            return int(queries.erase_coupons(connection, event_id=event_id, low=low, high=low + PAGE - 1))
+            return int(statements.erase_coupons(connection, event_id=event_id, low=low, high=low + PAGE - 1))
 
         return ledger.transact(work)
 
     def rest(connection: Connection) -> int:
         _check(connection, ledger, event_id, None)
-        refusals = queries.erase_refusals(connection, event_id=event_id)
-        return int(refusals + queries.erase_all_failed(connection, event_id=event_id))
+        refusals = statements.erase_refusals(connection, event_id=event_id)
+        return int(refusals + statements.erase_all_failed(connection, event_id=event_id))
 
     return sum(page(low) for low in range(1, capacity + 1, PAGE)) + ledger.transact(rest)
 
@@ -61,24 +61,24 @@ def erase_strays(ledger: Database, user_id: str | None, days: int) -> int:
     """Erase one person, or all, from the failed rows of no known event that are older; answer how many rows it were."""
     # It looks at every failed row: without READ COMMITTED it would lock all of them, and keep consume from adding any.
     return ledger.transact(
-        lambda connection: int(queries.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days)),
+        lambda connection: int(statements.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days)),
         read_committed=True,
     )
 
 
 def strays(ledger: Database, user_id: str) -> int:
     """Answer how many failed rows of no known event name the person."""
-    return ledger.read(lambda connection: int(queries.strays(connection, user_id=user_id)))
+    return ledger.read(lambda connection: int(statements.strays(connection, user_id=user_id)))
 
 
 def events_naming(ledger: Database, user_id: str) -> list[str]:
     """Answer the events in whose rows the person is named."""
-    return ledger.read(lambda connection: [row[0] for row in queries.events_naming(connection, user_id=user_id)])
+    return ledger.read(lambda connection: [row[0] for row in statements.events_naming(connection, user_id=user_id)])
 
 
 def events_kept_too_long(ledger: Database, days: int) -> list[str]:
     """Answer the events that ended longer ago than `days`, and still name people."""
-    return ledger.read(lambda connection: [row[0] for row in queries.events_kept_too_long(connection, days=days)])
+    return ledger.read(lambda connection: [row[0] for row in statements.events_kept_too_long(connection, days=days)])
 
 
 def not_over(event_id: str, days: int) -> BadInput:
@@ -89,7 +89,7 @@ def not_over(event_id: str, days: int) -> BadInput:
 def _check(connection: Connection, ledger: Database, event_id: str, user_id: str | None) -> None:
     """Raise `BadInput` unless the event is over and owes nothing, to the person or to anybody."""
     days = ledger.settings.retention_days
-    if queries.over(connection, event_id=event_id, retention_days=days) is None:
+    if statements.over(connection, event_id=event_id, retention_days=days) is None:
         raise not_over(event_id, days)
-    if owed := queries.owed(connection, event_id=event_id, user_id=user_id):
+    if owed := statements.owed(connection, event_id=event_id, user_id=user_id):
         raise BadInput("owed", f"{owed} failed rows of {event_id} are open: redrive or refuse them first")

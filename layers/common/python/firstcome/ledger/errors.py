@@ -95,6 +95,6 @@ def unsuitable(error: pymysql.Error) -> str:
     return ""
 
 
-def is_transient(error: pymysql.Error) -> bool:
+def is_indefinite(error: pymysql.Error) -> bool:
     """Say whether the trouble is the server's or the deployment's. Otherwise it is the row's own fault."""
     return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT | _TOO_LARGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firstcome.ledger.statements import queries, sql_time
+from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import BadInput, EventState, to_ms
 
 if TYPE_CHECKING:
@@ -33,22 +33,22 @@ class Event:
     opens_at_ms: int
     closes_at_ms: int
     state: EventState
-    generation: int  # raised by every restore of the gate
-    version: int  # raised by every change
+    restore_epoch: int  # raised by every restore of the gate
+    config_version: int  # raised by every change
     created_at_ms: int
     updated_at_ms: int
     ended_at_ms: int | None
 
     @property
     def gate_fields(self) -> dict[str, str | int]:
-        """What the gate keeps of it, beside the version."""
+        """What the gate keeps of it, beside config_version."""
         return {
             "name": self.name,
             "capacity": self.capacity,
             "opens_at_ms": self.opens_at_ms,
             "closes_at_ms": self.closes_at_ms,
             "state": str(self.state),
-            "generation": self.generation,
+            "restore_epoch": self.restore_epoch,
         }
 
 
@@ -63,19 +63,19 @@ def create_event(  # noqa: PLR0917  the columns
         "opens_at": sql_time(opens_at_ms),
         "closes_at": sql_time(closes_at_ms),
     }
-    return ledger.transact(lambda connection: bool(queries.create_event(connection, **row)))
+    return ledger.transact(lambda connection: bool(statements.create_event(connection, **row)))
 
 
 def event(ledger: Database, event_id: str) -> Event | None:
     """Answer one event; None where there is none."""
-    row = ledger.read(lambda connection: queries.event(connection, event_id=event_id))
+    row = ledger.read(lambda connection: statements.event(connection, event_id=event_id))
     return None if row is None else _event(row)
 
 
 def gated_events(ledger: Database, retention_days: int) -> list[Event]:
     """Answer the events that have, or should have, a gate: those not ended, and those ended within the retention."""
     return ledger.read(
-        lambda connection: [_event(row) for row in queries.gated_events(connection, retention_days=retention_days)]
+        lambda connection: [_event(row) for row in statements.gated_events(connection, retention_days=retention_days)]
     )
 
 
@@ -117,20 +117,20 @@ def raise_capacity(ledger: Database, event_id: str, capacity: int) -> Event:
     return _change(ledger, event_id, change)
 
 
-def next_generation(ledger: Database, event_id: str) -> Event:
+def next_restore_epoch(ledger: Database, event_id: str) -> Event:
     """Count one more restore of the event's gate, and answer the event as it is then."""
-    return _change(ledger, event_id, lambda was: {"generation": was.generation + 1})
+    return _change(ledger, event_id, lambda was: {"restore_epoch": was.restore_epoch + 1})
 
 
 def wipe(ledger: Database, event_id: str) -> None:
     """Remove every row of the event: for the local cloud."""
 
     def work(connection: Connection) -> None:
-        queries.lock_event(connection, event_id=event_id)
-        queries.wipe_coupons(connection, event_id=event_id)
-        queries.wipe_refusals(connection, event_id=event_id)
-        queries.wipe_failed(connection, event_id=event_id)
-        queries.wipe_event(connection, event_id=event_id)
+        statements.lock_event(connection, event_id=event_id)
+        statements.wipe_coupons(connection, event_id=event_id)
+        statements.wipe_refusals(connection, event_id=event_id)
+        statements.wipe_failed(connection, event_id=event_id)
+        statements.wipe_event(connection, event_id=event_id)
 
     ledger.transact(work)
 
@@ -139,24 +139,34 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
     """Change what `change` answers of the event as it is, and answer it as it is then."""
 
     def work(connection: Connection) -> Event:
-        row = queries.event_locked(connection, event_id=event_id)
+        row = statements.event_locked(connection, event_id=event_id)
         if row is None:
             raise BadInput("unknown_event", f"there is no event {event_id}")
         was = _event(row)
         changed = change(was)
         if not changed:
             return was
-        kept = {"state": was.state, "capacity": was.capacity, "generation": was.generation}
-        queries.change_event(connection, event_id=event_id, **kept | changed)
-        return _event(queries.event_locked(connection, event_id=event_id))
+        kept = {"state": was.state, "capacity": was.capacity, "restore_epoch": was.restore_epoch}
+        statements.change_event(connection, event_id=event_id, **kept | changed)
+        return _event(statements.event_locked(connection, event_id=event_id))
 
     return ledger.transact(work)
 
 
 def _event(columns: tuple[Any, ...]) -> Event:
-    event_id, name, capacity, opens_at, closes_at, state, generation, version, created_at, updated_at, ended_at = (
-        columns
-    )
+    (
+        event_id,
+        name,
+        capacity,
+        opens_at,
+        closes_at,
+        state,
+        restore_epoch,
+        config_version,
+        created_at,
+        updated_at,
+        ended_at,
+    ) = columns
     return Event(
         event_id,
         name,
@@ -164,8 +174,8 @@ def _event(columns: tuple[Any, ...]) -> Event:
         to_ms(opens_at),
         to_ms(closes_at),
         EventState(state),
-        generation,
-        version,
+        restore_epoch,
+        config_version,
         to_ms(created_at),
         to_ms(updated_at),
         None if ended_at is None else to_ms(ended_at),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pymysql
 
-from firstcome.ledger.errors import is_transient
-from firstcome.ledger.statements import queries, sql_time
+from firstcome.ledger.errors import is_indefinite
+from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import (
     TIME_MAX_MS,
     BadInput,
@@ -122,9 +122,9 @@ def store_failed(connection: Connection, failures: Sequence[Failure]) -> int:
         return 0
     batch = sorted((_columns(one) for one in failures), key=lambda row: [str(field) for field in row[:3]])
     try:
-        return int(queries.insert_failed(connection, batch=json.dumps(batch, ensure_ascii=False)))
+        return int(statements.insert_failed(connection, batch=json.dumps(batch, ensure_ascii=False)))
     except pymysql.Error as error:
-        if is_transient(error):
+        if is_indefinite(error):
             raise
         raise Unavailable("mysql", f"a failed row cannot be stored: {error}") from error
 
@@ -135,12 +135,12 @@ def outcomes(ledger: Database, records: Sequence[tuple[Ticket | None, tuple[str,
     A record is its ticket (None: it cannot be decoded), and its topic, partition, offset and timestamp.
     """
     batch = json.dumps([[*(ticket or (None,) * 4)[:3], *place] for ticket, place in records])
-    return ledger.read(lambda connection: [bool(known) for (known,) in queries.outcomes(connection, batch=batch)])
+    return ledger.read(lambda connection: [bool(known) for (known,) in statements.outcomes(connection, batch=batch)])
 
 
 def failed_row(ledger: Database, failed_id: int) -> FailedRow | None:
     """Answer one row, whatever its status."""
-    row = ledger.read(lambda connection: queries.failed_row(connection, failed_id=failed_id))
+    row = ledger.read(lambda connection: statements.failed_row(connection, failed_id=failed_id))
     return None if row is None else row_of(row)
 
 
@@ -157,7 +157,7 @@ def list_failed(  # noqa: PLR0917  as the statement has them
     Those with an id above `after_id`; of each payload, the first `cut_at` bytes.
     """
     what = {"event_id": event_id, "status": status, "after_id": after_id, "cut_at": cut_at, "page": limit}
-    return ledger.read(lambda connection: [row_of(row) for row in queries.list_failed(connection, **what)])
+    return ledger.read(lambda connection: [row_of(row) for row in statements.list_failed(connection, **what)])
 
 
 def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
@@ -165,20 +165,20 @@ def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
     return ledger.read(
         lambda connection: [
             Ticket(event_id, user_id, ticket, to_ms(applied_at))
-            for ticket, user_id, applied_at in queries.open_failed(connection, event_id=event_id)
+            for ticket, user_id, applied_at in statements.open_failed(connection, event_id=event_id)
         ]
     )
 
 
 def count_failed(ledger: Database, event_id: str | None = None) -> dict[FailedStatus, int]:
     """Answer how many rows there are in each status, of one event or of all."""
-    found = ledger.read(lambda connection: dict(queries.count_failed(connection, event_id=event_id)))
+    found = ledger.read(lambda connection: dict(statements.count_failed(connection, event_id=event_id)))
     return {status: found.get(status, 0) for status in FailedStatus}
 
 
 def count_open(ledger: Database) -> dict[FailedStatus, int]:
     """Answer how many rows of all events are waiting and how many are dead."""
-    found = ledger.read(lambda connection: dict(queries.count_open(connection)))
+    found = ledger.read(lambda connection: dict(statements.count_open(connection)))
     return {status: found.get(status, 0) for status in (FailedStatus.WAITING, FailedStatus.DEAD)}
 
 

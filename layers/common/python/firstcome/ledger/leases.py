@@ -15,7 +15,7 @@ import pymysql
 
 from firstcome.ledger.errors import code_of
 from firstcome.ledger.failed_events import FailedRow, row_of, text
-from firstcome.ledger.statements import queries, sql_time
+from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import FailedStatus, Reason, Ticket
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def claim_failed(ledger: Database, limit: int, lease_ms: int) -> Claimed:
     lease = secrets.token_hex(16)
 
     def work(connection: Connection) -> Claimed:
-        due = [row_of(row) for row in queries.due_failed(connection, page=limit)]
+        due = [row_of(row) for row in statements.due_failed(connection, page=limit)]
         tired = [row.id for row in due if row.attempts >= ledger.settings.failed_attempts]
         rows = [row for row in due if row.attempts < ledger.settings.failed_attempts]
         if tired:
-            queries.bury_exhausted(connection, ids=tired)
+            statements.bury_exhausted(connection, ids=tired)
         if rows:
-            queries.lease_failed(connection, ids=[row.id for row in rows], lease=lease, lease_ms=lease_ms)
+            statements.lease_failed(connection, ids=[row.id for row in rows], lease=lease, lease_ms=lease_ms)
         return Claimed([replace(row, attempts=row.attempts + 1, lease=lease) for row in rows], buried=len(tired))
 
     return ledger.transact(work, read_committed=True)
@@ -79,13 +79,13 @@ def move_failed(ledger: Database, row: FailedRow, ticket: Ticket) -> bool:
     def work(connection: Connection) -> bool:
         try:
             return bool(
-                queries.move_failed(
+                statements.move_failed(
                     connection,
                     failed_id=row.id,
                     lease=row.lease,
                     event_id=ticket.event_id,
                     user_id=ticket.user_id,
-                    ticket=ticket.ticket,
+                    ticket=ticket.number,
                     applied_at=sql_time(ticket.applied_at_ms),
                 )
             )
@@ -122,7 +122,7 @@ def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
         ]
     )
     lease = rows[0].row.lease
-    return ledger.transact(lambda connection: int(queries.put_off_failed(connection, batch=batch, lease=lease)))
+    return ledger.transact(lambda connection: int(statements.put_off_failed(connection, batch=batch, lease=lease)))
 
 
 def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> int:
@@ -132,12 +132,12 @@ def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> in
     """
 
     def work(connection: Connection) -> int:
-        found = queries.lock_open(connection, failed_id=failed_id, event_id=event_id)
-        queries.redrive(connection, failed_id=failed_id, event_id=event_id)
+        found = statements.lock_open(connection, failed_id=failed_id, event_id=event_id)
+        statements.redrive(connection, failed_id=failed_id, event_id=event_id)
         return int(found)
 
     return ledger.transact(work)
 
 
 def _close(connection: Connection, row: FailedRow, status: FailedStatus) -> bool:
-    return bool(queries.close_failed(connection, failed_id=row.id, lease=row.lease, status=status))
+    return bool(statements.close_failed(connection, failed_id=row.id, lease=row.lease, status=status))

@@ -45,7 +45,7 @@ class Ledger(Database):
     is_gated = events.is_gated
     set_state = events.set_state
     raise_capacity = events.raise_capacity
-    next_generation = events.next_generation
+    next_restore_epoch = events.next_restore_epoch
     wipe = events.wipe
 
     erase_person = erasure.erase_person

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from firstcome.ledger import server
-from firstcome.ledger.errors import code_of, is_transient
+from firstcome.ledger.errors import code_of, is_indefinite
 from firstcome.rules import Unavailable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def migrate(connect: Callable[[], Connection], folder: Path = FOLDER) -> list[st
             applied = dict(cursor.fetchall())
             return [_apply(cursor, one) for one in _missing(read_migrations(folder), applied)]
     except pymysql.Error as error:
-        if is_transient(error):
+        if is_indefinite(error):
             raise Unavailable("mysql", str(error)) from error
         raise
 

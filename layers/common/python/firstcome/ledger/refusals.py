@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from firstcome.ledger.statements import queries
+from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Ticket, to_ms
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ def refuse(
     """
 
     def work(connection: Connection) -> Refused:
-        if queries.lock_event(connection, event_id=event_id) is None:
+        if statements.lock_event(connection, event_id=event_id) is None:
             raise BadInput("unknown_event", f"there is no event {event_id}")
-        if failed_id is not None and queries.lock_failed(connection, failed_id=failed_id, lease=lease) is None:
+        if failed_id is not None and statements.lock_failed(connection, failed_id=failed_id, lease=lease) is None:
             return Refused(done=False)
-        row = queries.coupon_of_locked(connection, event_id=event_id, user_id=user_id)
+        row = statements.coupon_of_locked(connection, event_id=event_id, user_id=user_id)
         if row is not None:
             return Refused(done=False, row=Ticket(event_id, user_id, row[0], to_ms(row[1])))
-        queries.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)
-        waiting = list(queries.lock_failed_of(connection, event_id=event_id, user_id=user_id))
+        statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)
+        waiting = list(statements.lock_failed_of(connection, event_id=event_id, user_id=user_id))
         if waiting:
-            queries.refuse_failed(connection, ids=[row[0] for row in waiting])
+            statements.refuse_failed(connection, ids=[row[0] for row in waiting])
         return Refused(done=True, freed=tuple((row[1], bool(row[2])) for row in waiting if row[1] is not None))
 
     return ledger.transact(work)
@@ -55,4 +55,4 @@ def refuse(
 
 def refusals(ledger: Database, event_id: str) -> list[str]:
     """Answer the event's refused people."""
-    return ledger.read(lambda connection: [row[0] for row in queries.refusals(connection, event_id=event_id)])
+    return ledger.read(lambda connection: [row[0] for row in statements.refusals(connection, event_id=event_id)])

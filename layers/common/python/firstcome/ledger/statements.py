@@ -68,7 +68,7 @@ def _read(file: Path) -> SimpleNamespace:
 
 
 # Any: the methods are those of the file. A test calls each of them on both servers.
-queries: Any = _read(Path(__file__).with_name("ledger.sql"))
+statements: Any = _read(Path(__file__).with_name("ledger.sql"))
 
 
 def sql_time(ms: int) -> str:

@@ -91,7 +91,7 @@ def show(stores: Stores, given: Input) -> dict[str, Any]:
         "failed": stores.ledger.count_failed(event.event_id),
         "refused": len(stores.ledger.refusals(event.event_id)),
         "gate": or_away(lambda: _show_gate(stores.gate.show(event.event_id))),
-        "unread": or_away(stores.tail.lag),
+        "unread": or_away(stores.reader.lag),
     }
 
 
@@ -127,13 +127,13 @@ def restore(stores: Stores, given: Input) -> dict[str, Any]:
     event = _event(stores, given["event_id"])
     if not stores.ledger.is_gated(event.event_id):
         raise BadInput("past_retention", "the event is past its retention: the ledger alone answers for it")
-    return {"outcome": restore_event(stores.ledger, stores.gate, stores.tail, stores.settings, event)}
+    return {"outcome": restore_event(stores.ledger, stores.gate, stores.reader, stores.settings, event)}
 
 
 def reconcile(stores: Stores, given: Input) -> dict[str, Any]:
     """Compare a quiet event's gate with the ledger, and repair it."""
     event = _event(stores, given["event_id"])
-    outcome, repairs = reconcile_event(stores.ledger, stores.gate, stores.tail, stores.settings, event.event_id)
+    outcome, repairs = reconcile_event(stores.ledger, stores.gate, stores.reader, stores.settings, event.event_id)
     return {"outcome": outcome, "repairs": len(repairs), "first": [list(repair) for repair in repairs[:REPAIRS_SHOWN]]}
 
 
@@ -156,7 +156,7 @@ def wipe(stores: Stores, given: Input) -> dict[str, Any]:
     if not stores.settings.local_cloud:
         raise BadInput("local_only", "wipe exists on the local cloud only")
     event_id = given["event_id"]
-    if not stores.tail.caught_up():
+    if not stores.reader.caught_up():
         raise BadInput("busy", "records are unread: wait until consume has read them")
     stores.ledger.wipe(event_id)
     with stores.gate.answering():
@@ -227,8 +227,8 @@ def _show_event(event: Event) -> dict[str, Any]:
         "capacity": event.capacity,
         "opens_at": rfc3339(event.opens_at_ms),
         "closes_at": rfc3339(event.closes_at_ms),
-        "generation": event.generation,
-        "version": event.version,
+        "restore_epoch": event.restore_epoch,
+        "config_version": event.config_version,
         "ended_at": rfc3339(event.ended_at_ms) if event.ended_at_ms is not None else None,
     }
 
@@ -245,8 +245,8 @@ def _show_gate(view: EventView | None) -> dict[str, Any] | None:
         "remaining": view.remaining,
         "pending": view.pending,
         "oldest_pending_age_ms": None if oldest is None else view.now_ms - oldest,
-        "generation": view.generation,
-        "version": view.version,
-        "rev": view.rev,
+        "restore_epoch": view.restore_epoch,
+        "config_version": view.config_version,
+        "write_seq": view.write_seq,
         "now": rfc3339(view.now_ms),
     }

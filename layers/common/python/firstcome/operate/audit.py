@@ -109,17 +109,17 @@ def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
         seen = snapshot(stores.gate, event.event_id)
         books = _books(stores, event)
         after = stores.gate.show(event.event_id)
-        stable = (seen and seen.view.rev) == (after and after.rev)
+        stable = (seen and seen.view.write_seq) == (after and after.write_seq)
         if stable or attempt == ATTEMPTS:
             return seen, books, stable
 
 
 def _books(stores: Stores, event: Event) -> Books:
     event_id = event.event_id
-    history = stores.tail.history(event_id, stores.settings.kafka_tail_timeout_ms)
+    history = stores.reader.history(event_id, stores.settings.kafka_tail_timeout_ms)
     return Books(
-        unread=stores.tail.unread(event_id, stores.settings.kafka_tail_timeout_ms),
-        without_offset=len(stores.tail.backlog().without_offset),
+        unread=stores.reader.unread(event_id, stores.settings.kafka_tail_timeout_ms),
+        without_offset=len(stores.reader.backlog().without_offset),
         # Older ones are of an event of the same name that was wiped.
         delivered=[record for record in history if record.applied_at_ms >= event.created_at_ms],
         failed=stores.ledger.open_failed(event_id),
@@ -152,7 +152,7 @@ def _ledger_alone(report: Report, stores: Stores, event: Event, books: Books) ->
 def _order(report: Report, books: Books) -> None:
     """Count the rows whose application is later than that of a higher ticket."""
     earliest, late = None, 0
-    for row in sorted(books.rows.values(), key=lambda one: -one.ticket):
+    for row in sorted(books.rows.values(), key=lambda one: -one.number):
         if earliest is not None and row.applied_at_ms > earliest:
             late += 1
         earliest = row.applied_at_ms if earliest is None else min(earliest, row.applied_at_ms)
@@ -161,9 +161,9 @@ def _order(report: Report, books: Books) -> None:
 
 def _stream(report: Report, books: Books) -> None:
     """Every record that the broker ever took must have come to something."""
-    unread = {(one.user_id, one.ticket) for one in books.unread}
+    unread = {(one.user_id, one.number) for one in books.unread}
     failed = {one.user_id for one in books.failed}
-    delivered = {(one.user_id, one.ticket) for one in books.delivered}
+    delivered = {(one.user_id, one.number) for one in books.delivered}
     lost = sorted(
         user_id
         for user_id, ticket in delivered - unread
@@ -183,11 +183,11 @@ def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
     late = report.figures["I5"]["out_of_order"]
     report.figures["I5"] |= {"reissued": view.reissued, "learned": view.learned}
     # A gate that was rebuilt, or that forgot somebody, has handed out numbers below the highest: that is not promised.
-    whole = view.generation == 1 and not view.learned
+    whole = view.restore_epoch == 1 and not view.learned
     if late > view.reissued and whole and not books.failed:
         report.find("I5", "tickets out of order that were never given back", late - view.reissued, NOBODY_CAN)
-    if view.version != event.version:
-        report.find("I6", "the gate has not heard of the ledger's newest version", view.version, RETRY)
+    if view.config_version != event.config_version:
+        report.find("I6", "the gate has not heard of the ledger's newest version", view.config_version, RETRY)
 
 
 def _people(report: Report, seen: Snapshot, books: Books) -> None:
@@ -196,7 +196,7 @@ def _people(report: Report, seen: Snapshot, books: Books) -> None:
     for user_id, held in seen.applied.items():
         ticket, _ = parse_held(held)
         row = books.rows.get(user_id)
-        if row is not None and row.ticket != ticket:
+        if row is not None and row.number != ticket:
             report.find("I6", "gate and ledger name different tickets", user_id, "reconcile")
         elif (held == REFUSED) != (user_id in books.refused):
             command = "refuse" if held == REFUSED else "reconcile"
@@ -215,7 +215,7 @@ def _people(report: Report, seen: Snapshot, books: Books) -> None:
 
 def _numbers(report: Report, seen: Snapshot, books: Books) -> None:
     """Every number that was handed out has one owner, or is free."""
-    owners = Counter(row.ticket for row in books.rows.values())
+    owners = Counter(row.number for row in books.rows.values())
     owners.update(
         ticket
         for user_id, held in seen.applied.items()
@@ -224,7 +224,7 @@ def _numbers(report: Report, seen: Snapshot, books: Books) -> None:
     for ticket, people in sorted(owners.items()):
         if people > 1:
             report.find("I4", "a ticket that two people hold", ticket, RETRY)
-    owned = {one.ticket for one in books.failed}
+    owned = {one.number for one in books.failed}
     handed_out = range(1, seen.view.coupon_count + 1)
     nobody = [n for n in handed_out if n not in owners and n not in owned and n not in seen.released]
     for number in nobody:
@@ -254,7 +254,7 @@ def _stuck(report: Report, seen: Snapshot, books: Books) -> None:
 def _expiry(report: Report, stores: Stores, event: Event) -> None:
     with stores.gate.answering():
         lives = {key: int(stores.gate.redis.pttl(key)) for key in stores.gate.keys(event.event_id)}
-    report.figures["I7"] = {"fenced": False, "keys_that_expire": sum(life >= 0 for life in lives.values())}
+    report.figures["I7"] = {"gate_lost": False, "keys_that_expire": sum(life >= 0 for life in lives.values())}
     if event.ended_at_ms is None:
         for key, life in lives.items():
             if life >= 0:

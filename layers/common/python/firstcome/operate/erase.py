@@ -71,8 +71,8 @@ def purge(stores: Stores, given: Input) -> dict[str, Any]:
 
 
 def _history(stores: Stores) -> list[Any]:
-    stores.tail.lag()  # where Kafka is away, this says so within a shorter time
-    return stores.tail.history(timeout_ms=HISTORY_MS, aborted=True)
+    stores.reader.lag()  # where Kafka is away, this says so within a shorter time
+    return stores.reader.history(timeout_ms=HISTORY_MS, aborted=True)
 
 
 def _over(stores: Stores, event_id: str, *, in_stream: bool) -> Event:

@@ -47,7 +47,7 @@ def configured(stores: Stores, event: Event, *, create: bool = False) -> dict[st
     """Tell the gate what the ledger says now; where it is away or lost, the scheduled retry does it."""
 
     def tell() -> str:
-        return stores.gate.configure(event.event_id, event.version, event.gate_fields, create=create)
+        return stores.gate.configure(event.event_id, event.config_version, event.gate_fields, create=create)
 
     return _answer(stores, event.event_id, or_away(tell))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from firstcome.ledger.ledger import Ledger
     from firstcome.rules import Ticket
     from firstcome.settings import Settings
-    from firstcome.stream.reader import Tail
+    from firstcome.stream.reader import StreamReader
 
 Repair = tuple[str | int, ...]
 
@@ -31,12 +31,12 @@ class Reconciled(StrEnum):
     RECONCILED = "reconciled"
     MOVED = "moved"  # somebody wrote to the gate meanwhile: nothing was changed
     BUSY = "busy"  # tickets are pending, records unread or failed rows waiting: they go first
-    FENCED = "fenced"  # the gate is lost: restore is for that
+    LOST = "gate_lost"  # the gate is lost: restore is for that
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole gate of one event, as it was at `view.rev`."""
+    """The whole gate of one event, as it was at `view.write_seq`."""
 
     view: EventView
     applied: dict[str, str]
@@ -45,7 +45,7 @@ class Snapshot:
 
 
 def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
-    """Read the whole gate without blocking it; None where it is lost. It holds only if `rev` has not moved since.
+    """Read the whole gate without blocking it; None where it is lost. It holds only if `write_seq` has not moved since.
 
     What is read page by page counts only if the gate has not lost a key meanwhile: it is looked at again afterwards.
     """
@@ -71,7 +71,7 @@ def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
 
 
 def reconcile(
-    ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event_id: str
+    ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event_id: str
 ) -> tuple[Reconciled, list[Repair]]:
     """Repair a quiet event's gate; answer what it came to, and the repairs that were made.
 
@@ -81,8 +81,8 @@ def reconcile(
     replid = gate.replid(event_id)
     seen = snapshot(gate, event_id)
     if seen is None:
-        return Reconciled.FENCED, []
-    if seen.pending or not tail.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
+        return Reconciled.LOST, []
+    if seen.pending or not reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
         return Reconciled.BUSY, []
     repairs = find_repairs(
         seen,
@@ -91,10 +91,10 @@ def reconcile(
         dead=ledger.open_failed(event_id),
         free_from_ms=seen.view.now_ms + settings.released_rest_ms,
     )
-    word = gate.reconcile(event_id, seen.view.rev, replid, repairs)
+    word = gate.reconcile(event_id, seen.view.write_seq, replid, repairs)
     if word == "RECONCILED":
         return Reconciled.RECONCILED, repairs
-    return (Reconciled.MOVED if word == "MOVED" else Reconciled.FENCED), []
+    return (Reconciled.MOVED if word == "MOVED" else Reconciled.LOST), []
 
 
 def find_repairs(
@@ -105,13 +105,13 @@ def find_repairs(
     holds: dict[str, int] = {}
     owners: set[int] = set()
     for row in rows:
-        owners.add(row.ticket)
-        holds[row.user_id] = row.ticket
-        if parse_held(seen.applied.get(row.user_id, ""))[0] != row.ticket:
-            repairs.append(("learn", row.user_id, row.ticket, row.applied_at_ms))
+        owners.add(row.number)
+        holds[row.user_id] = row.number
+        if parse_held(seen.applied.get(row.user_id, ""))[0] != row.number:
+            repairs.append(("learn", row.user_id, row.number, row.applied_at_ms))
     never = set(refused)
     repairs += [("refuse", user_id) for user_id in sorted(never) if seen.applied.get(user_id) != REFUSED]
-    waits = {(one.user_id, one.ticket): one for one in dead if 1 <= one.ticket <= seen.view.capacity}
+    waits = {(one.user_id, one.number): one for one in dead if 1 <= one.number <= seen.view.capacity}
     for user_id, held in seen.applied.items():
         ticket, applied_at_ms = parse_held(held)
         if ticket is None or applied_at_ms is None or user_id in holds or user_id in never:
@@ -121,10 +121,10 @@ def find_repairs(
             repairs.append(("pend", user_id, applied_at_ms))
     known = {*holds, *never, *seen.applied}
     for one in waits.values():
-        if one.user_id not in known and one.ticket not in owners:
+        if one.user_id not in known and one.number not in owners:
             known.add(one.user_id)
-            owners.add(one.ticket)
-            repairs.append(("learn", one.user_id, one.ticket, one.applied_at_ms))
+            owners.add(one.number)
+            repairs.append(("learn", one.user_id, one.number, one.applied_at_ms))
     repairs += _free_numbers(seen, owners, free_from_ms)
     return repairs
 

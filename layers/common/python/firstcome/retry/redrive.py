@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from firstcome.gate.gate import Reassigned
-from firstcome.issue import tell
+from firstcome.issue import update_gate
 from firstcome.ledger.coupons import Claim, Outcome, Verdict
 from firstcome.ledger.leases import PutOff
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
@@ -134,15 +134,15 @@ def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriv
     if verdict.outcome is Outcome.OUT_OF_RANGE:
         # The insert has read the capacity again. Only a ticket that the gate itself gave instead may be tried.
         standing = gate.standing(ticket.event_id, ticket.user_id)
-        if standing.ticket is None or standing.applied_at_ms is None or standing.ticket == ticket.ticket:
-            raise _Failed(Reason.TICKET_OUT_OF_RANGE, f"ticket {ticket.ticket} is outside 1..capacity")
+        if standing.ticket is None or standing.applied_at_ms is None or standing.ticket == ticket.number:
+            raise _Failed(Reason.TICKET_OUT_OF_RANGE, f"ticket {ticket.number} is outside 1..capacity")
         instead = Ticket(ticket.event_id, ticket.user_id, standing.ticket, standing.applied_at_ms)
         return _rewrite(ledger, gate, row, instead)
     return _finish(ledger, gate, row, verdict)
 
 
 def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
-    word, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.ticket)
+    word, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
     if instead is not None:
         return _rewrite(ledger, gate, row, instead)
     if word is Reassigned.UNKNOWN:
@@ -162,14 +162,14 @@ def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redr
     verdict = _write(ledger, ticket)
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
         if ledger.move_failed(row, ticket):  # else it is not ours any more: whoever has it decides
-            gate.own(ticket.event_id, [ticket])
-        ledger.postpone_failed(row, 0, row.reason, f"ticket {ticket.ticket} is taken as well", counted=False)
+            gate.mark_failed(ticket.event_id, [ticket])
+        ledger.postpone_failed(row, 0, row.reason, f"ticket {ticket.number} is taken as well", counted=False)
         return Redriven.WAITING
     return _finish(ledger, gate, row, verdict)
 
 
 def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriven:
-    tell(gate, [verdict])
+    update_gate(gate, [verdict])
     refused = verdict.outcome is Outcome.REFUSED
     ledger.resolve_failed(row, FailedStatus.REFUSED if refused else FailedStatus.RESOLVED)
     return Redriven.REFUSED if refused else Redriven.RESOLVED

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from firstcome.ledger.ledger import Ledger
     from firstcome.rules import Ticket
     from firstcome.settings import Settings
-    from firstcome.stream.reader import Tail
+    from firstcome.stream.reader import StreamReader
 
 _T = TypeVar("_T")
 
@@ -48,10 +48,10 @@ class Rebuilt:
     count: int = 0
 
 
-def restore(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event: Event) -> Restored:
+def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event: Event) -> Restored:
     """Rebuild the event's gate if it is lost; answer what that came to.
 
-    The coupon rows are read last: a record that is consumed meanwhile is then seen in the tail or as a row. Raises
+    The coupon rows are read last: a record that is consumed meanwhile is then seen in the reader or as a row. Raises
     `Unavailable` if any source cannot be read whole: the event stays fenced.
     """
     lost = gate.lost(event.event_id)
@@ -62,12 +62,17 @@ def restore(ledger: Ledger, gate: Gate, tail: Tail, settings: Settings, event: E
         return Restored.WAITING
     replid = gate.replid(event.event_id)
     survivors = gate.survivors(event.event_id)
-    owed = [*tail.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
+    owed = [*reader.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
     refused = ledger.refusals(event.event_id)
     # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
-    event = ledger.next_generation(event.event_id)
+    event = ledger.next_restore_epoch(event.event_id)
     rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity, survivors)
-    fields = {**event.gate_fields, "coupon_count": rebuilt.count, "replid": replid, "version": event.version}
+    fields = {
+        **event.gate_fields,
+        "coupon_count": rebuilt.count,
+        "replid": replid,
+        "config_version": event.config_version,
+    }
     return Restored(_put(gate, event, rebuilt, since, fields).lower())
 
 
@@ -88,14 +93,14 @@ def rebuild(
     taken: set[int] = set()
     for row in rows:
         gate.applied[row.user_id] = _held(row, "-")
-        taken.add(row.ticket)
+        taken.add(row.number)
     never = set(refused)
-    for ticket in sorted(owed, key=lambda one: one.ticket):
-        if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.ticket <= capacity:
+    for ticket in sorted(owed, key=lambda one: one.number):
+        if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.number <= capacity:
             continue
         gate.applied[ticket.user_id] = _held(ticket, "+")
         gate.pending[ticket.user_id] = ticket.applied_at_ms
-        taken.add(ticket.ticket)
+        taken.add(ticket.number)
     for user_id, held in survivors.items():
         number, applied_at_ms = parse_held(held)
         if number is None or applied_at_ms is None or user_id in gate.applied or user_id in never or number in taken:
@@ -135,4 +140,4 @@ def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 def _held(ticket: Ticket, call: str) -> str:
-    return f"{ticket.ticket} {ticket.applied_at_ms} {call}"
+    return f"{ticket.number} {ticket.applied_at_ms} {call}"

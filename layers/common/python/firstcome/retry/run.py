@@ -69,7 +69,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     for event in _until(stop, events):
         counts["looked"] += 1
         trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
-    unread = backlog(stores.tail)
+    unread = backlog(stores.reader)
     overdue = bounds(unread, settings)
     for event in _until(stop, events):
         trying("sweep", lambda event=event: _sweep(stores, event, overdue, counts, stop))  # type: ignore[misc]
@@ -123,9 +123,9 @@ def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
 
 def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], counts: Counter[str]) -> None:
     """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
-    ledger, gate, tail, settings = stores.ledger, stores.gate, stores.tail, stores.settings
+    ledger, gate, reader, settings = stores.ledger, stores.gate, stores.reader, stores.settings
     fenced.add(event.event_id)
-    restored = restore(ledger, gate, tail, settings, event)
+    restored = restore(ledger, gate, reader, settings, event)
     if restored is Restored.WAITING:
         lost.append(event)
     if restored is Restored.RESTORED:
@@ -140,13 +140,13 @@ def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], cou
     if view.oldest_pending_ms is not None:
         age_ms = view.now_ms - view.oldest_pending_ms
         counts["oldest_pending_age_ms"] = max(counts["oldest_pending_age_ms"], age_ms)
-    if view.version < event.version:
-        counts["configured"] += gate.configure(event.event_id, event.version, event.gate_fields) == "UPDATED"
+    if view.config_version < event.config_version:
+        counts["configured"] += gate.configure(event.event_id, event.config_version, event.gate_fields) == "UPDATED"
     # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else would meet that ticket.
     for user_id in gate.not_refused(event.event_id, ledger.refusals(event.event_id)):
         counts["released"] += release_refused(ledger, gate, event.event_id, user_id) == "RELEASED"
     if failed_over(gate, view, event.event_id):
-        word, repairs = reconcile(ledger, gate, tail, settings, event.event_id)
+        word, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
         counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
         logger.info("reconciled", extra={"event_id": event.event_id, "outcome": word, "repairs": len(repairs)})
 
@@ -175,7 +175,7 @@ def _waiting(events: list[Event] | None, fenced: set[str], counts: Counter[str])
     """Answer how many events are fenced, and how old the oldest pending ticket is, as the run found them."""
     if events is None:
         return {}
-    found = {"fenced_events": len(fenced)}
+    found = {"lost_gates": len(fenced)}
     if counts["gates"] or not events:
         found["oldest_pending_age_ms"] = counts["oldest_pending_age_ms"]
     return found

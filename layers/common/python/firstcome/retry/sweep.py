@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from firstcome.gate.gate import Gate
     from firstcome.ledger.ledger import Ledger
     from firstcome.settings import Settings
-    from firstcome.stream.reader import Backlog, Tail
+    from firstcome.stream.reader import Backlog, StreamReader
 
 # Later than any ticket: nothing is unread, so nothing explains a pending ticket.
 EVERYTHING_READ = 2**53
 
 
-def backlog(tail: Tail) -> Backlog | None:
+def backlog(reader: StreamReader) -> Backlog | None:
     """Answer what is unread; None where the stream cannot be read."""
     try:
-        return tail.backlog()
+        return reader.backlog()
     except Unavailable:
         return None
 
@@ -59,8 +59,8 @@ def sweep(
     overdue_ms, not_after_ms = explained
     while not stop():
         overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)
-        if not overdue or not issue(ledger, gate, [Claim(ticket) for ticket in overdue]).told:
+        if not overdue or not issue(ledger, gate, [Claim(ticket) for ticket in overdue]).gate_updated:
             return  # not told: they are still pending there, and the next run sees the same ones
         # Who applied for them stands in apply's log, by event and ticket.
-        logger.info("swept", extra={"event_id": event_id, "tickets": [one.ticket for one in overdue]})
+        logger.info("swept", extra={"event_id": event_id, "tickets": [one.number for one in overdue]})
         yield len(overdue)

@@ -49,7 +49,7 @@ class Stream:
         self._producer: Any = None
         self._quiet_until = 0.0  # monotonic
 
-    def send(self, ticket: Ticket, generation: int, correlation_id: str) -> Sent:
+    def send(self, ticket: Ticket, restore_epoch: int, correlation_id: str) -> Sent:
         """Write one record and wait for the broker's word; never raises for Kafka's troubles.
 
         Takes at most `kafka_max_block_ms` (an environment's first send) + `kafka_delivery_timeout_ms` + `GRACE_MS`.
@@ -58,7 +58,7 @@ class Stream:
         """
         if time.monotonic() < self._quiet_until:
             return Sent.REFUSED
-        sent = self._attempt(ticket, generation, correlation_id)
+        sent = self._attempt(ticket, restore_epoch, correlation_id)
         if sent is not Sent.DELIVERED:
             # With the producer goes whatever it still holds: the record that waits, connections that may be dead,
             # their growing backoff, sequence numbers that the broker has not seen.
@@ -76,9 +76,9 @@ class Stream:
         if producer is not None:
             producer.close(timeout=wait_s)
 
-    def _attempt(self, ticket: Ticket, generation: int, correlation_id: str) -> Sent:
+    def _attempt(self, ticket: Ticket, restore_epoch: int, correlation_id: str) -> Sent:
         topic = self._settings.kafka_topic
-        value = encode(ticket, generation)
+        value = encode(ticket, restore_epoch)
         about = {"event_id": ticket.event_id, "user_id": ticket.user_id, "correlation_id": correlation_id}
         # Besides its own errors the library raises RuntimeError, OSError and ValueError; whatever it is, the winner
         # keeps the ticket and the sweep finishes the work.

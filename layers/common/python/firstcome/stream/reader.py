@@ -20,7 +20,7 @@ from kafka.protocol.consumer import IsolationLevel
 from firstcome.rules import Unavailable
 from firstcome.stream.admin import ask
 from firstcome.stream.record import BadRecord, decode
-from firstcome.stream.spans import Reader, Span, unavailable
+from firstcome.stream.spans import Span, SpanReader, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,7 +60,7 @@ class _Log:
         return Span(start, self.stable, self.end)
 
 
-class Tail:
+class StreamReader:
     """Reads what the group has not read. Each call makes its own connections and closes them.
 
     What counts is what a consumer is given: not the markers of transactions, not the records of those that were
@@ -121,13 +121,13 @@ class Tail:
             return not reader.first(self._unread(reader, logs)[0])
 
     @contextmanager
-    def _open(self, timeout_ms: int | None) -> Iterator[tuple[Reader, dict[TopicPartition, _Log]]]:
+    def _open(self, timeout_ms: int | None) -> Iterator[tuple[SpanReader, dict[TopicPartition, _Log]]]:
         """Lend a reader, and what the brokers say of every partition."""
         timeout_ms = self._settings.kafka_read_timeout_ms if timeout_ms is None else timeout_ms
         deadline = time.monotonic() + timeout_ms / 1000
         with unavailable():
             logs = self._logs(deadline)
-            with closing(Reader(self._settings, deadline)) as reader:
+            with closing(SpanReader(self._settings, deadline)) as reader:
                 yield reader, logs
 
     def _logs(self, deadline: float) -> dict[TopicPartition, _Log]:
@@ -155,7 +155,7 @@ class Tail:
         return ask(self._settings, deadline, look)
 
     def _unread(
-        self, reader: Reader, logs: Mapping[TopicPartition, _Log]
+        self, reader: SpanReader, logs: Mapping[TopicPartition, _Log]
     ) -> tuple[dict[TopicPartition, Span], tuple[int, ...]]:
         """Answer what is unread, and the partitions whose offset expired; raise `Unavailable` where some is gone."""
         spans: dict[TopicPartition, Span] = {}
@@ -174,7 +174,7 @@ class Tail:
             spans[at] = log.span(start)
         return spans, tuple(without_offset)
 
-    def _read_to(self, reader: Reader, at: TopicPartition, log: _Log) -> tuple[int, bool]:
+    def _read_to(self, reader: SpanReader, at: TopicPartition, log: _Log) -> tuple[int, bool]:
         """Answer where a group without an offset has read to, as far as is known, and whether it has read anything."""
         if self._outcomes is None:
             return 0, False

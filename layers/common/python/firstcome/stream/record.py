@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TICKET_MAX = 2**31 - 1  # the ledger's INT
-GENERATION_MAX = 2**53  # the largest that every JSON reader and Redis's Lua keep exactly
+RESTORE_EPOCH_MAX = 2**53  # the largest that every JSON reader and Redis's Lua keep exactly
 
 
 class BadRecord(Exception):  # noqa: N818  a fact about a record, which becomes a row of failed_event
@@ -31,21 +31,21 @@ class BadRecord(Exception):  # noqa: N818  a fact about a record, which becomes 
         self.applied_at_ms: int | None = fields.get("applied_at")
 
 
-def encode(ticket: Ticket, generation: int) -> bytes:
+def encode(ticket: Ticket, restore_epoch: int) -> bytes:
     """Answer the record's value: compact JSON, the same bytes for the same ticket."""
     record = {
         "v": VERSION,
         "event_id": ticket.event_id,
         "user_id": ticket.user_id,
-        "ticket": ticket.ticket,
+        "ticket": ticket.number,
         "applied_at": rules.rfc3339(ticket.applied_at_ms),
-        "generation": generation,
+        "restore_epoch": restore_epoch,
     }
     return json.dumps(record, separators=(",", ":")).encode()
 
 
 def decode(value: bytes | None) -> tuple[Ticket, int]:
-    """Answer the ticket and the gate's generation; raise `BadRecord` for anything that `encode` would not write.
+    """Answer the ticket and the gate's restore_epoch; raise `BadRecord` for anything that `encode` would not write.
 
     Fields that are not known are ignored, so that a later producer may add some.
     """
@@ -64,10 +64,10 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     if type(version) is not int or version != VERSION:
         raise _bad(record, Reason.UNKNOWN_VERSION)
     try:
-        *ticket, generation = [check(record.get(name)) for name, check in _FIELDS.items()]
+        *ticket, restore_epoch = [check(record.get(name)) for name, check in _FIELDS.items()]
     except BadInput:
         raise _bad(record, Reason.BAD_FIELD) from None
-    return Ticket(*ticket), generation
+    return Ticket(*ticket), restore_epoch
 
 
 def _as_written(text: str) -> tuple[Ticket, int] | None:
@@ -75,14 +75,14 @@ def _as_written(text: str) -> tuple[Ticket, int] | None:
     found = _WRITTEN.fullmatch(text)
     if found is None:
         return None
-    event_id, user_id, ticket, applied_at, generation = found.groups()
+    event_id, user_id, ticket, applied_at, restore_epoch = found.groups()
     try:
         applied_at_ms = _check_applied_at(applied_at)
     except BadInput:
         return None
-    if int(ticket) > TICKET_MAX or int(generation) > GENERATION_MAX:
+    if int(ticket) > TICKET_MAX or int(restore_epoch) > RESTORE_EPOCH_MAX:
         return None
-    return Ticket(event_id, user_id, int(ticket), applied_at_ms), int(generation)
+    return Ticket(event_id, user_id, int(ticket), applied_at_ms), int(restore_epoch)
 
 
 def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
@@ -114,14 +114,14 @@ def _check_applied_at(value: object) -> int:
 # What `encode` writes, with the ids as their checks have them.
 _WRITTEN = re.compile(
     f'{{"v":{VERSION},"event_id":"({rules.EVENT_ID_PATTERN})","user_id":"({rules.USER_ID_PATTERN})",'
-    r'"ticket":([1-9][0-9]{0,9}),"applied_at":"([0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z)","generation":(0|[1-9][0-9]{0,15})}'
+    r'"ticket":([1-9][0-9]{0,9}),"applied_at":"([0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z)","restore_epoch":(0|[1-9][0-9]{0,15})}'
 )
 
-# In the order of a ticket's fields, the generation last.
+# In the order of a ticket's fields, the restore_epoch last.
 _FIELDS: dict[str, Callable[[object], Any]] = {
     "event_id": rules.check_event_id,
     "user_id": rules.check_user_id,
     "ticket": lambda value: _check_int("ticket", value, 1, TICKET_MAX),
     "applied_at": _check_applied_at,
-    "generation": lambda value: _check_int("generation", value, 0, GENERATION_MAX),
+    "restore_epoch": lambda value: _check_int("restore_epoch", value, 0, RESTORE_EPOCH_MAX),
 }

@@ -41,7 +41,7 @@ class Span:
     end: int
 
 
-class Reader:
+class SpanReader:
     """Reads spans until its deadline (monotonic seconds), over connections that it makes when it needs them.
 
     Raises `Unavailable` when the deadline has passed, and what the library raises: see `unavailable`.

@@ -17,23 +17,23 @@ JUNK = b"x" * 100
 
 @pytest.mark.parametrize("committed", [None, 0, 1], ids=["nothing committed", "at the marker", "behind the marker"])
 def test_a_marker_is_nothing_to_read(log: Log, committed: int | None) -> None:
-    """An abort leaves two offsets behind, and nobody is given either: the tail is empty wherever the group stands."""
+    """An abort leaves two offsets behind, and nobody is given either: the reader is empty wherever the group stands."""
     log.write_aborted(JUNK)
     if committed is not None:
         log.commit(committed)
-    assert log.tail.lag() == 0
-    assert log.tail.caught_up()
-    assert (log.tail.backlog().records, log.tail.backlog().oldest_ms) == (0, None)
-    assert log.tail.unread() == []
+    assert log.reader.lag() == 0
+    assert log.reader.caught_up()
+    assert (log.reader.backlog().records, log.reader.backlog().oldest_ms) == (0, None)
+    assert log.reader.unread() == []
 
 
 def test_what_is_read_up_to_the_last_marker_is_read(log: Log) -> None:
     """A consumer's offset stands behind its last record, and before the marker that ended the transaction."""
     log.write_committed(record(1))
-    assert log.tail.lag() == 1
+    assert log.reader.lag() == 1
     log.commit(1)
-    assert log.tail.lag() == 0
-    assert log.tail.caught_up()
+    assert log.reader.lag() == 0
+    assert log.reader.caught_up()
 
 
 def test_the_lag_counts_records_between_markers(log: Log) -> None:
@@ -44,20 +44,20 @@ def test_the_lag_counts_records_between_markers(log: Log) -> None:
     log.write(record(5))
     log.write_aborted(record(6))
     log.write_committed(record(7), partition=1)
-    assert log.tail.lag() == 5
-    assert {one.ticket for one in log.tail.unread()} == {1, 2, 3, 5, 7}
+    assert log.reader.lag() == 5
+    assert {one.number for one in log.reader.unread()} == {1, 2, 3, 5, 7}
     log.commit(3)  # behind record 3
-    assert log.tail.lag() == 2
-    assert {one.ticket for one in log.tail.unread()} == {5, 7}
+    assert log.reader.lag() == 2
+    assert {one.number for one in log.reader.unread()} == {5, 7}
 
 
 def test_a_long_lag_is_counted_by_offsets(log: Log) -> None:
     """Beyond COUNTED offsets of a partition nobody reads all of them to say how many there are."""
     log.write(*[JUNK] * (COUNTED + 1))
     log.write_aborted(JUNK)
-    assert log.tail.lag() == COUNTED + 3, "the two last ones are nothing to read"
+    assert log.reader.lag() == COUNTED + 3, "the two last ones are nothing to read"
     log.commit(COUNTED)
-    assert log.tail.lag() == 1
+    assert log.reader.lag() == 1
 
 
 def test_records_behind_a_transaction_under_way_are_unread(log: Log) -> None:
@@ -65,22 +65,22 @@ def test_records_behind_a_transaction_under_way_are_unread(log: Log) -> None:
     log.write(record(1))
     with log.transaction(record(2)) as producer:
         log.write(record(3))
-        assert log.tail.unread() == [ticket(1), ticket(2), ticket(3)]
-        assert log.tail.lag() == 3
+        assert log.reader.unread() == [ticket(1), ticket(2), ticket(3)]
+        assert log.reader.lag() == 3
         log.commit(2)
-        assert log.tail.unread() == [ticket(3)]
+        assert log.reader.unread() == [ticket(3)]
         log.commit(1)
         producer.abort_transaction()
-    assert log.tail.unread() == [ticket(3)]
-    assert log.tail.lag() == 1
+    assert log.reader.unread() == [ticket(3)]
+    assert log.reader.lag() == 1
 
 
 def test_history_has_no_aborted_records_unless_asked(log: Log) -> None:
     """They never came to anything; but the log still names their people, which an erasure must know."""
     log.write_committed(record(1))
     log.write_aborted(record(2))
-    assert log.tail.history() == [ticket(1)]
-    assert log.tail.history(aborted=True) == [ticket(1), ticket(2)]
+    assert log.reader.history() == [ticket(1)]
+    assert log.reader.history(aborted=True) == [ticket(1), ticket(2)]
 
 
 def test_an_event_is_reconciled_although_a_marker_is_last(world: World) -> None:
@@ -97,7 +97,7 @@ def test_an_event_is_reconciled_although_a_marker_is_last(world: World) -> None:
     done = world.run_retry()
     assert (done["reconciled"], done["reconcile_later"]) == (1, 0)
     assert (done["unread_records"], done["oldest_unread_age_ms"]) == (0, 0)
-    assert world.word("alice") == "ALREADY"
+    assert world.outcome("alice") == "ALREADY"
     world.assert_promise(rows=1)
     local = world.with_settings(local_cloud=True)
     assert local.operate("wipe") == {"action": "wipe", "wiped": world.event_id}

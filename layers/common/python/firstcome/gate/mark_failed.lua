@@ -1,8 +1,8 @@
--- own: failed rows have these tickets now, and decide what becomes of them; their holders are no longer pending.
+-- mark_failed: failed rows have these tickets now, and decide what becomes of them; their holders are no longer pending.
 --
 --   ARGV    user_id, ticket, and so on for each row
---   answers OWNED, or UNKNOWN where the gate is lost (nothing is changed)
-if fenced() then return 'UNKNOWN' end
+--   answers MARKED, or UNKNOWN where the gate is lost (nothing is changed)
+if lost() then return 'UNKNOWN' end
 local changed = 0
 for i = 1, #ARGV, 2 do
   local user, ticket = ARGV[i], tonumber(ARGV[i + 1])
@@ -11,4 +11,4 @@ for i = 1, #ARGV, 2 do
   end
 end
 if changed > 0 then count_up() end
-return 'OWNED'
+return 'MARKED'

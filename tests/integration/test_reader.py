@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
 from firstcome.stream import reader as tail_module
-from firstcome.stream.reader import Tail
+from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import TOPIC_CONFIGS, ensure_topic
 from tests.log import NOW_MS, Log, record, ticket
 from tests.patience import PATIENCE_S, PATIENT
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 def test_nothing_written_is_nothing_unread(log: Log) -> None:
     """An empty topic of a group that was never seen is read to its end."""
-    assert log.tail.unread() == []
-    assert log.tail.backlog().oldest_ms is None
-    assert log.tail.lag() == 0
-    assert log.tail.caught_up()
+    assert log.reader.unread() == []
+    assert log.reader.backlog().oldest_ms is None
+    assert log.reader.lag() == 0
+    assert log.reader.caught_up()
 
 
 def test_a_group_that_has_committed_nothing_owes_everything(log: Log) -> None:
     """No offset means from the beginning, not "nothing owed"."""
     log.write(record(1), record(2))
     log.write(record(3), partition=1)
-    assert sorted(log.tail.unread(), key=lambda one: one.ticket) == [ticket(1), ticket(2), ticket(3)]
-    assert log.tail.lag() == 3
-    assert not log.tail.caught_up()
+    assert sorted(log.reader.unread(), key=lambda one: one.number) == [ticket(1), ticket(2), ticket(3)]
+    assert log.reader.lag() == 3
+    assert not log.reader.caught_up()
 
 
 def test_what_is_committed_is_read(log: Log) -> None:
@@ -46,19 +46,19 @@ def test_what_is_committed_is_read(log: Log) -> None:
     log.write(record(3), partition=1)
     log.commit(1)
     log.commit(1, partition=1)
-    assert log.tail.unread() == [ticket(2)]
-    assert log.tail.lag() == 1
+    assert log.reader.unread() == [ticket(2)]
+    assert log.reader.lag() == 1
     log.commit(2)
-    assert log.tail.unread() == []
-    assert log.tail.caught_up()
-    assert sorted(one.ticket for one in log.tail.history()) == [1, 2, 3]
+    assert log.reader.unread() == []
+    assert log.reader.caught_up()
+    assert sorted(one.number for one in log.reader.history()) == [1, 2, 3]
 
 
 def test_reading_does_not_join_the_group(log: Log) -> None:
-    """Reading the tail takes no partition from the consumers: the group has no member afterwards, nor meanwhile."""
+    """Reading the reader takes no partition from the consumers: the group has no member afterwards, nor meanwhile."""
     log.write(record(1))
     log.commit(0)
-    log.tail.unread()
+    log.reader.unread()
     described = log.admin.describe_groups([log.settings.kafka_group])[log.settings.kafka_group]
     assert described["members"] == []
 
@@ -66,32 +66,32 @@ def test_reading_does_not_join_the_group(log: Log) -> None:
 def test_an_event_sees_its_own_records(log: Log) -> None:
     """The stream carries all events; each asks for its own."""
     log.write(record(1, "E"), record(2, "F"), record(3, "E"))
-    assert log.tail.unread("E") == [ticket(1, "E"), ticket(3, "E")]
-    assert log.tail.history("F") == [ticket(2, "F")]
+    assert log.reader.unread("E") == [ticket(1, "E"), ticket(3, "E")]
+    assert log.reader.history("F") == [ticket(2, "F")]
 
 
 def test_an_event_sees_a_record_that_spells_its_name_otherwise(log: Log) -> None:
     """JSON has two ways to write a letter: a record that another producer escaped is owed like any other."""
     log.write(record(1, "E").replace(b'"E"', b'"\\u0045"'), record(2, "F"))
-    assert log.tail.unread("E") == [ticket(1, "E")]
+    assert log.reader.unread("E") == [ticket(1, "E")]
 
 
 def test_a_bad_record_is_skipped_and_counted(log: Log) -> None:
     """A record that cannot be decoded hides no other; it is unread like any other."""
     log.write(record(1), b"no json", b"", record(2))
-    assert log.tail.unread() == [ticket(1), ticket(2)]
-    assert log.tail.lag() == 4
+    assert log.reader.unread() == [ticket(1), ticket(2)]
+    assert log.reader.lag() == 4
 
 
 def test_the_oldest_unread_is_the_earliest_first_one_of_all_partitions(log: Log) -> None:
     """A backlog explains a pending ticket that is younger than the oldest unread record."""
     log.write(record(1, applied_at_ms=NOW_MS + 30), record(2, applied_at_ms=NOW_MS + 40))
     log.write(record(3, applied_at_ms=NOW_MS + 10), record(4, applied_at_ms=NOW_MS + 20), partition=1)
-    assert log.tail.backlog().oldest_ms == NOW_MS + 10
+    assert log.reader.backlog().oldest_ms == NOW_MS + 10
     log.commit(1, partition=1)
-    assert log.tail.backlog().oldest_ms == NOW_MS + 20
+    assert log.reader.backlog().oldest_ms == NOW_MS + 20
     log.commit(2, partition=1)
-    assert log.tail.backlog().oldest_ms == NOW_MS + 30
+    assert log.reader.backlog().oldest_ms == NOW_MS + 30
 
 
 def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> None:
@@ -99,7 +99,7 @@ def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> N
     log.write(record(1, applied_at_ms=0))
     log.commit(1)
     first = log.producer().send(log.settings.kafka_topic, value=b"no json", partition=0).get(timeout=PATIENCE_S)
-    assert log.tail.backlog().oldest_ms == first.timestamp
+    assert log.reader.backlog().oldest_ms == first.timestamp
 
 
 def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
@@ -113,10 +113,10 @@ def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
         producer.begin_transaction()
         producer.send(log.settings.kafka_topic, value=record(number), partition=0).get(timeout=PATIENCE_S)
         producer.commit_transaction()
-    assert log.tail.unread() == [ticket(1), ticket(2)]
+    assert log.reader.unread() == [ticket(1), ticket(2)]
     log.commit(3)  # behind the second record, before its marker
-    assert log.tail.unread() == []
-    assert log.tail.backlog().oldest_ms is None
+    assert log.reader.unread() == []
+    assert log.reader.backlog().oldest_ms is None
 
 
 @pytest.mark.parametrize("committed", [None, 1], ids=["nothing committed", "committed below"])
@@ -126,7 +126,7 @@ def test_records_that_were_deleted_unread_make_the_tail_unknown(log: Log, commit
     if committed is not None:
         log.commit(committed)
     log.delete_before(2)
-    for question in (log.tail.unread, log.tail.backlog, log.tail.lag):
+    for question in (log.reader.unread, log.reader.backlog, log.reader.lag):
         with pytest.raises(Unavailable, match="starts at 2"):
             question()
 
@@ -136,8 +136,8 @@ def test_records_that_were_read_may_be_deleted(log: Log) -> None:
     log.write(record(1), record(2), record(3))
     log.commit(2)
     log.delete_before(2)
-    assert log.tail.unread() == [ticket(3)]
-    assert log.tail.history() == [ticket(3)]
+    assert log.reader.unread() == [ticket(3)]
+    assert log.reader.history() == [ticket(3)]
 
 
 def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
@@ -145,14 +145,16 @@ def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
     log.write(record(1))
     log.commit(5)
     with pytest.raises(Unavailable, match="ends at 1"):
-        log.tail.unread()
+        log.reader.unread()
 
 
 def test_a_missing_topic_makes_the_tail_unknown(kafka_bootstrap: str) -> None:
     """No topic is no answer: it may be a wrong name as well as an empty stream."""
-    tail = Tail(Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}", **PATIENT))
+    reader = StreamReader(
+        Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}", **PATIENT)
+    )
     with pytest.raises(Unavailable, match="UnknownTopicOrPartition"):
-        tail.unread()
+        reader.unread()
 
 
 @pytest.mark.parametrize("answering", [False, True], ids=["refuses connections", "accepts and is silent"])
@@ -172,20 +174,20 @@ def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
         port = server.getsockname()[1]
         if not answering:
             server.close()
-        tail = Tail(Settings(kafka_bootstrap=f"127.0.0.1:{port}", kafka_read_timeout_ms=1_500))
+        reader = StreamReader(Settings(kafka_bootstrap=f"127.0.0.1:{port}", kafka_read_timeout_ms=1_500))
         with pytest.raises(Unavailable):
-            tail.lag()
+            reader.lag()
     assert 0 < sum(allowed_ms) <= 1_500
     assert len(allowed_ms) > 1, "a try may have met the one broker that is down"
     wait_until(lambda: threading.active_count() <= before, "the library's threads have ended")
 
 
 def test_a_tail_that_is_too_long_for_the_time_is_unknown(log: Log) -> None:
-    """Half a tail is worse than none: who asks for it gives it the time that it needs."""
+    """Half a reader is worse than none: who asks for it gives it the time that it needs."""
     log.write(*(record(number) for number in range(1, 20_001)))
     with pytest.raises(Unavailable):
-        log.tail.unread(timeout_ms=60)
-    assert len(log.tail.unread(timeout_ms=PATIENT["kafka_tail_timeout_ms"])) == 20_000
+        log.reader.unread(timeout_ms=60)
+    assert len(log.reader.unread(timeout_ms=PATIENT["kafka_tail_timeout_ms"])) == 20_000
 
 
 def test_the_topic_is_made_once_as_it_should_be(kafka_bootstrap: str, log: Log) -> None:
