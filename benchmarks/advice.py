@@ -61,7 +61,7 @@ def _brokers(opening: Opening, deployment: Deployment, aws: Aws) -> int:
 
 
 def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
-    """Answer the deployment that refuses nobody, where parameters and quotas can do it, beyond what the templates take.
+    """Return the deployment that refuses nobody, where parameters and quotas can do it, beyond what the templates take.
 
     What is told `reserved` is left to the sweep: for what passes every limit, see `recommended`.
     """
@@ -92,12 +92,12 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
 
 
 def refused_by(opening: Opening, deployment: Deployment, aws: Aws) -> list[Limit]:
-    """Answer the limits that people are refused by."""
+    """Return the limits that people are refused by."""
     return [limit for limit in ranked(opening, deployment, aws) if limit.used > 1 and not limit.soft]
 
 
 def _larger(instance_type: str, used: float) -> str:
-    """Answer the smallest type of the family that has room, or its largest."""
+    """Return the smallest type of the family that has room, or its largest."""
     family, _, now = instance_type.rpartition(".")
     cpus = limits.VCPUS[now] * max(1.0, used)
     return f"{family}.{next((name for name, has in limits.VCPUS.items() if has >= cpus), list(limits.VCPUS)[-1])}"

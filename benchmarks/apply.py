@@ -74,7 +74,7 @@ def run(bench: Bench) -> list[Row]:
 def _environment(
     bench: Bench, open_event: str, sold_out: str, rounds: int, calls: int
 ) -> tuple[dict[str, list[float]], float]:
-    """Run an environment of its own, whose standard output is a log that nobody reads; answer what it measured."""
+    """Run an environment of its own, whose standard output is a log that nobody reads; return what it measured."""
     ours, theirs = os.pipe()
     arguments = json.dumps([open_event, sold_out, rounds, calls])
     command = [sys.executable, "-m", "benchmarks.environment", str(theirs), arguments]

@@ -32,7 +32,7 @@ class Log:
         self._waiting: tuple[int, simpy.Event] | None = None
 
     def at_least(self, count: int) -> simpy.Event:
-        """Answer an event that comes when so many records are there."""
+        """Return an event that comes when so many records are there."""
         self._waiting = (count, self._env.event())
         return self._waiting[1]
 
@@ -58,7 +58,7 @@ class Stream:
         return sum(log.ready + log.fetched + log.gathered for log in self._logs)
 
     def log(self) -> Log:
-        """Answer the log of one more poller."""
+        """Return the log of one more poller."""
         self._logs.append(Log(self._env))
         return self._logs[-1]
 

@@ -38,7 +38,7 @@ class Nothing:
         self._bench = bench
 
     def open(self, coupons: int) -> str:
-        """Make an event; answer its id."""
+        """Make an event; return its id."""
         event_id = f"ladder-{uuid.uuid4().hex[:12]}"
         self._bench.query("INSERT INTO tutorial_event VALUES (%s, %s)", event_id, coupons)
         return event_id
@@ -72,7 +72,7 @@ class Consumer(Nothing):
         self._began = 0
 
     def open(self, coupons: int) -> str:
-        """Make an event, and note where the topic ends; answer its id."""
+        """Make an event, and note where the topic ends; return its id."""
         self._began = self._end()
         return super().open(coupons)
 
@@ -112,7 +112,7 @@ class Functions:
         self._cloud = cloud
 
     def open(self, coupons: int) -> str:
-        """Make an event, and open it; answer its id."""
+        """Make an event, and open it; return its id."""
         return self._bench.open_event(self._stores, coupons, "ladder")
 
     def settle(self, event_id: str, promises: int) -> None:

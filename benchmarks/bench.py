@@ -29,7 +29,7 @@ class Bench:
     say: Callable[[str], None]
 
     def pick(self, full: int, quick: int) -> int:
-        """Answer how many of something: rounds, calls, records."""
+        """Return how many of something: rounds, calls, records."""
         return quick if self.quick else full
 
     @property
@@ -48,7 +48,7 @@ class Bench:
         return self.servers.environ | local
 
     def open_event(self, stores: Stores, capacity: int, name: str = "bench") -> str:
-        """Make an event and open it; answer its id."""
+        """Make an event and open it; return its id."""
         event_id = f"{name}-{uuid.uuid4().hex[:12]}"
         now = datetime.now(UTC)
         window = {
@@ -60,7 +60,7 @@ class Bench:
         return event_id
 
     def stores(self) -> Stores:
-        """Answer gate, ledger and reader over these servers; `close` them."""
+        """Return gate, ledger and reader over these servers; `close` them."""
         return Stores.of(self.settings)
 
     def forget(self, stores: Stores, *event_ids: str) -> None:
@@ -70,7 +70,7 @@ class Bench:
             stores.gate.redis.delete(*stores.gate.keys(event_id))
 
     def rows(self, event_id: str) -> tuple[int, int, int]:
-        """Answer how many coupon rows, distinct tickets and distinct people the event has, counted by MySQL."""
+        """Return how many coupon rows, distinct tickets and distinct people the event has, counted by MySQL."""
         found = self.query(
             "SELECT COUNT(*), COUNT(DISTINCT ticket), COUNT(DISTINCT user_id) FROM coupon WHERE event_id = %s", event_id
         )
@@ -78,13 +78,13 @@ class Bench:
         return rows, tickets, people
 
     def query(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
-        """Answer what one statement on a connection of its own finds; it is committed."""
+        """Return what one statement on a connection of its own finds; it is committed."""
         with mysql_connection(self.settings, 120_000) as connection, connection.cursor() as cursor:
             cursor.execute(sql, arguments)
             return list(cursor.fetchall())
 
 
 def wrong_rows(bench: Bench, event_id: str, expected: int) -> list[str]:
-    """Answer what is wrong with the event's rows, as MySQL counts them: exactly `expected`, one each."""
+    """Return what is wrong with the event's rows, as MySQL counts them: exactly `expected`, one each."""
     found = bench.rows(event_id)
     return [] if found == (expected,) * 3 else [f"{event_id}: rows, tickets, people {found} for {expected}"]

@@ -60,7 +60,7 @@ class Nursery:
             )
 
     def make(self, module: str, capacity: int) -> Worker:
-        """Answer a process of the step, which says when it is ready."""
+        """Return a process of the step, which says when it is ready."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(PATIENCE_S)
         with theirs:
@@ -98,7 +98,7 @@ class Worker:
         self.socket.send(f"{event_id} {user_id}".encode())
 
     def hear(self) -> tuple[bytes, float]:
-        """Answer what it says next, and how long that took; nothing where it is dead."""
+        """Return what it says next, and how long that took; nothing where it is dead."""
         try:
             said = self.socket.recv(LONGEST)
         except ConnectionResetError:  # it died with a request unread
@@ -170,7 +170,7 @@ class Workers:
         return burst
 
     def kill_one(self) -> bool:
-        """Kill one that works on a request; answer whether there was one."""
+        """Kill one that works on a request; return whether there was one."""
         working = [worker for worker in self._alive.values() if worker.asker is not None and not worker.killed]
         if working:
             random.choice(working).kill()
@@ -201,7 +201,7 @@ class Workers:
         return [self._alive[descriptor] for descriptor, _ in heard]
 
     def _note(self, worker: Worker, said: bytes) -> str | None:
-        """Answer whose request was answered; None where the process has only come up."""
+        """Return whose request was answered; None where the process has only come up."""
         if not said or (said == READY) == worker.ready:
             raise ChildProcessError(f"a process ended by itself: see {self._log}")
         worker.ready = True

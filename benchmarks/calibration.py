@@ -53,11 +53,11 @@ class Phase:
     p99_ms: float = 0.0
 
     def each_s(self, process: str, idle: Phase) -> float:
-        """Answer what one costs a process, without what it does when nobody asks."""
+        """Return what one costs a process, without what it does when nobody asks."""
         return max(0.0, self.spent_s[process] - idle.duty(process) * self.seconds) / self.count
 
     def duty(self, process: str) -> float:
-        """Answer how many cores a process has."""
+        """Return how many cores a process has."""
         return self.spent_s[process] / self.seconds
 
 
@@ -97,7 +97,7 @@ class Calibration:
         )
 
     def beside(self, phase: Phase) -> dict[float, float]:
-        """Answer how many cores were busy with something else meanwhile, by how long they were at a time."""
+        """Return how many cores were busy with something else meanwhile, by how long they were at a time."""
         others = max(0.0, phase.duty("others")) + self.idle.duty("kafka")
         return {COMPILED_S: phase.duty("compiler"), SLICE_S: others}
 
@@ -109,7 +109,7 @@ class Meter:
         self._cloud = cloud
 
     def read(self) -> dict[str, float]:
-        """Answer seconds of a core by process, since each began. Environments are one."""
+        """Return seconds of a core by process, since each began. Environments are one."""
         cloud = self._cloud
         pids = {"front": [cloud.front.pid], "poller": [cloud.poller.pid]}
         pids |= {name: list(cloud.environments(name)) for name in ("apply", "consume")}
@@ -204,7 +204,7 @@ def _drain(bench: Bench, meter: Meter, event_id: str, rows: int) -> Phase:
 
 
 def middle_rate(seen: list[tuple[float, int]], total: int) -> float:
-    """Answer the rate at which a count that was seen at some times grew, between a tenth and nine tenths of `total`."""
+    """Return the rate at which a count that was seen at some times grew, between a tenth and nine tenths of `total`."""
     middle = [(at, count) for at, count in seen if 0.1 * total <= count <= 0.9 * total]
     if len(middle) < 2:  # a batch or two
         middle = seen
@@ -213,7 +213,7 @@ def middle_rate(seen: list[tuple[float, int]], total: int) -> float:
 
 
 def _commit_s(bench: Bench) -> float:
-    """Answer the median time of a commit of one row."""
+    """Return the median time of a commit of one row."""
     with mysql_connection(bench.settings, 10_000) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE IF NOT EXISTS commits (number INT)")
         times = []
@@ -227,7 +227,7 @@ def _commit_s(bench: Bench) -> float:
 
 
 def _spent_s(pid: int | str) -> float:
-    """Answer what a process and its threads have had of the cores."""
+    """Return what a process and its threads have had of the cores."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / TICKS
 

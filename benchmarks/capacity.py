@@ -124,13 +124,13 @@ def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws)
 
 
 def measured(folder: Path) -> Times:
-    """Answer the service times that the benchmarks have kept; raise `FileNotFoundError` where `scale` was not run."""
+    """Return the service times that the benchmarks have kept; raise `FileNotFoundError` where `scale` was not run."""
     rows = report.read(folder, "scale")
     return alone(Times.from_json(next(row.data["times"] for row in rows if "times" in row.data)), folder)
 
 
 def alone(times: Times, folder: Path) -> Times:
-    """Answer the same with a Redis that has a core for itself, as the benchmark `gate` has found it, if it was run."""
+    """Return the same with a Redis that has a core for itself, as the benchmark `gate` has found it, if it was run."""
     try:
         rows = report.read(folder, "gate")
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def alone(times: Times, folder: Path) -> Times:
 
 
 def table(found: list[Limit]) -> Table:
-    """Answer the limits as a table, the first one first."""
+    """Return the limits as a table, the first one first."""
     said = Table("limit", "needed", "there is", "used", "passed", "set", box=MARKDOWN)
     for limit in found:
         used = times_full(limit.used)
@@ -151,7 +151,7 @@ def table(found: list[Limit]) -> Table:
 
 
 def changes(deployment: Deployment, better: Deployment) -> str:
-    """Answer what to set, by name, and what is no parameter."""
+    """Return what to set, by name, and what is no parameter."""
     parts = [f"{name}={better[name]}" for name in sorted(better.parameters) if better[name] != deployment[name]]
     for name, what in _OTHERS.items():
         if (value := getattr(better, name)) != getattr(deployment, name):
@@ -172,7 +172,7 @@ _OTHERS = {
 
 
 def admitted(opening: Opening, deployment: Deployment, aws: Aws) -> float:
-    """Answer how many people a second get an answer that is not "again later"."""
+    """Return how many people a second get an answer that is not "again later"."""
     hard = [limit for limit in ranked(opening, deployment, aws) if not limit.soft and limit.unit.endswith("/s")]
     worked = deployment.environments / aws.won_s
     return min(opening.peak, worked, *(limit.has for limit in hard))
@@ -194,12 +194,12 @@ def outcome(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[str]
 
 
 def times_full(used: float) -> str:
-    """Answer how much of a limit is needed: a share of it, or how many of it."""
+    """Return how much of a limit is needed: a share of it, or how many of it."""
     return f"{used:.0%}" if used < 2 else f"{used:,.1f} times" if used < 10 else f"{used:,.0f} times"
 
 
 def figure(value: float) -> str:
-    """Answer a number as a person writes it."""
+    """Return a number as a person writes it."""
     return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
@@ -207,7 +207,7 @@ def figure(value: float) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    """Answer the options; `opening`, `deployment` and `stacks` are made of them."""
+    """Return the options; `opening`, `deployment` and `stacks` are made of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__.partition("\n")[0])
     above_0, whole = partial(_above_0, float), partial(_above_0, int)
     parser.add_argument("--sizes", action="store_true", help="a table of several sizes, and nothing else")

@@ -27,7 +27,7 @@ PATIENT = {
 
 
 def cloud(bench: Bench, name: str, *, poller: bool = True, template: Path | None = None) -> Cloud:
-    """Answer a cloud over the bench's servers, whose schedule does not run."""
+    """Return a cloud over the bench's servers, whose schedule does not run."""
     more: dict[str, Any] = {"environment": PATIENT} | ({"template": template} if template else {})
     if bench.quick:
         more["apply_environments"] = 2  # starting one takes most of a second
@@ -35,12 +35,12 @@ def cloud(bench: Bench, name: str, *, poller: bool = True, template: Path | None
 
 
 def applications(event_id: str) -> str:
-    """Answer the path of applying."""
+    """Return the path of applying."""
     return f"/events/{event_id}/applications"
 
 
 def sold_out(bench: Bench, stores: Stores) -> str:
-    """Answer an event whose tickets are given away."""
+    """Return an event whose tickets are given away."""
     event_id = bench.open_event(stores, FEW, "sold-out")
     for number in range(FEW):
         stores.gate.apply(event_id, f"winner-{number}", "call")
@@ -48,7 +48,7 @@ def sold_out(bench: Bench, stores: Stores) -> str:
 
 
 def drained(bench: Bench, stores: Stores, cloud: Cloud, event_id: str) -> list[str]:
-    """Have the poller issue what was accepted; answer what is wrong with the rows."""
+    """Have the poller issue what was accepted; return what is wrong with the rows."""
     cloud.poller.start()
     wait_until(stores.reader.caught_up, "the stream is read", timeout_s=DRAINED_S)
     view = stores.gate.show(event_id)
@@ -56,6 +56,6 @@ def drained(bench: Bench, stores: Stores, cloud: Cloud, event_id: str) -> list[s
 
 
 def unchanged(gate: Gate, event_id: str) -> list[str]:
-    """Answer what is wrong where a sold-out event gave tickets after all."""
+    """Return what is wrong where a sold-out event gave tickets after all."""
     people = gate.redis.hlen(gate.keys(event_id)[1])
     return [] if people == FEW else [f"{event_id}: {people} people have a ticket of {FEW}"]

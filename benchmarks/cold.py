@@ -71,7 +71,7 @@ def run(bench: Bench) -> list[Row]:
 
 
 def _environ(bench: Bench) -> dict[str, str]:
-    """Answer the variables of a function over these servers, with a database and a topic of its own."""
+    """Return the variables of a function over these servers, with a database and a topic of its own."""
     bench.query(f"CREATE DATABASE IF NOT EXISTS {APART}")
     url = urlsplit(bench.servers.mysql_url)
     return bench.environ | {
@@ -101,7 +101,7 @@ class _Cases:
         self._wanted = bench.open_event(stores, PLENTY, "wanted")
 
     def all(self) -> list[Case]:
-        """Answer them in the order in which they run: a retry has more to do where winners and batches were before."""
+        """Return them in the order in which they run: a retry has more to do where winners and batches were before."""
         asking = {"FLOOR_EVENT": self._stores.gate.keys(self._quiet)[0]}
         gate, settle = self._script("gate"), self._script("settle")
         show = {"action": "show", "event_id": self._quiet}
@@ -114,7 +114,7 @@ class _Cases:
         ]
 
     def wrong(self) -> list[str]:
-        """Answer what the servers say is wrong, after all have run."""
+        """Return what the servers say is wrong, after all have run."""
         view = self._stores.gate.show(self._wanted)
         wrong = [] if view and view.coupon_count == len(self._winners) else [f"{view} for {len(self._winners)} winners"]
         for event_id in self._consumed:
@@ -135,7 +135,7 @@ class _Cases:
         return msk_event(self._topic, apply_all(self._stores, self._consumed[-1], BATCH))
 
     def _script(self, name: str) -> dict[str, str]:
-        """Answer what a floor needs to run the script: it is loaded, as it is where other environments run."""
+        """Return what a floor needs to run the script: it is loaded, as it is where other environments run."""
         sha = self._stores.gate.redis.script_load(self._stores.gate.script(name).script)
         return {"FLOOR_SHA": str(sha), "FLOOR_KEYS": " ".join(KEYS)}
 

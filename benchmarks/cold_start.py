@@ -57,12 +57,12 @@ class Processes:
     environ: dict[str, str]
 
     def start(self, folder: str, event: Any, variables: dict[str, str], first: str = "") -> Start:
-        """Start the handler in this folder of the repository, after the statement `first`; answer how it went."""
+        """Start the handler in this folder of the repository, after the statement `first`; return how it went."""
         said = self._run([], folder, event, variables, first).stdout
         return Start(*json.loads(said.splitlines()[-1]))
 
     def import_times(self, folder: str, event: Any) -> dict[str, float]:
-        """Answer how many milliseconds the modules of each package take by themselves, by `-X importtime`."""
+        """Return how many milliseconds the modules of each package take by themselves, by `-X importtime`."""
         folders: list[str | Path] = [*self.paths, ROOT / folder]
         packages = {path.stem for each in folders for path in Path(each).iterdir()}
         best: dict[str, int] = {}  # of some runs: a busy machine only adds

@@ -65,7 +65,7 @@ class Contestant:
     behind: Behind
 
     def open(self) -> str:
-        """Make an event; answer its id."""
+        """Make an event; return its id."""
         return self.behind.open(self.plan.coupons)
 
     def kill_consumer(self, event_id: str) -> None:
@@ -139,7 +139,7 @@ class Load:
         self._last = self._read()
 
     def stop(self) -> tuple[int, int]:
-        """Answer how many statements and rows read since then; looking is not among them."""
+        """Return how many statements and rows read since then; looking is not among them."""
         statements, rows = (
             now - before - looking for now, before, looking in zip(self._read(), self._last, self._looking, strict=True)
         )

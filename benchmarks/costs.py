@@ -25,7 +25,7 @@ class Costs:
 
 
 def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
-    """Answer what a deployment costs in an hour, and the requests of the opening."""
+    """Return what a deployment costs in an hour, and the requests of the opening."""
     price = prices.price
 
     def sized(what: str, parameter: str) -> float:
@@ -64,7 +64,7 @@ def _is_server(name: str) -> bool:
 
 
 def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -> Table:
-    """Answer the costs of several deployments beside each other, each with its opening, in so many stacks."""
+    """Return the costs of several deployments beside each other, each with its opening, in so many stacks."""
     said = Table("what", *columns, box=MARKDOWN)
     found = [(costs(opening, deployment, aws), stacks) for deployment, opening, stacks in columns.values()]
     for what, parts in (

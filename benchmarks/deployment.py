@@ -17,19 +17,19 @@ TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
 
 @cache
 def template(name: str) -> dict[str, Any]:
-    """Answer a template of this repository."""
+    """Return a template of this repository."""
     parsed: dict[str, Any] = yaml_parse((ROOT / name).read_text())
     return parsed
 
 
 @cache
 def declared() -> dict[str, dict[str, Any]]:
-    """Answer every parameter of the templates, as it is declared."""
+    """Return every parameter of the templates, as it is declared."""
     return {name: what for each in TEMPLATES for name, what in template(each)["Parameters"].items()}
 
 
 def resource(name: str, logical_id: str) -> dict[str, Any]:
-    """Answer the properties of a resource."""
+    """Return the properties of a resource."""
     properties: dict[str, Any] = template(name)["Resources"][logical_id]["Properties"]
     return properties
 
@@ -57,14 +57,14 @@ class Deployment:
             raise LookupError(f"no template has the parameter {', '.join(sorted(unknown))}")
 
     def __getitem__(self, name: str) -> Any:
-        """Answer the value of a parameter; raise `LookupError` where it has none, and no default."""
+        """Return the value of a parameter; raise `LookupError` where it has none, and no default."""
         value = self.parameters.get(name, declared()[name].get("Default"))
         if value is None:
             raise LookupError(f"{name} has no default")
         return int(value) if declared()[name]["Type"] == "Number" else value
 
     def with_parameters(self, **parameters: Any) -> Deployment:
-        """Answer the same with other parameters."""
+        """Return the same with other parameters."""
         return replace(self, parameters=self.parameters | parameters)
 
     @property
@@ -103,7 +103,7 @@ class Deployment:
         return found
 
     def vcpus(self, parameter: str) -> int:
-        """Answer the virtual CPUs of the instance type that a parameter names."""
+        """Return the virtual CPUs of the instance type that a parameter names."""
         return limits.VCPUS[size(self[parameter])]
 
 
@@ -133,7 +133,7 @@ def provisioned_too_many(deployment: Deployment) -> list[str]:
 
 
 def size(instance_type: str) -> str:
-    """Answer the size of an instance type, as `large`; raise `LookupError` for one that is not in the tables."""
+    """Return the size of an instance type, as `large`; raise `LookupError` for one that is not in the tables."""
     found = instance_type.rpartition(".")[2]
     if found not in limits.VCPUS:
         raise LookupError(f"{instance_type}: expected one of {', '.join(limits.VCPUS)}")

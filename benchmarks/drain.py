@@ -76,7 +76,7 @@ def _wait(bench: Bench, stores: Stores, event_id: str, size: int) -> None:
 
 
 def _drain(stores: Stores, cloud: Cloud, event_id: str) -> float:
-    """Start the poller; answer how long it takes until every row is committed and the gate knows of each."""
+    """Start the poller; return how long it takes until every row is committed and the gate knows of each."""
     pending = stores.gate.keys(event_id)[2]
     began = time.perf_counter()
     cloud.poller.start()

@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def _measure(call: Callable[[Any, Any], object], event_id: str, calls: int) -> float:
-    """Answer the median time of a call, each for another person, in microseconds."""
+    """Return the median time of a call, each for another person, in microseconds."""
     return each_us(
         lambda event: call(event, None), [apply_event(event_id, person(next(_numbers))) for _ in range(calls)]
     )
 
 
 def _empty() -> Callable[[Any, Any], object]:
-    """Answer a handler that does nothing but route and answer a constant, through Powertools' resolver."""
+    """Return a handler that does nothing but route and answer a constant, through Powertools' resolver."""
     app = APIGatewayHttpResolver()
 
     @app.post("/events/<event_id>/applications")
@@ -74,7 +74,7 @@ def _empty() -> Callable[[Any, Any], object]:
 
 
 def _evalsha(environment: Any) -> Callable[[Any, Any], Any]:
-    """Answer the round trip to Redis by itself, over the environment's own client."""
+    """Return the round trip to Redis by itself, over the environment's own client."""
     gate = environment.applications.gate
     redis = gate.redis
     sha = redis.script_load(gate.script("gate").script)
@@ -87,7 +87,7 @@ def _evalsha(environment: Any) -> Callable[[Any, Any], Any]:
 
 
 def _round_trips(environment: Any) -> Callable[[Any, Any], object]:
-    """Answer both round trips by themselves: the script, and a record that is awaited."""
+    """Return both round trips by themselves: the script, and a record that is awaited."""
     evalsha = _evalsha(environment)
     stream = environment.applications.stream
     producer = stream._connect()  # noqa: SLF001  the very producer of the handler

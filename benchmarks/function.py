@@ -34,7 +34,7 @@ PARTITIONS = 12  # over which a batch's records are spread, as those of the topi
 
 @contextlib.contextmanager
 def load(bench: Bench, name: str, **settings: str) -> Iterator[Callable[[Any, Any], Any]]:
-    """Import functions/<name>/handler.py over the benchmark's servers; answer its handler, which logs into a file."""
+    """Import functions/<name>/handler.py over the benchmark's servers; return its handler, which logs into a file."""
     variables = bench.environ | {f"FIRSTCOME_{setting.upper()}": value for setting, value in settings.items()}
     before = dict(os.environ)
     os.environ.update(variables)
@@ -49,7 +49,7 @@ def load(bench: Bench, name: str, **settings: str) -> Iterator[Callable[[Any, An
 
 
 def person(number: int) -> str:
-    """Answer the id of one person, as long as a UUID."""
+    """Return the id of one person, as long as a UUID."""
     return f"5f0e8400-e29b-41d4-a716-{number:012}"
 
 
@@ -71,7 +71,7 @@ def apply_all(stores: Stores, event_id: str, count: int) -> list[Ticket]:
 
 
 def apply_event(event_id: str, user_id: str) -> dict[str, Any]:
-    """Answer the event in which API Gateway hands over an application of a trusted back end."""
+    """Return the event in which API Gateway hands over an application of a trusted back end."""
     path = f"/events/{event_id}/applications"
     event = copy.deepcopy(_APPLY)
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
@@ -81,7 +81,7 @@ def apply_event(event_id: str, user_id: str) -> dict[str, Any]:
 
 
 def msk_event(topic: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
-    """Answer the event in which the event source mapping hands over the records of these tickets."""
+    """Return the event in which the event source mapping hands over the records of these tickets."""
     now_ms = int(time.time() * 1000)
     records = [
         SimpleNamespace(

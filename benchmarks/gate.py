@@ -129,7 +129,7 @@ def _redis_benchmark(bench: Bench, gate: Gate, accepting: str, sold_out: str) ->
 
 
 def evalsha_command(gate: Gate, event_id: str) -> list[str]:
-    """Answer the command that applies for somebody, its script loaded."""
+    """Return the command that applies for somebody, its script loaded."""
     keys = gate.keys(event_id)
     sha = gate.redis.script_load(gate.script("gate").script)
     return ["EVALSHA", sha, str(len(keys)), *keys, SOMEBODY, CALL]

@@ -84,7 +84,7 @@ def run(bench: Bench) -> list[Row]:
 
 
 def incr(bench: Bench, calls: int) -> float:
-    """Answer how many INCR a second Redis carries out for as many connections of `redis-benchmark`."""
+    """Return how many INCR a second Redis carries out for as many connections of `redis-benchmark`."""
     program, port = programs(["redis-benchmark"])["redis-benchmark"], str(urlsplit(bench.servers.redis_url).port)
     command = [program, "-p", port, "-t", "incr", "-c", str(wrk.CONNECTIONS), "-n", str(calls), "--csv"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -91,7 +91,7 @@ def measure(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> list[Row]
 
 
 def crowd(requests: int) -> list[str]:
-    """Answer who asks, in this order."""
+    """Return who asks, in this order."""
     return [GREEDY if number % 10 == 9 else f"person-{number:05}" for number in range(requests)]
 
 
@@ -99,7 +99,7 @@ def crowd(requests: int) -> list[str]:
 
 
 def _calm(each: Contestant, found: Found, load: Load, wrong: list[str]) -> float:
-    """Nothing happens; answer the requests a second."""
+    """Nothing happens; return the requests a second."""
     event_id = each.open()
     load.start()
     burst = each.workers.burst(event_id, crowd(each.plan.requests))

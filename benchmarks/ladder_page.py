@@ -31,7 +31,7 @@ def write(folder: Path, data: dict[str, Any]) -> None:
 
 
 def table(data: dict[str, Any]) -> list[str]:
-    """Answer the table, line by line."""
+    """Return the table, line by line."""
     lines = [f"| {' | '.join(HEAD)} |", "|" + " --- |" * len(HEAD)]
     for step in data["steps"]:
         cells = [

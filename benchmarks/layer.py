@@ -33,7 +33,7 @@ def python() -> tuple[str, str]:
 
 
 def build(program: str, version: str, folder: Path) -> list[str]:
-    """Answer the paths of the layer; what was compiled for this Python and this lock is used again."""
+    """Return the paths of the layer; what was compiled for this Python and this lock is used again."""
     lock = (SOURCE / "requirements.txt").read_bytes()
     packages = folder / f"{version}-{sha256(lock).hexdigest()[:8]}"
     if not packages.exists():

@@ -72,7 +72,7 @@ class Asked:
 
 
 def application(path: str) -> bytes:
-    """Answer the beginning of a request that applies for somebody; the person's id, and two characters, follow it."""
+    """Return the beginning of a request that applies for somebody; the person's id, and two characters, follow it."""
     head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head.encode() + b'{"user_id":"'
 
@@ -84,7 +84,7 @@ def ask(load: Load) -> Asked:
 
 
 def percentile_ms(seconds: Sequence[float], share: float) -> float:
-    """Answer the time, in milliseconds, that `share` of them stayed below."""
+    """Return the time, in milliseconds, that `share` of them stayed below."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
@@ -210,7 +210,7 @@ class _Generator:
 
 
 def _word(heard: bytes, body: int) -> str:
-    """Answer the code or the status word of a body, after a space; nothing where it has none."""
+    """Return the code or the status word of a body, after a space; nothing where it has none."""
     for name in _WORDS:
         at = heard.find(name, body)
         if at >= 0:

@@ -42,11 +42,11 @@ class Machine:
         self._chance = chance
 
     def process(self, threads: int = 1, *, first: bool = False) -> Process:
-        """Answer a process that uses so many cores at the same time at most; `first`: before all others."""
+        """Return a process that uses so many cores at the same time at most; `first`: before all others."""
         return Process(self, threads, first=first)
 
     def lasting(self, seconds: float, jobs: float) -> float:
-        """Answer how long so many jobs take that together take `seconds` on average."""
+        """Return how long so many jobs take that together take `seconds` on average."""
         if self._chance is None or not seconds:
             return seconds
         return self._chance.gammavariate(jobs, seconds / jobs)
@@ -124,7 +124,7 @@ class Process:
         return bool(self._jobs)
 
     def work(self, seconds: float, jobs: float = 1) -> simpy.Event:
-        """Answer an event that comes when this many jobs, of `seconds` of a core together, are done one by one."""
+        """Return an event that comes when this many jobs, of `seconds` of a core together, are done one by one."""
         done = self.machine.env.event()
         self._jobs.append(Job(self.machine.lasting(seconds, jobs), done))
         if self._awake < self.threads:
@@ -136,7 +136,7 @@ class Process:
         return done
 
     def take(self) -> Job:
-        """Answer the job that is next."""
+        """Return the job that is next."""
         return self._jobs.popleft()
 
     def put_back(self, job: Job) -> None:
@@ -152,5 +152,5 @@ class Process:
 
 
 def server(env: simpy.Environment, threads: int = 1) -> Process:
-    """Answer a process on a machine of its own."""
+    """Return a process on a machine of its own."""
     return Machine(env, threads, inf).process(threads)

@@ -47,11 +47,11 @@ class Row:
     data: dict[str, Any] = field(default_factory=dict)  # what is plotted
 
     def ratios(self, bar: Bar) -> list[float]:
-        """Answer the ratio of each round."""
+        """Return the ratio of each round."""
         return list(map(operator.truediv, self.values[bar.of], self.values[bar.to]))
 
     def ratio(self, bar: Bar) -> float:
-        """Answer the median of the rounds' ratios."""
+        """Return the median of the rounds' ratios."""
         return median(self.ratios(bar))
 
     @property
@@ -60,12 +60,12 @@ class Row:
         return not self.wrong and all(bar.why_not or bar.met(self.ratio(bar)) for bar in self.bars)
 
     def to_json(self) -> dict[str, Any]:
-        """Answer the row as it is kept in the report."""
+        """Return the row as it is kept in the report."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Row:
-        """Answer the row that `to_json` has written."""
+        """Return the row that `to_json` has written."""
         return cls(**{**kept, "bars": [Bar(**bar) for bar in kept["bars"]]})
 
 
@@ -90,7 +90,7 @@ def rate(work: Callable[[], object], count: int) -> float:
 
 
 def each_us(call: Callable[[T], object], inputs: Iterable[T]) -> float:
-    """Answer the median time of a call with each of the inputs, in microseconds."""
+    """Return the median time of a call with each of the inputs, in microseconds."""
     clock = time.perf_counter_ns
     times = []
     for one in inputs:

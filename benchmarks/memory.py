@@ -87,13 +87,13 @@ def _view(gate: Gate, event_id: str) -> EventView:
 
 
 def _keys(gate: Gate, event_id: str) -> dict[str, int]:
-    """Answer what each key of the event takes, counted whole (`SAMPLES 0`), in bytes."""
+    """Return what each key of the event takes, counted whole (`SAMPLES 0`), in bytes."""
     redis: Any = gate.redis
     sizes = {key: redis.memory_usage(key, samples=0) for key in gate.keys(event_id)}
     return {key.rpartition(":")[2]: size for key, size in sizes.items() if size is not None}
 
 
 def _used(gate: Gate) -> int:
-    """Answer all of Redis's memory but that of its clients' buffers, in bytes."""
+    """Return all of Redis's memory but that of its clients' buffers, in bytes."""
     found: Any = gate.redis.info("memory")
     return int(found["used_memory"]) - int(found["mem_clients_normal"])

@@ -56,7 +56,7 @@ class Aws:
 
     @classmethod
     def of(cls, measured: Times, deployment: Deployment) -> Aws:
-        """Answer those of a deployment."""
+        """Return those of a deployment."""
         times = replace(measured.on(limits.CORE), hop_s=limits.HOP_S, send_s=limits.SEND_S, commit_s=limits.COMMIT_S)
         return cls(times, min(1.0, deployment.memory_mb / limits.MB_PER_VCPU))
 

@@ -59,7 +59,7 @@ class Seen:
         self.words[word] += people
 
     def percentile_s(self, share: float) -> float:
-        """Answer the time that `share` of the answers stayed below."""
+        """Return the time that `share` of the answers stayed below."""
         left = share * sum(people for _, people in self.took)
         for took_s, people in sorted(self.took):
             left -= people
@@ -104,7 +104,7 @@ class Pipeline:
     # --- apply ---------------------------------------------------------------------------------------------------
 
     def apply(self, people: int) -> Steps:
-        """Let a packet ask, until all have their answer; answer how many were refused for want of room."""
+        """Let a packet ask, until all have their answer; return how many were refused for want of room."""
         began = self.env.now
         if self.times.front_s:
             yield serve(self.front, people, self.times.front_s / 2)
@@ -190,7 +190,7 @@ class Pipeline:
             log.gathered -= batch
 
     def _gather(self, log: Log) -> Steps:
-        """Answer a batch: full, or as large as it was when the window closed."""
+        """Return a batch: full, or as large as it was when the window closed."""
         full = self.polling.batch * self.polling.group
         batch, closes = 0, 0.0
         while batch < full and not (batch and self.env.now >= closes):

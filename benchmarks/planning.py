@@ -51,12 +51,12 @@ class Limit:
 
 
 def ranked(opening: Opening, deployment: Deployment, aws: Aws) -> list[Limit]:
-    """Answer every limit, the one that comes first first."""
+    """Return every limit, the one that comes first first."""
     return sorted(unranked(opening, deployment, aws), key=lambda limit: -limit.used)
 
 
 def environments(opening: Opening, aws: Aws) -> int:
-    """Answer how many environments of apply the peak needs, once they are warm."""
+    """Return how many environments of apply the peak needs, once they are warm."""
     return ceil(max(opening.peak / limits.REQUESTS_PER_ENVIRONMENT_S, opening.peak * aws.won_s))
 
 
@@ -120,7 +120,7 @@ def _at_most(parameter: str) -> int:
 
 
 def asked(opening: Opening, deployment: Deployment, aws: Aws) -> float:
-    """Answer how many calls of losers a second the gate gets, once it is sold out."""
+    """Return how many calls of losers a second the gate gets, once it is sold out."""
     if not opening.remembered:
         return opening.peak
     kept = min(environments(opening, aws), deployment.environments) * opening.events  # each asks once a second
@@ -204,19 +204,19 @@ def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
 
 
 def produced_s(deployment: Deployment, aws: Aws) -> float:
-    """Answer what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
+    """Return what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
     followers: int = deployment["KafkaReplication"] - 1
     return aws.times.produce_s * (1 + limits.FOLLOWER * followers)
 
 
 def connections(winners: float, brokers: int) -> float:
-    """Answer how many connections an environment has after so many winners: the bootstrap's, and the leaders'."""
+    """Return how many connections an environment has after so many winners: the bootstrap's, and the leaders'."""
     others: float = (1 - 1 / brokers) ** winners
     return 1 + brokers * (1 - others)
 
 
 def poller_rows(deployment: Deployment, aws: Aws) -> float:
-    """Answer how many rows a second one poller carries, batch by batch."""
+    """Return how many rows a second one poller carries, batch by batch."""
     return min(deployment.batch / aws.batch_s(deployment.batch), limits.POLLER_BYTES_PER_S / limits.EVENT_BYTES)
 
 

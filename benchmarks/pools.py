@@ -40,7 +40,7 @@ class Group:
 
 
 def count(groups: Iterable[Group]) -> int:
-    """Answer how many environments these are."""
+    """Return how many environments these are."""
     return sum(group.count for group in groups)
 
 
@@ -63,7 +63,7 @@ class Pool(Protocol):
     """Environments of one function."""
 
     def acquire(self, wanted: int) -> Steps:
-        """Answer groups of so many environments, or of fewer where there is no room."""
+        """Return groups of so many environments, or of fewer where there is no room."""
 
     def release(self, groups: Iterable[Group]) -> None:
         """Have them back."""
@@ -77,7 +77,7 @@ class LocalPool:
         self._free.items = [Group(process=process) for process in processes]
 
     def acquire(self, wanted: int) -> Steps:
-        """Answer so many environments, one after the other as they come free."""
+        """Return so many environments, one after the other as they come free."""
         groups: list[Group] = []
         while len(groups) < wanted:
             group = yield self._free.get()
@@ -99,14 +99,14 @@ class Bucket:
         self._crumb = crumb
 
     def has(self) -> int:
-        """Answer how many tokens there are."""
+        """Return how many tokens there are."""
         now = self._env.now
         self._tokens = min(self._at_most, self._tokens + (now - self._since) * self._per_s)
         self._since = now
         return int(self._tokens + 1e-9)
 
     def take(self, wanted: int) -> int:
-        """Take so many tokens, or as many as there are; answer how many."""
+        """Take so many tokens, or as many as there are; return how many."""
         taken = min(wanted, self.has())
         if taken < min(wanted, self._crumb):
             return 0
@@ -139,7 +139,7 @@ class LambdaPool:
         self._idle = deque([Group(provisioned)] if provisioned else [])
 
     def acquire(self, wanted: int) -> Steps:
-        """Answer groups of so many environments, or of as many as the limits allow at this moment."""
+        """Return groups of so many environments, or of as many as the limits allow at this moment."""
         room = self._at_most - self.environments
         if self._starts is not None:
             room = min(room, self._starts.has())

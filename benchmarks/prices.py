@@ -12,7 +12,7 @@ HOURS_PER_MONTH = 730
 
 @cache
 def prices() -> dict[str, float]:
-    """Answer the $ of each line under "What it costs", by its first cell; `idle: …` what a line costs an hour."""
+    """Return the $ of each line under "What it costs", by its first cell; `idle: …` what a line costs an hour."""
     section = DEPLOY.read_text().partition("\n## What it costs\n")[2].partition("\n## ")[0]
     found = {}
     for line in section.splitlines():
@@ -27,7 +27,7 @@ def prices() -> dict[str, float]:
 
 
 def price(what: str) -> float:
-    """Answer the price of the one line that begins with this; raise `LookupError` where there is none, or several."""
+    """Return the price of the one line that begins with this; raise `LookupError` where there is none, or several."""
     matches = {name: value for name, value in prices().items() if name.startswith(what)}
     if len(matches) != 1:
         raise LookupError(f"{DEPLOY.name} has {len(matches)} prices of {what!r}: {sorted(matches)}")
@@ -35,7 +35,7 @@ def price(what: str) -> float:
 
 
 def assumed_on() -> str:
-    """Answer the date that deploy.md gives for its prices."""
+    """Return the date that deploy.md gives for its prices."""
     found = re.search(r"Prices as assumed on (\d{4}-\d{2}-\d{2})", DEPLOY.read_text())
     assert found
     return found[1]

@@ -34,18 +34,18 @@ def keep(folder: Path, benchmark: str, rows: Sequence[Row], seconds: float, *, q
 
 
 def kept(folder: Path, benchmark: str) -> dict[str, Any]:
-    """Answer what `keep` has written; raise `FileNotFoundError` where the benchmark was not run."""
+    """Return what `keep` has written; raise `FileNotFoundError` where the benchmark was not run."""
     found: dict[str, Any] = json.loads((folder / f"{benchmark}.json").read_text())
     return found
 
 
 def read(folder: Path, benchmark: str) -> list[Row]:
-    """Answer the rows that a benchmark has written; raise `FileNotFoundError` where it was not run."""
+    """Return the rows that a benchmark has written; raise `FileNotFoundError` where it was not run."""
     return [Row.from_json(row) for row in kept(folder, benchmark)["rows"]]
 
 
 def write(folder: Path, order: Sequence[str]) -> Path:
-    """Write `report.md` from all that is in the folder, benchmarks in this order; answer its path."""
+    """Write `report.md` from all that is in the folder, benchmarks in this order; return its path."""
     kept = [json.loads((folder / f"{name}.json").read_text()) for name in order if (folder / f"{name}.json").exists()]
     if not kept:
         raise FileNotFoundError(f"nothing in {folder}: run some first")
@@ -80,7 +80,7 @@ def machine() -> str:
 
 
 def measured(row: Row) -> str:
-    """Answer the median of each contender, largest first where more is better."""
+    """Return the median of each contender, largest first where more is better."""
     return " · ".join(f"{name} {_figure(median(values))}" for name, values in row.values.items()) + f" {row.unit}"
 
 

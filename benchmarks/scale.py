@@ -163,7 +163,7 @@ def _beside(bench: Bench, found: list[Calibration], environments: int) -> list[R
 
 
 def _drain_rate(one: Calibration, environments: int, seed: int, runs: int) -> float:
-    """Answer the median of several runs: one takes less than a second, of which a burst of something else is a part."""
+    """Return the median of several runs: one takes less than a second, of which a burst of something else is a part."""
     rates = []
     for number in range(runs):
         beside = one.beside(one.drain)
@@ -269,7 +269,7 @@ def _as_large(there: Aws, size: int) -> Row:
 
 
 def _figures(pipeline: Pipeline) -> dict[str, float]:
-    """Answer what people see of an opening, in seconds after it."""
+    """Return what people see of an opening, in seconds after it."""
     seen = pipeline.seen
     assert pipeline.sold_out_at is not None
     return {
@@ -288,7 +288,7 @@ def _ran(pipeline: Pipeline, seconds: float) -> Pipeline:
 
 
 def _bars(values: Iterable[str], why_not: str = "") -> list[Bar]:
-    """Answer the bars that hold each figure that was found otherwise to the measured one."""
+    """Return the bars that hold each figure that was found otherwise to the measured one."""
     pairs = [(name, name.partition(", ")[0]) for name in values if ", " in name]
     return [bar for found, measured in pairs for bar in _within(found, measured, WITHIN, why_not)]
 
@@ -298,12 +298,12 @@ def _within(of: str, to: str, share: float, why_not: str = "") -> list[Bar]:
 
 
 def _summed(line: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Answer how many there were altogether at each time."""
+    """Return how many there were altogether at each time."""
     times, counts = zip(*sorted(line), strict=True)
     return list(zip(times, accumulate(counts), strict=True))
 
 
 def _thinned(line: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Answer as many points of a line as can be seen, its first and last among them."""
+    """Return as many points of a line as can be seen, its first and last among them."""
     step = max(1, len(line) // POINTS)
     return [(round(at, 3), count) for at, count in [*line[:-1:step], line[-1]]]

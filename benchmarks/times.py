@@ -39,7 +39,7 @@ class Times:
 
     @classmethod
     def typical(cls, measured: Sequence[Times]) -> Times:
-        """Answer the medians."""
+        """Return the medians."""
         return cls(**{each.name: median(getattr(one, each.name) for one in measured) for each in fields(cls)})
 
     @property
@@ -53,18 +53,18 @@ class Times:
         }
 
     def on(self, faster: float) -> Times:
-        """Answer the same on cores that are so many times as fast."""
+        """Return the same on cores that are so many times as fast."""
         return replace(self, **{name: value / faster for name, value in self.cores().items()})
 
     def cores(self) -> dict[str, float]:
-        """Answer those that are of a core."""
+        """Return those that are of a core."""
         return {name: value for name, value in self.to_json().items() if name not in ("hop_s", "send_s", "commit_s")}
 
     def to_json(self) -> dict[str, float]:
-        """Answer them by name."""
+        """Return them by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, float]) -> Times:
-        """Answer those that `to_json` has written."""
+        """Return those that `to_json` has written."""
         return cls(**kept)

@@ -50,7 +50,7 @@ class Local:
 
 
 def local(times: Times, world: Local) -> Pipeline:
-    """Answer the local cloud, every process of it on the same two cores."""
+    """Return the local cloud, every process of it on the same two cores."""
     env, deployment = simpy.Environment(), Deployment()
     machine = Machine(env, CORES, chance=random.Random(world.seed))
     fetch_min = FETCH_BYTES // RECORD_BYTES

@@ -36,7 +36,7 @@ class Heard:
 
 
 def apply(url: str, path: str, seconds: int) -> Heard:
-    """Let other people apply at `path` for so long, over 50 connections; answer what they heard."""
+    """Let other people apply at `path` for so long, over 50 connections; return what they heard."""
     # As long as a UUID, with the twelve digits that count them.
     prefix = str(uuid.uuid4())[:24]
     command = [programs(["wrk"])["wrk"], "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), url]

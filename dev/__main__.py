@@ -125,7 +125,7 @@ def operate(*words: str) -> None:
 
 
 def addresses() -> dict[str, str]:
-    """Answer what `cloud.env` says."""
+    """Return what `cloud.env` says."""
     lines = _env_file().read_text().splitlines()
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 

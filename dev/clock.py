@@ -34,7 +34,7 @@ def run(name: str, schedule: dict[str, Any], lambda_url: str) -> None:
 
 
 def tick(client: Lambda, name: str, schedule: dict[str, Any], next_due: float, wait: Callable[[float], object]) -> bool:
-    """Send one event, again after a growing pause where it failed; answer whether one of them succeeded."""
+    """Send one event, again after a growing pause where it failed; return whether one of them succeeded."""
     pause_s = _FIRST_PAUSE_S
     for attempt in range(1 + schedule["attempts"]):
         if attempt:

@@ -133,11 +133,11 @@ class Cloud:
         return self._children["front"]
 
     def environments(self, function: str) -> list[int]:
-        """Answer the process ids of the living environments of `function`."""
+        """Return the process ids of the living environments of `function`."""
         return [child.pid for child in self._environments[function] if child.pid is not None]
 
     def invoke(self, function: str, payload: Any) -> Any:
-        """Answer what `function` made of `payload`; raise `InvocationError` with what it said when it failed."""
+        """Return what `function` made of `payload`; raise `InvocationError` with what it said when it failed."""
         with closing(Lambda(self.lambda_url)) as client:
             return client.invoke(function, json.dumps(payload).encode())
 
@@ -260,7 +260,7 @@ class Cloud:
         return child
 
     def _variables(self, function: Function) -> dict[str, str]:
-        """Answer what `function` sees: Lambda's own variables, the template's, then what is different here.
+        """Return what `function` sees: Lambda's own variables, the template's, then what is different here.
 
         Nothing of the developer's environment gets through but what a process needs: no credentials, no settings.
         """

@@ -111,6 +111,6 @@ def _rank(answer: Answer | None) -> tuple[int, bool]:
 
 
 def percentile(answers: Iterable[Answer], share: float) -> float:
-    """Answer the time, in milliseconds, that `share` of the answers stayed below."""
+    """Return the time, in milliseconds, that `share` of the answers stayed below."""
     ordered = sorted(answer.seconds for answer in answers)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000

@@ -61,7 +61,7 @@ def main(folder: Path) -> None:
 
 
 def demo(cloud: Cloud, console: Console) -> bool:
-    """Run one event against `cloud` and print the proof; answer whether the whole promise held."""
+    """Run one event against `cloud` and print the proof; return whether the whole promise held."""
     # A rehearsal, as before every opening: each environment's first winner pays for its connection to Kafka.
     Crowd(cloud.api_url, _open(cloud, "rehearsal"), THREADS).rush(f"rehearsal-{number}" for number in range(COUPONS))
     event_id = _open(cloud, "demo")
@@ -141,7 +141,7 @@ def _settled(cloud: Cloud, event_id: str) -> None:
 def _checks(
     answers: list[Answer], greedy: str, proof: tuple[int, ...], audit: dict[str, Any]
 ) -> list[tuple[str, str, bool]]:
-    """Answer each promise, the figure that shows it, and whether it holds."""
+    """Return each promise, the figure that shows it, and whether it holds."""
     rows, tickets, people, low, high, greedy_rows = proof
     winners, repeats, others = apart(answers)
     ticket = {answer.user_id: answer.body["ticket"] for answer in winners}

@@ -57,18 +57,18 @@ class Context:
         self._deadline = 0.0
 
     def begin(self) -> str:
-        """Start the clock of one invocation; answer its request id."""
+        """Start the clock of one invocation; return its request id."""
         self.aws_request_id = next(self._request_ids)
         self._deadline = time.monotonic() + self._timeout_s
         return self.aws_request_id
 
     def get_remaining_time_in_millis(self) -> int:
-        """Answer how long this invocation may still take; never below zero."""
+        """Return how long this invocation may still take; never below zero."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def numbered(prefix: str, digits: int) -> Iterator[str]:
-    """Answer ids for ever: chance once, then counted, because chance for each of them costs system calls."""
+    """Return ids for ever: chance once, then counted, because chance for each of them costs system calls."""
     return (f"{prefix}{number:0{digits}x}" for number in itertools.count())
 
 
@@ -91,7 +91,7 @@ class Environment:
         signal.signal(signal.SIGALRM, self._timed_out)
 
     def serve(self, listener: socket.socket) -> NoReturn:
-        """Answer requests for ever, one at a time, whichever connection they come on."""
+        """Return requests for ever, one at a time, whichever connection they come on."""
         connections: dict[int, socket.socket] = {}
         poll = select.poll()
         poll.register(listener, select.POLLIN)

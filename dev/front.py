@@ -126,7 +126,7 @@ def listen(preferred: int, host: str = HOST) -> socket.socket:
 def write(
     folder: Path, functions: Sequence[Environments], *, api: socket.socket, lambdas: socket.socket, openapi: Path
 ) -> str:
-    """Write haproxy's configuration for these environments to `folder`, in which it has to run; answer its name.
+    """Write haproxy's configuration for these environments to `folder`, in which it has to run; return its name.
 
     It names the files beside it without their folder: haproxy would read a `$` or a quote in a path as its own.
     `api` and `lambdas` are listening sockets that haproxy inherits: its ports cannot be lost to somebody else.

@@ -50,7 +50,7 @@ class Routes:
         self._compiled = [(method, f"{method} {path}", _pattern(path)) for method, path in ordered]
 
     def match(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
-        """Answer the route key and the path parameters; None where API Gateway itself answers 404."""
+        """Return the route key and the path parameters; None where API Gateway itself answers 404."""
         for wanted, key, pattern in self._compiled:
             if (wanted in (method, "ANY")) and (found := pattern.fullmatch(path)):
                 return key, found.groupdict()
@@ -84,7 +84,7 @@ _clock = _Clock()
 
 
 def event(request: Request, routes: Routes, request_id: str) -> dict[str, Any] | None:
-    """Answer the payload 2.0 event of `request`, or None when no route fits.
+    """Return the payload 2.0 event of `request`, or None when no route fits.
 
     As the real one, an HTTP API decodes `rawPath` and the path parameters, and leaves `rawQueryString` as it came.
     """
@@ -148,7 +148,7 @@ def _as_text(body: bytes, content_type: str) -> tuple[str, bool]:
 
 
 def response(answer: Any, request_id: str) -> bytes:
-    """Answer the HTTP response of what a function returned; 500 where API Gateway would not understand it.
+    """Return the HTTP response of what a function returned; 500 where API Gateway would not understand it.
 
     Without a `statusCode` the whole answer is the body of a 200, as payload 2.0 infers it.
     """
@@ -168,22 +168,22 @@ def response(answer: Any, request_id: str) -> bytes:
 
 
 def internal_error(request_id: str) -> bytes:
-    """Answer what API Gateway says when a function has failed."""
+    """Return what API Gateway says when a function has failed."""
     return compose(500, {**JSON, REQUEST_ID: request_id}, b'{"message":"Internal Server Error"}')
 
 
 def not_found(request_id: str) -> bytes:
-    """Answer what API Gateway says when no route fits."""
+    """Return what API Gateway says when no route fits."""
     return compose(404, {**JSON, REQUEST_ID: request_id}, b'{"message":"Not Found"}')
 
 
 def too_large() -> bytes:
-    """Answer what API Gateway says when a body is over its limit."""
+    """Return what API Gateway says when a body is over its limit."""
     return compose(413, JSON, b'{"message":"Request Entity Too Large"}')
 
 
 def compose(status: int, headers: dict[str, str], body: bytes, cookies: Iterable[str] = ()) -> bytes:
-    """Answer the bytes of an HTTP/1.1 response; where the status allows no body, there is none."""
+    """Return the bytes of an HTTP/1.1 response; where the status allows no body, there is none."""
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
     lines += [f"{name}: {value}" for name, value in headers.items() if name not in _HOP_BY_HOP]
     lines += [f"set-cookie: {cookie}" for cookie in cookies]

@@ -63,7 +63,7 @@ def ways() -> str:
 
 
 def programs(needed: Iterable[str], say: Callable[[str], None] = print) -> dict[str, str]:
-    """Answer the path of each needed program, after installing those that are missing.
+    """Return the path of each needed program, after installing those that are missing.
 
     Raises `ProcessError`, which names the three ways to go on, when they cannot be installed.
     """
@@ -79,7 +79,7 @@ def programs(needed: Iterable[str], say: Callable[[str], None] = print) -> dict[
 
 
 def kafka_jars(say: Callable[[str], None] = print) -> Path:
-    """Answer the folder of the broker's jars, fetched from Maven Central once for all clones on this machine.
+    """Return the folder of the broker's jars, fetched from Maven Central once for all clones on this machine.
 
     Raises `ProcessError` when Maven cannot fetch them; a folder that is only half fetched is never used.
     """

@@ -31,7 +31,7 @@ class Lambda:
         self._connection: http.client.HTTPConnection | None = None
 
     def invoke(self, function: str, payload: bytes) -> Any:
-        """Answer what `function` made of `payload`; raise `InvocationError` otherwise. It is never sent twice."""
+        """Return what `function` made of `payload`; raise `InvocationError` otherwise. It is never sent twice."""
         try:
             connection = self._connection or http.client.HTTPConnection(self._address, timeout=_PATIENCE_S)
             self._connection = connection

@@ -175,7 +175,7 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
 
 
 def document() -> Json:
-    """Answer the OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     made: Json = json.loads(
         load_handler().app.get_openapi_json_schema(
             title="firstcome", version=VERSION, description=DESCRIPTION, openapi_version="3.1.0"
@@ -196,12 +196,12 @@ def document() -> Json:
 
 
 def text() -> str:
-    """Answer the file's text."""
+    """Return the file's text."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def load_handler() -> ModuleType:
-    """Answer apply's handler, made anew."""
+    """Return apply's handler, made anew."""
     spec = importlib.util.spec_from_file_location("apply_handler", ROOT / "functions" / "apply" / "handler.py")
     assert spec is not None
     assert spec.loader is not None

@@ -105,7 +105,7 @@ class Worker:
             consumer.commit({at: OffsetAndMetadata(offset) for at, offset in offsets.items()})
 
     def consumer(self) -> KafkaConsumer:
-        """Answer a consumer of this worker's partitions, which commits in the group's name without joining it.
+        """Return a consumer of this worker's partitions, which commits in the group's name without joining it.
 
         There is nobody to share with, and a member that was killed would keep its partitions for a while.
         """
@@ -139,7 +139,7 @@ class Worker:
         return consumer
 
     def _gather(self, consumer: KafkaConsumer) -> list[ConsumerRecord]:
-        """Answer a batch: full, or at the payload's limit, or as large as it was when the window closed."""
+        """Return a batch: full, or at the payload's limit, or as large as it was when the window closed."""
         batch, self._left = self._left, []
         full, window_s = self._source["batch_size"], self._source["window_s"]
         closes = time.monotonic() + window_s if batch else None
@@ -168,7 +168,7 @@ class Worker:
 
 
 def event(batch: list[ConsumerRecord], arn: str, bootstrap: str) -> dict[str, Any]:
-    """Answer the event that Lambda makes of these records."""
+    """Return the event that Lambda makes of these records."""
     records: dict[str, list[dict[str, Any]]] = {}
     for record in batch:
         made: dict[str, Any] = {
@@ -188,7 +188,7 @@ def event(batch: list[ConsumerRecord], arn: str, bootstrap: str) -> dict[str, An
 
 
 def _size(record: ConsumerRecord) -> int:
-    """Answer about how many bytes of the event this record takes, a little too many."""
+    """Return about how many bytes of the event this record takes, a little too many."""
     headers = sum(len(name) + 5 * len(value or b"") for name, value in record.headers)
     return _RECORD_FRAME + (len(record.key or b"") + len(record.value or b"")) * 4 // 3 + headers
 

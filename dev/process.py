@@ -181,7 +181,7 @@ class Process:
 
 
 def _start_time(pid: int) -> str | None:
-    """Answer the start time of a living process as the pid file has it, None for a dead one or a zombie."""
+    """Return the start time of a living process as the pid file has it, None for a dead one or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         state, *fields = stat.rpartition(")")[2].split()  # the program's name is in brackets and may hold anything

@@ -30,7 +30,7 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re
 
 
 def read(package: Path) -> dict[str, str]:
-    """Answer the lasting certificates of the package, by their subjects and serial numbers, in PEM."""
+    """Return the lasting certificates of the package, by their subjects and serial numbers, in PEM."""
     found: dict[str, str] = {}
     with tarfile.open(package) as files:
         for name in FILES:

@@ -72,7 +72,7 @@ class Recipe:
 
 
 def free_port(host: str = HOST) -> int:
-    """Answer a port of `host`, an address of this machine, that nobody uses.
+    """Return a port of `host`, an address of this machine, that nobody uses.
 
     Below the range from which the kernel takes the ports of outgoing connections: one of those could take the port
     of a server while it is down, and a client that dials it over and over could even reach itself.
@@ -97,7 +97,7 @@ def is_free(port: int, host: str = HOST) -> bool:
 
 
 def bind(port: int, host: str = HOST, *, shared: bool) -> socket.socket:
-    """Answer a socket that is bound to this port and does not listen; raise `OSError` where it cannot be.
+    """Return a socket that is bound to this port and does not listen; raise `OSError` where it cannot be.
 
     `shared`: as the servers bind theirs, so that one of them may listen beside this socket, and old connections do not
     count. Whoever looks for a free port binds without it, and so leaves a port alone that is held this way.

@@ -70,7 +70,7 @@ class Function:
 
 
 def read(template: Path) -> list[Function]:
-    """Answer the functions of `template`; raise `TemplateError` for a schedule that is not a rate.
+    """Return the functions of `template`; raise `TemplateError` for a schedule that is not a rate.
 
     A parameter without a default gets a placeholder: what it names (a cluster, a secret) is not on this machine.
     """
@@ -102,7 +102,7 @@ def _function(root: Path, said: Any) -> Function:
 
 
 def _variables(environment: dict[str, Any] | None) -> dict[str, str]:
-    """Answer the variables as strings; one that names a resource, which only AWS can resolve, is left out."""
+    """Return the variables as strings; one that names a resource, which only AWS can resolve, is left out."""
     variables = (environment or {}).get("Variables", {})
     return {name: str(value) for name, value in variables.items() if not isinstance(value, dict | list)}
 

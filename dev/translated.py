@@ -35,7 +35,7 @@ class _NoManagedPolicies:
 
 
 def translate(source: dict[str, Any], *, layer: str = "s3://bucket/layer", **parameters: str) -> dict[str, Any]:
-    """Answer the whole template that SAM makes of `source` with these parameters, others at their defaults."""
+    """Return the whole template that SAM makes of `source` with these parameters, others at their defaults."""
     source = deepcopy(source)
     for resource in source["Resources"].values():
         for uri in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
@@ -49,7 +49,7 @@ def translate(source: dict[str, Any], *, layer: str = "s3://bucket/layer", **par
 
 
 def main() -> int:
-    """Print what cfn-lint finds; answer the exit code."""
+    """Print what cfn-lint finds; return the exit code."""
     source = yaml_parse(TEMPLATE.read_text())
     found = 0
     for parameters in DECIDING:

@@ -65,7 +65,7 @@ def http(
     path: str | None = None,
     **parameters: str,
 ) -> Event:
-    """Answer a request. Absent, as in a real one, is what does not apply: body, path parameters, authorizer."""
+    """Return a request. Absent, as in a real one, is what does not apply: body, path parameters, authorizer."""
     key = route if route == DEFAULT else f"{method} {route}"
     path = path or route.format(**parameters)
     domain = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
@@ -110,19 +110,19 @@ def http(
 
 
 def application(body: object, authorizer: Event | None = BACK_END, event_id: str = EVENT_ID) -> Event:
-    """Answer a POST whose body is `body` as JSON, or as it is if it is a string."""
+    """Return a POST whose body is `body` as JSON, or as it is if it is a string."""
     text = body if isinstance(body, str) else json.dumps(body)
     return http(APPLICATIONS, HTTPMethod.POST, authorizer, body=text, event_id=event_id)
 
 
 def binary(event: Event, body: str) -> Event:
-    """Answer `event` with `body` as what API Gateway made of bytes that it took for no text."""
+    """Return `event` with `body` as what API Gateway made of bytes that it took for no text."""
     event["headers"]["content-type"] = "application/octet-stream"
     return event | {"body": body, "isBase64Encoded": True}
 
 
 def apply_events() -> dict[str, Event]:
-    """Answer one event for each answer that a request alone decides, and for those that depend on the event."""
+    """Return one event for each answer that a request alone decides, and for those that depend on the event."""
     mine = {"user_id": USER_ID}
     again = application(mine)
     again["requestContext"]["requestId"] = "JKJbYnQMvHcESHB="
@@ -158,14 +158,14 @@ def apply_events() -> dict[str, Event]:
 
 
 def value(number: int, /, **changes: object) -> bytes:
-    """Answer the value of the record of one winner; a change to `None` leaves the field out."""
+    """Return the value of the record of one winner; a change to `None` leaves the field out."""
     fields: Event = {"v": 1, "event_id": EVENT_ID, "user_id": f"user-{number:04}", "ticket": number}
     fields |= {"applied_at": APPLIED_AT, "restore_epoch": 1} | changes
     return json.dumps({k: v for k, v in fields.items() if v is not None}, separators=(",", ":")).encode()
 
 
 def batch(*values: bytes | str | None, topic: str = TOPIC) -> Event:
-    """Answer the records of one partition; `None` has no value, a `str` stands in it as it is."""
+    """Return the records of one partition; `None` has no value, a `str` stands in it as it is."""
     records: list[Event] = []
     for offset, payload in enumerate(values):
         record: Event = {"topic": topic, "partition": 0, "offset": 1000 + offset, "timestamp": APPLIED_AT_MS + offset}
@@ -179,7 +179,7 @@ def batch(*values: bytes | str | None, topic: str = TOPIC) -> Event:
 
 
 def kafka(records: Event) -> Event:
-    """Answer what the event source of an MSK cluster sends."""
+    """Return what the event source of an MSK cluster sends."""
     cluster = "firstcome/0a1b2c3d-4e5f-6789-abcd-ef0123456789-2"
     brokers = [f"b-{n}.firstcome.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098" for n in (1, 2, 3)]
     return {
@@ -204,7 +204,7 @@ POISON: Final = (
 
 
 def consume_events() -> dict[str, Event]:
-    """Answer batches of good records, of bad ones, and of both."""
+    """Return batches of good records, of bad ones, and of both."""
     good = [value(number) for number in (1, 2, 3)]
     return {
         "consume-good": kafka(batch(*good)),
@@ -222,12 +222,12 @@ def _base64(payload: bytes) -> str:
 
 
 def retry_events() -> dict[str, Event]:
-    """Answer what the schedule sends: its plain Input, without an envelope."""
+    """Return what the schedule sends: its plain Input, without an envelope."""
     return {"retry-schedule": {}}
 
 
 def operate_events() -> dict[str, Event]:
-    """Answer one order for each action."""
+    """Return one order for each action."""
     window = {"opens_at": "2020-01-01T00:00:00Z", "closes_at": "2099-12-31T23:59:59Z"}
     orders: list[Event] = [
         {"action": "migrate"},
@@ -249,7 +249,7 @@ def operate_events() -> dict[str, Event]:
 
 
 def samples() -> dict[str, str]:
-    """Answer the text of every sample by its file's name; the name begins with the function's."""
+    """Return the text of every sample by its file's name; the name begins with the function's."""
     events = apply_events() | consume_events() | retry_events() | operate_events()
     return {f"{name}.json": json.dumps(event, indent=2) + "\n" for name, event in events.items()}
 

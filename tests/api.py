@@ -107,7 +107,7 @@ class Api:
 def environments(
     load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> Callable[..., Api]:
-    """Answer `start(redis_url=…)`, which makes an execution environment, called by a back end.
+    """Return `start(redis_url=…)`, which makes an execution environment, called by a back end.
 
     `settings` name the other servers, and how long they may take; `load_handler` closes what it has loaded.
     """
@@ -144,7 +144,7 @@ def without_servers() -> Api:
 
 
 def reached(call: Callable[[], object]) -> tuple[object, ...]:
-    """Answer what arrived at the servers by this call; something must have."""
+    """Return what arrived at the servers by this call; something must have."""
     with pytest.raises(Reached) as caught:
         call()
     return caught.value.args

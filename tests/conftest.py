@@ -164,7 +164,7 @@ def load_handler() -> Iterator[Callable[[str], ModuleType]]:
 
 
 def recreate(mysql_url: str, suffix: str = "") -> str:
-    """Make the database of the URL anew, or one beside it whose name ends in `suffix`; answer its URL."""
+    """Make the database of the URL anew, or one beside it whose name ends in `suffix`; return its URL."""
     url = urlsplit(mysql_url + suffix)
     database = url.path.lstrip("/")
     with connected(mysql_url) as cursor:
@@ -185,7 +185,7 @@ def connected(mysql_url: str) -> Iterator[pymysql.cursors.Cursor]:
 
 
 def _descendants() -> dict[int, str]:
-    """Answer the living processes below this one, and what they are."""
+    """Return the living processes below this one, and what they are."""
     parents: dict[int, int] = {}
     programs: dict[int, str] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

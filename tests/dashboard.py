@@ -19,20 +19,20 @@ template: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.yam
 
 
 def alarms() -> dict[str, dict[str, Any]]:
-    """Answer the properties of every alarm that tells somebody, by logical id."""
+    """Return the properties of every alarm that tells somebody, by logical id."""
     found = {name: each for name, each in template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
     return {name: each["Properties"] for name, each in found.items() if "AlarmActions" in each["Properties"]}
 
 
 def widgets() -> list[dict[str, Any]]:
-    """Answer the dashboard's widgets; what CloudFormation puts in stands as `${…}`."""
+    """Return the dashboard's widgets; what CloudFormation puts in stands as `${…}`."""
     body, _ = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
     return found
 
 
 def metrics() -> set[Metric]:
-    """Answer every metric that an alarm or the dashboard names."""
+    """Return every metric that an alarm or the dashboard names."""
     return {*_of_alarms(), *_of_widgets()}
 
 

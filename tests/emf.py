@@ -22,7 +22,7 @@ def write_out() -> None:
 
 
 def read(output: str) -> dict[Metric, list[float]]:
-    """Answer the values of each metric in these lines of output; other lines are none."""
+    """Return the values of each metric in these lines of output; other lines are none."""
     found: dict[Metric, list[float]] = defaultdict(list)
     for line in output.splitlines():
         if '"_aws"' in line:
@@ -32,7 +32,7 @@ def read(output: str) -> dict[Metric, list[float]]:
 
 
 def named(output: str) -> dict[str, list[float]]:
-    """Answer the same by name alone."""
+    """Return the same by name alone."""
     return {name: values for (_, name, _), values in read(output).items()}
 
 

@@ -46,16 +46,16 @@ class Template:
         return self.content["Outputs"]  # type: ignore[no-any-return]
 
     def of_type(self, kind: str) -> dict[str, Resource]:
-        """Answer the properties of the resources of one type, by their logical ids."""
+        """Return the properties of the resources of one type, by their logical ids."""
         return {name: each.get("Properties", {}) for name, each in self.resources.items() if each["Type"] == kind}
 
     def owners(self) -> list[Resource]:
-        """Answer everything that holds a policy."""
+        """Return everything that holds a policy."""
         kinds = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::EC2::VPCEndpoint")
         return [each for kind in kinds for each in self.of_type(kind).values()]
 
     def statements(self) -> list[Resource]:
-        """Answer every statement of every policy."""
+        """Return every statement of every policy."""
         return [statement for owner in self.owners() for statement in statements(owner)]
 
 
@@ -65,7 +65,7 @@ functions = application.of_type("AWS::Serverless::Function")
 
 
 def statements(owner: Resource) -> list[Resource]:
-    """Answer the statements of a role, a policy or an endpoint; of a conditional one, the one that it may be."""
+    """Return the statements of a role, a policy or an endpoint; of a conditional one, the one that it may be."""
     documents = [each["PolicyDocument"] for each in owner.get("Policies", [owner])]
     found = [each for document in documents for each in document["Statement"]]
     return [each["Fn::If"][1] if "Fn::If" in each else each for each in found]
@@ -73,17 +73,17 @@ def statements(owner: Resource) -> list[Resource]:
 
 @cache
 def translate(**parameters: str) -> dict[str, Any]:
-    """Answer what SAM makes of template.yaml with these parameters; do not change it."""
+    """Return what SAM makes of template.yaml with these parameters; do not change it."""
     return translated.translate(application.content, **parameters)  # type: ignore[no-any-return]
 
 
 def deployed(**parameters: str) -> dict[str, Resource]:
-    """Answer the resources that exist with these parameters, their conditions decided by cfn-lint."""
+    """Return the resources that exist with these parameters, their conditions decided by cfn-lint."""
     return decide(translate(**parameters), **parameters)
 
 
 def decide(whole: dict[str, Any], **parameters: str) -> dict[str, Resource]:
-    """Answer the resources of a template that exist with these parameters, and of each what its conditions leave."""
+    """Return the resources of a template that exist with these parameters, and of each what its conditions leave."""
     values = {name: str(each.get("Default", "given")) for name, each in whole["Parameters"].items()} | parameters
     conditions = Decided("", whole, [translated.REGION]).conditions
     truth = {name: conditions.satisfiable({name: True}, values) for name in whole["Conditions"]}
@@ -105,6 +105,6 @@ def _chosen(value: Any, truth: dict[str, bool]) -> Any:
 
 
 def only(resources: dict[str, Resource], kind: str) -> Resource:
-    """Answer the properties of the one resource of a type."""
+    """Return the properties of the one resource of a type."""
     [found] = [each["Properties"] for each in resources.values() if each["Type"] == kind]
     return found  # type: ignore[no-any-return]

@@ -27,13 +27,13 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def number() -> int:
-    """Answer how many workers `-n auto` means; 0: no other process than pytest's own."""
+    """Return how many workers `-n auto` means; 0: no other process than pytest's own."""
     shared = any(name.startswith(SHARED) and name.endswith(("_URL", "_BOOTSTRAP")) for name in os.environ)
     cores = len(os.sched_getaffinity(0))
     return 0 if shared or cores < WORKERS else WORKERS
 
 
 def scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Answer who hands out the tests, in their usual order: the unit tests, whose files are short, come last."""
+    """Return who hands out the tests, in their usual order: the unit tests, whose files are short, come last."""
     config.option.loadscopereorder = False  # by number of tests: a worker would be left with a file of few long ones
     return Scheduling(config, log)

@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firstcome.gate.gate import Gate, ApplyOutcome
+    from firstcome.gate.gate import ApplyOutcome, Gate
     from firstcome.stores import Stores
 
 HOUR_MS = 3_600_000

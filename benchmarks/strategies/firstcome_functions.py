@@ -24,7 +24,7 @@ HEADERS = {"content-type": "application/json"}
 
 
 def start(settings: Settings, capacity: int) -> Apply:  # noqa: ARG001  its init has read them; it is in the event
-    """Answer how to apply."""
+    """Return how to apply."""
 
     def apply(event_id: str, user_id: str) -> bool:
         body = json.dumps({"user_id": user_id}).encode()

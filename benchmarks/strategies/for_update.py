@@ -21,7 +21,7 @@ LOCK = "SELECT capacity FROM tutorial_event WHERE event_id = %s FOR UPDATE"
 
 
 def start(settings: Settings, capacity: int) -> Apply:  # noqa: ARG001  it is in the event's row
-    """Connect; answer how to apply, each time in one transaction."""
+    """Connect; return how to apply, each time in one transaction."""
     connection = mysql_connection(settings, TIMEOUT_MS)
     cursor = connection.cursor()
 

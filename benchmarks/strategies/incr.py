@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def start(settings: Settings, capacity: int) -> Apply:
-    """Connect; answer how to apply."""
+    """Connect; return how to apply."""
     redis = redis_client(settings)
     cursor = mysql_connection(settings, TIMEOUT_MS).cursor()
 

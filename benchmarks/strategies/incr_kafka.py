@@ -25,7 +25,7 @@ TOPIC = "tutorial_incr"
 
 
 def start(settings: Settings, capacity: int) -> Apply:
-    """Connect; answer how to apply."""
+    """Connect; return how to apply."""
     redis = redis_client(settings)
     producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
 
@@ -39,7 +39,7 @@ def start(settings: Settings, capacity: int) -> Apply:
 
 
 def consume(settings: Settings) -> Consume:
-    """Connect; answer how to make a row of a record."""
+    """Connect; return how to make a row of a record."""
     cursor = mysql_connection(settings, TIMEOUT_MS).cursor()
 
     def insert(event_id: str, user_id: str) -> None:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def start(settings: Settings, capacity: int) -> Apply:
-    """Connect; answer how to apply."""
+    """Connect; return how to apply."""
     redis = redis_client(settings)
     producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
 
@@ -47,7 +47,7 @@ def start(settings: Settings, capacity: int) -> Apply:
 
 
 def consume(settings: Settings) -> Consume:
-    """Connect; answer how to make a row of a record, of one kind or the other."""
+    """Connect; return how to make a row of a record, of one kind or the other."""
     cursor = mysql_connection(settings, TIMEOUT_MS).cursor()
 
     def insert(event_id: str, user_id: str) -> None:

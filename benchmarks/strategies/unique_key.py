@@ -23,7 +23,7 @@ INSERT = "INSERT INTO tutorial_coupon_of_person (event_id, user_id) VALUES (%s, 
 
 
 def start(settings: Settings, capacity: int) -> Apply:
-    """Connect, with each statement a transaction of its own; answer how to apply."""
+    """Connect, with each statement a transaction of its own; return how to apply."""
     cursor = mysql_connection(settings, TIMEOUT_MS).cursor()
 
     def apply(event_id: str, user_id: str) -> bool:

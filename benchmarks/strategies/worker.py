@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def serve(step: ModuleType, capacity: int, requests: socket.socket) -> NoReturn:
-    """Answer until the other end is closed; end at once, and with the reason in the log, when the step fails."""
+    """Return until the other end is closed; end at once, and with the reason in the log, when the step fails."""
     try:
         apply = step.start(Settings.from_env(), capacity)
         requests.send(READY)

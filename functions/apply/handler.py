@@ -46,18 +46,18 @@ def apply(event_id: str) -> Response[str]:
 
 @app.get("/events/<event_id>/applications/<user_id>", operation_id="status", summary="Ask how far it has come")
 def status(event_id: str, user_id: str) -> Response[str]:
-    """Answer how far the person's application has come, from ticket to coupon."""
+    """Return how far the person's application has come, from ticket to coupon."""
     return reply(api.status(app.current_event.raw_event, unquote(event_id), unquote(user_id)))
 
 
 @app.get("/events/<event_id>", operation_id="event", summary="Look at an event")
 def event(event_id: str) -> Response[str]:
-    """Answer the event's capacity, what remains of it, its window and its state."""
+    """Return the event's capacity, what remains of it, its window and its state."""
     return reply(api.event(unquote(event_id)))
 
 
 def no(error: Exception) -> Response[str]:
-    """Answer what a route, or the lack of one, has raised."""
+    """Return what a route, or the lack of one, has raised."""
     asked = app.current_event
     if isinstance(error, NotFoundError):
         error = problem.nothing_here(asked.path)
@@ -76,7 +76,7 @@ def reply(answer: problem.Answer) -> Response[str]:
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP request."""
+    """Return one HTTP request."""
     if event["requestContext"]["http"]["method"] == "POST" and (crowded := CROWDED.fullmatch(event["rawPath"])):
         return api.apply_directly(event, crowded[1])
     # API Gateway decodes the path, and the resolver's pattern lacks characters that an id may have: encode them all.

@@ -27,7 +27,7 @@ snapstart.register(settings, gate, ledger)
 
 @invocation
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Issue one batch; answer how many records were read, rows written and failed rows noted."""
+    """Issue one batch; return how many records were read, rows written and failed rows noted."""
     claims, failures = kafka_event.read(event, settings.kafka_topic)
     if (oldest_ms := kafka_event.oldest_ms(claims, failures)) is not None:
         measure("iterator_age_ms", max(0, int(time.time() * 1000) - oldest_ms))  # also where the ledger is away

@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 
 from dev.process import wait_until
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, ApplyOutcome
+from firstcome.gate.gate import ApplyOutcome, Gate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
@@ -96,7 +96,7 @@ class Campaign:
         return answer
 
     def failed(self, status: str | None = None) -> list[dict[str, Any]]:
-        """Answer the event's failed rows, as the operator sees them."""
+        """Return the event's failed rows, as the operator sees them."""
         rows: list[dict[str, Any]] = self.operate("list_failed", status=status)["rows"]
         return rows
 
@@ -112,7 +112,7 @@ class Campaign:
         wait_until(consumed, f"no ticket of {self.event_id} is pending, and no record is unread")
 
     def rows(self) -> list[tuple[int, str]]:
-        """Answer the coupon rows: ticket and person, by ticket."""
+        """Return the coupon rows: ticket and person, by ticket."""
         return [
             (ticket, user_id)
             for ticket, user_id in self.sql(
@@ -121,7 +121,7 @@ class Campaign:
         ]
 
     def records(self) -> list[Ticket]:
-        """Answer what the stream ever carried of this event."""
+        """Return what the stream ever carried of this event."""
         return StreamReader(Settings(kafka_bootstrap=self.cloud.servers.kafka_bootstrap, **PATIENT)).history(
             self.event_id
         )
@@ -213,7 +213,7 @@ class Campaign:
             yield redis
 
     def sql(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
-        """Answer what the ledger's server says to one statement."""
+        """Return what the ledger's server says to one statement."""
         settings = Settings(mysql_url=self.cloud.servers.mysql_url, **PATIENT)
         with mysql_connection(settings, PATIENCE_MS) as connection, connection.cursor() as cursor:
             cursor.execute(statement, arguments or None)

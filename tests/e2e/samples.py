@@ -102,12 +102,12 @@ def sample(name: str) -> Any:
 
 
 def invoke(cloud: Cloud, name: str) -> Any:
-    """Answer what the function that the sample's name begins with makes of it."""
+    """Return what the function that the sample's name begins with makes of it."""
     return cloud.invoke(name.partition("-")[0], sample(name))
 
 
 def spring_sale(cloud: Cloud, http: httpx.Client) -> Campaign:
-    """Answer the samples' event, which does not exist yet, with no failed row of any record."""
+    """Return the samples' event, which does not exist yet, with no failed row of any record."""
     campaign = Campaign(cloud, http, EVENT_ID)
 
     def wiped() -> bool:
@@ -125,7 +125,7 @@ def spring_sale(cloud: Cloud, http: httpx.Client) -> Campaign:
 
 
 def part(answer: Any, expected: Any) -> Any:
-    """Answer as much of `answer` as `expected` speaks of."""
+    """Return as much of `answer` as `expected` speaks of."""
     if isinstance(answer, dict) and isinstance(expected, dict):
         return {name: part(answer.get(name), value) for name, value in expected.items()}
     return answer
@@ -155,7 +155,7 @@ def check(name: str, campaign: Campaign, answered: Callable[[str], Any], expecte
 
 
 def read(name: str, answer: dict[str, Any]) -> tuple[int, str]:
-    """Hold an answer over HTTP to the OpenAPI document; answer its status and its word."""
+    """Hold an answer over HTTP to the OpenAPI document; return its status and its word."""
     body = json.loads(answer["body"])
     headers = {key.lower(): value for key, value in answer["headers"].items()}
     context = sample(name)["requestContext"]["http"]

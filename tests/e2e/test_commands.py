@@ -75,7 +75,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
 
 
 def done(process: subprocess.Popen[str], code: int) -> str:
-    """Wait for the end; answer what it said, which is never a traceback."""
+    """Wait for the end; return what it said, which is never a traceback."""
     said, _ = process.communicate(timeout=120)
     assert "Traceback" not in said
     assert process.returncode == code, said

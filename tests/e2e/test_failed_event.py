@@ -24,7 +24,7 @@ ATTEMPTS = int(SETTINGS["FIRSTCOME_FAILED_ATTEMPTS"])
 
 
 def bury(campaign: Campaign, wait_until: Callable[..., None]) -> int:
-    """Step the schedule until the event's failed row is dead; answer its id."""
+    """Step the schedule until the event's failed row is dead; return its id."""
 
     def dead() -> bool:
         campaign.retry()

@@ -76,7 +76,7 @@ class Hold:
         return self
 
     def arrived(self) -> int:
-        """Wait for the next handler that is held; answer its process id."""
+        """Wait for the next handler that is held; return its process id."""
         connection, _ = self._listener.accept()
         self._held.append(connection)
         return int(connection.recv(20))
@@ -136,7 +136,7 @@ def write_template(folder: Path, timeout_s: int = TIMEOUT_S) -> Path:
 
 
 def ask(cloud: Cloud, target: str, *, method: str = "GET", body: object = None, **headers: str) -> tuple[int, Any]:
-    """Ask on a connection of its own; answer the status and the body."""
+    """Ask on a connection of its own; return the status and the body."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(http.client.HTTPConnection(urlsplit(cloud.api_url).netloc, timeout=PATIENCE_S)) as connection:
         connection.request(method, target, body, sent)  # type: ignore[arg-type]  # bytes, or an iterable for chunks

@@ -49,7 +49,7 @@ def made(clone: Path) -> str:
 
 
 def wheel(folder: Path, name: str, about: list[str]) -> str:
-    """Write a wheel of one empty module; answer its hash."""
+    """Write a wheel of one empty module; return its hash."""
     info = f"{name}-1.0.dist-info"
     file = folder / f"{name}-1.0-py3-none-any.whl"
     metadata = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *about, ""])
@@ -80,7 +80,7 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[st
 
 
 def done(process: subprocess.Popen[str], code: int = 0) -> str:
-    """Wait for the end; answer what it said, which is never a traceback."""
+    """Wait for the end; return what it said, which is never a traceback."""
     said, _ = process.communicate(timeout=300)
     assert "Traceback" not in said
     assert process.returncode == code, said

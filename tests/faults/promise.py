@@ -32,7 +32,7 @@ def assert_promise(
     forgotten: bool = False,
     failed: int | None = 0,
 ) -> dict[str, Any]:
-    """Let everybody ask who is still to, wait until all is whole, and hold the end to the promise; answer the figures.
+    """Let everybody ask who is still to, wait until all is whole, and hold the end to the promise; return the figures.
 
     `fill`: newcomers take what is left. `reassigned`: who may have another ticket than they were told, or none.
     `forgotten`: Redis forgot everything, so that this may happen to whoever was only told "reserved": it is not

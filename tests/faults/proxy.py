@@ -85,13 +85,13 @@ class Proxy:
     # --- the way of the bytes -------------------------------------------------------------------------------------
 
     def request(self, data: bytes, pair: Pair) -> bytes:
-        """Answer what of the bytes on their way to the server is passed on."""
+        """Return what of the bytes on their way to the server is passed on."""
         del pair
         self._hears.wait()
         return data
 
     def answer(self, data: bytes, pair: Pair) -> bytes:
-        """Answer what of the bytes on their way back is passed on."""
+        """Return what of the bytes on their way back is passed on."""
         del pair
         if self._answers.is_set():
             return data

@@ -186,7 +186,7 @@ def in_mid_statement(town: Town) -> Iterator[Any]:
 
 
 def waiting(cursor: Any) -> list[int]:
-    """Answer the ordinary user's sessions that write coupon rows, once one of them waits for a lock.
+    """Return the ordinary user's sessions that write coupon rows, once one of them waits for a lock.
 
     Not from innodb_trx: what it says is made anew only when nobody has looked for 0.1 s.
     """

@@ -111,7 +111,7 @@ class Town:
         rehearsal.operate("end")
 
     def newcomers(self, number: int) -> list[str]:
-        """Answer so many people who have not asked yet."""
+        """Return so many people who have not asked yet."""
         return [f"person-{next(self._newcomers):05}" for _ in range(number)]
 
     def rush(self, people: int | Sequence[str], threads: int = 16) -> list[Told]:
@@ -171,7 +171,7 @@ class Town:
         wait_until(sold_out, f"{self.event_id} is sold out", timeout_s=WHOLE_S)
 
     def promised(self) -> dict[str, set[int]]:
-        """Answer who was promised a ticket, and which."""
+        """Return who was promised a ticket, and which."""
         promised: dict[str, set[int]] = {}
         for one in self.told:
             if one.ticket is not None:
@@ -212,7 +212,7 @@ class Town:
         return done["swept"] if done else 0
 
     def until_whole(self, bound_s: float = WHOLE_S) -> float:
-        """Run the schedule until the audit finds nothing, and nothing on its way; answer the seconds it took."""
+        """Run the schedule until the audit finds nothing, and nothing on its way; return the seconds it took."""
         began = time.monotonic()
         seen: dict[str, Any] = {}
 
@@ -263,18 +263,18 @@ class Town:
         return Settings.from_env(self.servers.environ)
 
     def rows(self) -> list[Ticket]:
-        """Answer the coupon rows, by ticket."""
+        """Return the coupon rows, by ticket."""
         select = "SELECT user_id, ticket, CAST(ROUND(UNIX_TIMESTAMP(applied_at) * 1000) AS SIGNED) FROM coupon"
         found = self.sql(f"{select} WHERE event_id = %s ORDER BY ticket", self.event_id)
         return [Ticket(self.event_id, user_id, ticket, applied_at_ms) for user_id, ticket, applied_at_ms in found]
 
     def count(self) -> int:
-        """Answer how many coupon rows there are."""
+        """Return how many coupon rows there are."""
         [(count,)] = self.sql("SELECT COUNT(*) FROM coupon WHERE event_id = %s", self.event_id)
         return int(count)
 
     def failed(self) -> list[tuple[str, str, str]]:
-        """Answer the failed rows that ever were: person, status, reason."""
+        """Return the failed rows that ever were: person, status, reason."""
         return [
             (user_id, status, reason)
             for user_id, status, reason in self.sql(
@@ -283,15 +283,15 @@ class Town:
         ]
 
     def refused(self) -> set[str]:
-        """Answer who was refused for good."""
+        """Return who was refused for good."""
         return {user_id for (user_id,) in self.sql("SELECT user_id FROM refusal WHERE event_id = %s", self.event_id)}
 
     def records(self) -> list[Ticket]:
-        """Answer what the stream has ever carried of this event."""
+        """Return what the stream has ever carried of this event."""
         return StreamReader(self.settings).history(self.event_id, SQL_TIMEOUT_MS)
 
     def free(self) -> int:
-        """Answer how many tickets nobody has."""
+        """Return how many tickets nobody has."""
         with self.gate() as gate:
             view = gate.show(self.event_id)
         return self.capacity if view is None else view.remaining

@@ -29,7 +29,7 @@ CORRELATED = {"content-type": "application/json", "x-correlation-id": "order-471
 
 
 def records(world: World) -> list[Any]:
-    """Answer what the world's topic holds."""
+    """Return what the world's topic holds."""
     settings = world.stores.settings
     found: list[Any] = []
     with _reading(settings.kafka_bootstrap) as consumer:

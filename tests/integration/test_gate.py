@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, ApplyOutcome, Reassigned
+from firstcome.gate.gate import ApplyOutcome, Gate, Reassigned
 from firstcome.rules import Ticket, Unavailable
 from firstcome.settings import Settings
 from tests.world import FAR, fields, outcome_of, row

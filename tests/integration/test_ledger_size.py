@@ -65,7 +65,7 @@ def foreign(offset: int, size: int = FOREIGN_BYTES) -> Failure:
 
 
 def the_whole_of(row_payload: bytes, whole: bytes) -> tuple[int, int]:
-    """Answer how much is kept, and how long it is said to have been; what is kept is how it began."""
+    """Return how much is kept, and how long it is said to have been; what is kept is how it began."""
     kept, _, note = row_payload.rpartition(b"[payload cut: the first ")
     first, _, rest = note.partition(b" of ")
     assert whole.startswith(kept)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def statements(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Answer the list that grows with each statement that the environment sends to the ledger."""
+    """Return the list that grows with each statement that the environment sends to the ledger."""
     ledger = api.module.applications.ledger
     read = ledger.read
     sent: list[object] = []

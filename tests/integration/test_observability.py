@@ -215,7 +215,7 @@ def campaign(
 
 
 def said(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> str:
-    """Answer all that the four functions and their libraries write in the course of it."""
+    """Return all that the four functions and their libraries write in the course of it."""
     capsys.readouterr()
     campaign.run()
     emf.write_out()
@@ -223,7 +223,7 @@ def said(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def logged(output: str) -> list[dict[str, Any]]:
-    """Answer the log's lines."""
+    """Return the log's lines."""
     lines = [line for line in output.splitlines() if line.startswith('{"level"')]
     return [json.loads(line) for line in lines]
 
@@ -280,7 +280,7 @@ def test_what_rings_an_alarm_does_not_wait(campaign: Campaign, capsys: pytest.Ca
 
 
 def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
-    """It does not know of the events that it had no time for whether they are fenced, or what waits there."""
+    """It does not know of the events that it had no time for whether their gates are lost, or what waits there."""
     capsys.readouterr()
     campaign.world.run_retry(remaining_ms=0)
     telemetry.flush()

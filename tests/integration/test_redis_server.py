@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate, ApplyOutcome
+from firstcome.gate.gate import ApplyOutcome, Gate
 from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings

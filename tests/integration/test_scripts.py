@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.gate import Gate, ApplyOutcome, Reassigned
+from firstcome.gate.gate import ApplyOutcome, Gate, Reassigned
 from firstcome.rules import Ticket
 from tests.world import FAR, HOUR_MS, fields, outcome_of, row
 

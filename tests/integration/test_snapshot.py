@@ -30,7 +30,7 @@ FUNCTIONS = ["apply", "consume", "retry", "operate"]
 
 
 def connections(servers: Servers) -> dict[str, str]:
-    """Answer the established TCP connections of this process to the servers: their inodes, and to whom they lead."""
+    """Return the established TCP connections of this process to the servers: their inodes, and to whom they lead."""
     urls = servers.redis_url, f"kafka://{servers.kafka_bootstrap}", servers.mysql_url
     ports = {urlsplit(url).port for url in urls}  # ours, or those that were named
     own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
@@ -44,7 +44,7 @@ def connections(servers: Servers) -> dict[str, str]:
 
 @pytest.fixture
 def connected(servers: Servers) -> Callable[[], set[str]]:
-    """Answer to which servers there are connections that were not there before: other tests leave some."""
+    """Return to which servers there are connections that were not there before: other tests leave some."""
     others = connections(servers).keys()
     return lambda: {remote for inode, remote in connections(servers).items() if inode not in others}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import exceptions
 
-from firstcome.gate.gate import Gate, ApplyOutcome
+from firstcome.gate.gate import ApplyOutcome, Gate
 from firstcome.gate.sold_out import EVENTS_MAX, Moment, SoldOut, Winners
 from firstcome.rules import Ticket
 from firstcome.settings import Settings

@@ -58,7 +58,7 @@ def _unnamed(w: State) -> State:
 
 
 def _trace(protocol: Protocol, came: dict[State, State | None], w: State) -> list[str]:
-    """Answer the steps that led there, with a name for each person that stays theirs."""
+    """Return the steps that led there, with a name for each person that stays theirs."""
     path: list[State] = [w]
     while (before := came[path[-1]]) is not None:
         path.append(before)

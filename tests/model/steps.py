@@ -47,7 +47,7 @@ class Protocol:
     # --- what may happen next ------------------------------------------------------------------------------------
 
     def steps(self, w: State) -> Iterator[Step]:
-        """Answer everything that may happen next."""
+        """Return everything that may happen next."""
         callers = sum(len(person.doing) for person in w.people) + bool(w.reading)
         free = callers < (2 if self.world.two_callers else 1)
         for i, person in enumerate(w.people):

@@ -16,7 +16,7 @@ PROJECT_FILES = ("template.yaml", "samconfig.toml")
 
 
 def environment() -> dict[str, str]:
-    """Answer what SAM CLI runs under."""
+    """Return what SAM CLI runs under."""
     own = {"PYTHON": sys.executable} | os.environ  # whose pip the layer's Makefile uses
     own |= {"SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "eu-central-1"}
     own.pop("MAKEFLAGS", None)  # those of `make test` are not for the layer's Makefile
@@ -45,16 +45,16 @@ def build(project: Path, architecture: str) -> Path:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Answer each file below `folder` with the digest of its bytes."""
+    """Return each file below `folder` with the digest of its bytes."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def size(folder: Path, pattern: str = "*") -> int:
-    """Answer the bytes of the files below `folder` whose name matches."""
+    """Return the bytes of the files below `folder` whose name matches."""
     return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
 
 
 def code(build: Path, function: str) -> Path:
-    """Answer the folder that becomes the function's /var/task."""
+    """Return the folder that becomes the function's /var/task."""
     return build / f"{function.capitalize()}Function"

@@ -77,21 +77,21 @@ class Stream:
         return Sent.DELIVERED if self.how in {"delivered", "damaged"} else Sent.UNKNOWN
 
     def unread(self, _event_id: str, _timeout_ms: int | None = None) -> list[Ticket]:
-        """Answer the tickets that the group has not read."""
+        """Return the tickets that the group has not read."""
         return [record.ticket for record in self.log if record.ticket and not record.read]
 
     def history(self, _event_id: str, _timeout_ms: int | None = None) -> list[Ticket]:
-        """Answer every ticket that was ever in the stream."""
+        """Return every ticket that was ever in the stream."""
         return [record.ticket for record in self.log if record.ticket]
 
     def lag(self, _timeout_ms: int | None = None) -> int:
-        """Answer how many records are unread."""
+        """Return how many records are unread."""
         return sum(not record.read for record in self.log)
 
     def caught_up(self, _timeout_ms: int | None = None) -> bool:
-        """Answer whether every record is read."""
+        """Return whether every record is read."""
         return self.lag() == 0
 
     def backlog(self, _timeout_ms: int | None = None) -> Backlog:
-        """Answer that nothing explains a pending ticket: the sweep may take any, and no clock decides a test."""
+        """Return that nothing explains a pending ticket: the sweep may take any, and no clock decides a test."""
         return Backlog(self.lag(), None)

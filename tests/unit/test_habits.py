@@ -20,7 +20,7 @@ ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def called(node: ast.AST) -> str:
-    """Answer the last name of what a call calls; empty for anything else."""
+    """Return the last name of what a call calls; empty for anything else."""
     if not isinstance(node, ast.Call):
         return ""
     return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
@@ -80,7 +80,7 @@ def functions(tree: ast.AST) -> Iterator[list[ast.AST]]:
 
 
 def timers(tree: ast.Module) -> set[str]:
-    """Answer the functions that tell how long something took."""
+    """Return the functions that tell how long something took."""
     found = set()
     for nodes in functions(tree):
         measured = Measured(nodes, set())

@@ -20,7 +20,7 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 def functions(template: Path) -> dict[str, Function]:
-    """Answer what the local cloud reads, by folder."""
+    """Return what the local cloud reads, by folder."""
     return {function.name: function for function in read(template)}
 
 
@@ -31,7 +31,7 @@ def source() -> Any:
 
 
 def properties(source: Any, function: str) -> Any:
-    """Answer the properties of one of its functions."""
+    """Return the properties of one of its functions."""
     return source["Resources"][f"{function.capitalize()}Function"]["Properties"]
 
 

@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    """Answer the lines written since the last time."""
+    """Return the lines written since the last time."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 

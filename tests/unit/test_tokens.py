@@ -58,7 +58,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Credentials]:
 
 
 def signed(url: str, service: str, region: str, credentials: Credentials) -> str:
-    """Answer what boto3's own clients make of it."""
+    """Return what boto3's own clients make of it."""
     events = botocore.session.get_session().get_component("event_emitter")
     signer = RequestSigner(ServiceId(service), region, service, "v4", credentials, events)
     request = {"method": "GET", "url": url, "body": {}, "headers": {}, "context": {}}
@@ -66,7 +66,7 @@ def signed(url: str, service: str, region: str, credentials: Credentials) -> str
 
 
 def parts(token: str) -> tuple[str, dict[str, list[str]]]:
-    """Answer host and query; their order has no meaning."""
+    """Return host and query; their order has no meaning."""
     url = urlsplit(f"//{token}")
     return url.netloc, parse_qs(url.query, strict_parsing=True)
 
@@ -114,7 +114,7 @@ def test_without_credentials_there_is_no_token(monkeypatch: pytest.MonkeyPatch) 
 
 
 def msk(host: str = "b-1.stream.example.com") -> dict[str, str]:
-    """Answer what the client says first to a broker of MSK, under our settings."""
+    """Return what the client says first to a broker of MSK, under our settings."""
     config = kafka_config(Settings(kafka_security="AWS_MSK_IAM"))
     make = get_sasl_mechanism(config["sasl_mechanism"])
     said: dict[str, str] = json.loads(make(host=host, security_protocol=config["security_protocol"]).auth_bytes())

@@ -38,5 +38,5 @@ def apply(event_id: str) -> Response[str]:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP request."""
+    """Return one HTTP request."""
     return app.resolve(event, context)

@@ -59,7 +59,7 @@ class Tls:
         )
 
     def redis_admin(self) -> Redis:
-        """Answer a client that may do everything."""
+        """Return a client that may do everything."""
         return redis_admin(self.redis.port, self.authority)
 
 

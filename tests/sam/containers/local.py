@@ -46,7 +46,7 @@ def docker(*arguments: str) -> str:
 
 
 def bridge_address() -> str:
-    """Answer the address at which a container finds this machine: that of its way out, as it sees it itself."""
+    """Return the address at which a container finds this machine: that of its way out, as it sees it itself."""
     docker("image", "inspect", IMAGE)
     routes = docker("run", "--rm", "--pull", "never", "--entrypoint", "cat", IMAGE, "/proc/net/route")
     [gateway] = [fields[2] for line in routes.splitlines() if (fields := line.split())[1] == "00000000"]
@@ -84,7 +84,7 @@ def adapted(project: Path, name: str, settings: dict[str, str]) -> Path:
 
 
 def options(template: Path, project: Path) -> list[str]:
-    """Answer what invoke and start-api are told alike; SAM CLI looks for a samconfig.toml beside the template."""
+    """Return what invoke and start-api are told alike; SAM CLI looks for a samconfig.toml beside the template."""
     return ["--template", str(template), "--config-file", str(project / "samconfig.toml"), "--skip-pull-image"]
 
 
@@ -102,7 +102,7 @@ class Invocations:
         self._waiting: dict[str, subprocess.Popen[str]] = {}
 
     def invoke(self, sample: str) -> Any:
-        """Answer what the function that the sample's name begins with makes of it, in a new container."""
+        """Return what the function that the sample's name begins with makes of it, in a new container."""
         function = sample.partition("-")[0]
         process = self._waiting.pop(function, None) or self._start(function)
         self._waiting[function] = self._start(function)

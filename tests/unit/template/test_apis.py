@@ -12,7 +12,7 @@ STAGES = ("ApiApiGatewayDefaultStage", "BackEndApiApiGatewayDefaultStage")
 
 
 def routes(api: Resource) -> dict[str, str]:
-    """Answer who may use each route of a translated API."""
+    """Return who may use each route of a translated API."""
     found: dict[str, str] = {}
     for path, methods in api["Properties"]["Body"]["paths"].items():
         for method, operation in methods.items():

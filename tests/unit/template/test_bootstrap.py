@@ -34,7 +34,7 @@ def msk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Answers]:
-    """Invoke the function for one kind of request; answer what it told CloudFormation."""
+    """Invoke the function for one kind of request; return what it told CloudFormation."""
     told: Answers = []
     # The module that Lambda puts beside inline code, with its signature.
     cfnresponse = ModuleType("cfnresponse")

@@ -24,7 +24,7 @@ shared = application.content["Globals"]["Function"]
 
 
 def versions(whole: dict[str, Any]) -> set[str]:
-    """Answer the logical ids of the versions: another id is another version."""
+    """Return the logical ids of the versions: another id is another version."""
     return {name for name, each in whole["Resources"].items() if each["Type"] == "AWS::Lambda::Version"}
 
 

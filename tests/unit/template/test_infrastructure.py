@@ -31,7 +31,7 @@ EXAMPLES = {
 
 
 def example(value: Any) -> str:
-    """Answer an output's value as it will look."""
+    """Return an output's value as it will look."""
     match value:
         case {"Ref": name}:
             return EXAMPLES[name]
@@ -85,7 +85,7 @@ PORTS = {"BrokerGroup": 9098, "CacheGroup": 6379, "DatabaseGroup": 3306, "Endpoi
 
 
 def rules(kind: str, peer: str) -> dict[tuple[str, str, int], str]:
-    """Answer each rule as (from, to, port), with the condition under which it exists."""
+    """Return each rule as (from, to, port), with the condition under which it exists."""
     found = {}
     for each in infrastructure.resources.values():
         if each["Type"] == f"AWS::EC2::SecurityGroup{kind}":
@@ -254,7 +254,7 @@ Dimensions = frozenset[tuple[str, str]]
 
 
 def watched(alarm: Resource) -> set[tuple[str, str, Dimensions]]:
-    """Answer the metrics of one alarm: namespace, name, dimensions as they are written."""
+    """Return the metrics of one alarm: namespace, name, dimensions as they are written."""
     metrics = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each] or [alarm]
     return {
         (

@@ -26,7 +26,7 @@ ACTIONS = json.loads((files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.
 
 
 def reasons(template: Template) -> dict[str, str]:
-    """Answer the comment above each Sid, by the Sid."""
+    """Return the comment above each Sid, by the Sid."""
     found: dict[str, str] = {}
     comment: list[str] = []
     for line in map(str.strip, template.text.splitlines()):

@@ -91,14 +91,14 @@ class Unsuitable(Unavailable):
 
 
 def check_event_id(value: object) -> str:
-    """Answer `value` if it is a valid event id; raise `BadInput` otherwise."""
+    """Return `value` if it is a valid event id; raise `BadInput` otherwise."""
     if not isinstance(value, str) or not _EVENT_ID.fullmatch(value):
         raise BadInput("bad_event_id", "event_id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
     return value
 
 
 def check_user_id(value: object) -> str:
-    """Answer `value` if it is a valid user id; raise `BadInput` otherwise."""
+    """Return `value` if it is a valid user id; raise `BadInput` otherwise."""
     if not isinstance(value, str):
         raise BadInput("bad_user_id", "user_id must be a string")
     if not _USER_ID.fullmatch(value):
@@ -111,7 +111,7 @@ def check_user_id(value: object) -> str:
 
 
 def harmless(correlation_id: str) -> str:
-    """Answer the correlation id if it is one that may stand in a log; otherwise an empty one."""
+    """Return the correlation id if it is one that may stand in a log; otherwise an empty one."""
     return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""
 
 
@@ -138,12 +138,12 @@ class Ticket(NamedTuple):  # as everything of which a batch has hundreds: a froz
 
 
 def from_ms(ms: int) -> datetime:
-    """Answer the UTC time of `ms` milliseconds since the epoch, exactly."""
+    """Return the UTC time of `ms` milliseconds since the epoch, exactly."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
 def to_ms(when: datetime) -> int:
-    """Answer the milliseconds since the epoch; a naive time is UTC, as the ledger keeps it."""
+    """Return the milliseconds since the epoch; a naive time is UTC, as the ledger keeps it."""
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return (when - _EPOCH) // _MILLISECOND
@@ -155,7 +155,7 @@ def rfc3339(ms: int) -> str:
 
 
 def parse_time(field: str, value: object) -> int:
-    """Answer the milliseconds of an RFC 3339 time with an offset; raise `BadInput` naming `field` otherwise."""
+    """Return the milliseconds of an RFC 3339 time with an offset; raise `BadInput` naming `field` otherwise."""
     try:
         when = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -169,7 +169,7 @@ def parse_time(field: str, value: object) -> int:
 
 
 def backoff_ms(attempts: int, base_ms: int, cap_ms: int, chance: float) -> int:
-    """Answer the wait before the next attempt: exponential, capped, with full jitter above half of it.
+    """Return the wait before the next attempt: exponential, capped, with full jitter above half of it.
 
     `attempts` counts the failed ones, from 1; `chance` is uniform in 0..1. Half of the wait is certain, so that a
     row never comes back at once; the other half is spread, so that rows that failed together do not return together.

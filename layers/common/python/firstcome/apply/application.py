@@ -89,7 +89,7 @@ class Applications:
             return False
 
     def _without_gate(self, event_id: str, user_id: str) -> Answer:
-        """Answer from the ledger, where it is the only one left that knows: the event is past its retention."""
+        """Return from the ledger, where it is the only one left that knows: the event is past its retention."""
         if self.events.gated(event_id):
             raise later("gate_lost")
         known = self.ledger.standing(event_id, user_id) if self.events.past(event_id) else None
@@ -100,7 +100,7 @@ class Applications:
         raise Problem("refused" if known.refused else "closed")
 
     def status(self, event_id: str, user_id: str) -> Answer:
-        """Answer how far the application has come. Forward only: the ledger's word is later than the gate's."""
+        """Return how far the application has come. Forward only: the ledger's word is later than the gate's."""
         # The gate first: a ticket moves from the gate to the ledger, and must not be missed in between.
         gate: Standing | Unavailable
         try:
@@ -123,7 +123,7 @@ class Applications:
         raise Problem("no_application")
 
     def event(self, event_id: str) -> Answer:
-        """Answer the event as the gate knows it; once it has ended, the ledger's word does as well."""
+        """Return the event as the gate knows it; once it has ended, the ledger's word does as well."""
         view = self.gate.show(event_id)
         if view is not None:
             return _event(event_id, view, view.remaining, view.now_ms)
@@ -156,7 +156,7 @@ def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer
 
 
 def _ledger_status(event_id: str, user_id: str, known: LedgerStanding) -> Answer | None:
-    """Answer what the ledger has decided; None where it has decided nothing."""
+    """Return what the ledger has decided; None where it has decided nothing."""
     if known.row:
         return _status(event_id, user_id, "issued", known.row.number, known.row.applied_at_ms, known.issued_at_ms)
     if known.refused:

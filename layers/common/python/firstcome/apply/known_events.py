@@ -33,11 +33,11 @@ class KnownEvents:
         self._lists: dict[int, _List] = {}
 
     def gated(self, event_id: str) -> Event | None:
-        """Answer the event if it should have a gate: where it has none, the gate is lost, and will be restored."""
+        """Return the event if it should have a gate: where it has none, the gate is lost, and will be restored."""
         return self._list(self._retention_days, self._retry_ms).get(event_id)
 
     def past(self, event_id: str) -> Event | None:
-        """Answer the event if it has ended, however long ago."""
+        """Return the event if it has ended, however long ago."""
         event = self._list(ALL_EVENTS_DAYS, ALL_EVENTS_MS).get(event_id)
         return event if event and event.state is EventState.ENDED else None
 

@@ -98,7 +98,7 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
         self.headers = headers or {}
 
     def answer(self, path: str) -> Answer:
-        """Answer the RFC 9457 document of this problem at `path`, a decoded path."""
+        """Return the RFC 9457 document of this problem at `path`, a decoded path."""
         if self.headers:
             return _document(self.code, self.detail, path, self.headers)
         return _usual(self.code, self.detail, path)
@@ -129,7 +129,7 @@ _COUNTED |= {"gate_lost": "gate_lost", "try_again": "unavailable", "internal": "
 
 
 def of(error: Exception) -> Problem:
-    """Answer what an error is to the caller; nothing of it is told where the fault is not theirs."""
+    """Return what an error is to the caller; nothing of it is told where the fault is not theirs."""
     match error:
         case Problem():
             return error
@@ -148,7 +148,7 @@ def later(code: str) -> Problem:
 
 
 def nothing_here(path: str) -> Problem:
-    """Answer why no route fits: the path has another method, or there is no such path."""
+    """Return why no route fits: the path has another method, or there is no such path."""
     for pattern, allowed in _METHODS:
         if pattern.fullmatch(path):
             return Problem("method_not_allowed", headers={"Allow": allowed})

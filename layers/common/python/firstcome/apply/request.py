@@ -17,13 +17,13 @@ NAMES_LOOKED_AT = 16
 
 
 def place(path: str) -> dict[str, str]:
-    """Answer what the log says of a decoded path: whom it names stands apart, so that logs may name nobody."""
+    """Return what the log says of a decoded path: whom it names stands apart, so that logs may name nobody."""
     resource, named, user_id = path.partition("/applications/")
     return {"path": resource + named, "user_id": user_id} if named else {"path": resource}
 
 
 def caller(event: dict[str, Any], local_identity: str) -> str | None:
-    """Answer the `sub` of the applicant who calls, or None for a trusted back end, as API Gateway's authorizer says.
+    """Return the `sub` of the applicant who calls, or None for a trusted back end, as API Gateway's authorizer says.
 
     `local_identity` stands in where there is no authorizer. Raises `Problem` where nobody vouches for the caller.
     """
@@ -40,7 +40,7 @@ def caller(event: dict[str, Any], local_identity: str) -> str | None:
 
 
 def applicant(event: dict[str, Any], sub: str | None) -> str:
-    """Answer who applies: the caller `sub`, or whom the body of a back end names.
+    """Return who applies: the caller `sub`, or whom the body of a back end names.
 
     Raises `Problem` or `BadInput` where the body is wrong, or names somebody else than the caller.
     """
@@ -66,7 +66,7 @@ def _missing(fields: dict[str, Any]) -> str:
 
 
 def read_object(event: dict[str, Any]) -> dict[str, Any]:
-    """Answer the JSON object of the body, unknown fields and all; raise `Problem` where it is none."""
+    """Return the JSON object of the body, unknown fields and all; raise `Problem` where it is none."""
     content_type = header(event, "content-type")
     if content_type and content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem("unsupported_media_type")
@@ -85,12 +85,12 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def correlation_id(event: dict[str, Any]) -> str:
-    """Answer the caller's own `x-correlation-id` if it is harmless, else API Gateway's request id."""
+    """Return the caller's own `x-correlation-id` if it is harmless, else API Gateway's request id."""
     return harmless(header(event, "x-correlation-id")) or str(event["requestContext"].get("requestId", ""))
 
 
 def header(event: dict[str, Any], name: str) -> str:
-    """Answer a request header by its lower-case name, or "". API Gateway writes them so; `sam local` does not."""
+    """Return a request header by its lower-case name, or "". API Gateway writes them so; `sam local` does not."""
     headers = event.get("headers") or {}
     if name in headers:
         return str(headers[name])

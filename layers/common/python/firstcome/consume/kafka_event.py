@@ -28,7 +28,7 @@ NO_TIMESTAMP = -1  # Kafka's own word for it
 
 
 def read(event: object, topic: str) -> tuple[list[Claim], list[Failure]]:
-    """Answer the records of `event` that can be issued, and those that can never be, each with its source position.
+    """Return the records of `event` that can be issued, and those that can never be, each with its source position.
 
     `event` is what the event source mapping sends: {"records": {"<topic>-<partition>": [{"topic", "partition",
     "offset", "timestamp" (ms), "key", "value" (base64), "headers"}, …]}}. Raises `BadInput` where it is not. A record
@@ -49,7 +49,7 @@ def read(event: object, topic: str) -> tuple[list[Claim], list[Failure]]:
 
 
 def oldest_ms(claims: Sequence[Claim], failures: Sequence[Failure]) -> int | None:
-    """Answer the broker's time of the oldest record of the batch; None where there is none."""
+    """Return the broker's time of the oldest record of the batch; None where there is none."""
     sources = [*(one.source for one in claims), *(one.source for one in failures)]
     stood = [source.timestamp_ms for source in sources if source]
     return min((at_ms for at_ms in stood if at_ms != NO_TIMESTAMP), default=None)
@@ -91,7 +91,7 @@ def _read_one(record: dict[str, Any], topic: str, claims: list[Claim], failures:
 
 
 def _source(record: dict[str, Any]) -> Source | None:
-    """Answer where the record stood; None where that is not said, or as the ledger cannot hold it."""
+    """Return where the record stood; None where that is not said, or as the ledger cannot hold it."""
     topic, partition, offset = record.get("topic"), record.get("partition"), record.get("offset")
     if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
         return None
@@ -106,7 +106,7 @@ def _is_int(value: object, highest: int) -> TypeGuard[int]:
 
 
 def _correlation_id(record: dict[str, Any]) -> str:
-    """Answer the record's correlation id; empty where another producer wrote none, or something else."""
+    """Return the record's correlation id; empty where another producer wrote none, or something else."""
     headers = record.get("headers")
     for header in headers if isinstance(headers, list) else ():
         # A header's value is the list of its bytes, and Java's are signed; Kafka has headers without a value, too.
@@ -130,6 +130,6 @@ def _decode_base64(value: object) -> tuple[bytes, BadRecord | None]:
 
 
 def _raw(value: object) -> bytes:
-    """Answer what stands there, for a failed row: a string as it is, anything else as JSON."""
+    """Return what stands there, for a failed row: a string as it is, anything else as JSON."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode(errors="backslashreplace")  # JSON may spell half of a surrogate pair

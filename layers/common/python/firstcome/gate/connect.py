@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def redis_client(settings: Settings) -> redis.Redis:
-    """Answer the client of this environment, which connects at its first command.
+    """Return the client of this environment, which connects at its first command.
 
     A command takes at most (retries + 1)² x the timeout, since each try may have to connect and tries that as often;
     then it raises one of redis-py's errors.

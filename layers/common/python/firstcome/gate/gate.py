@@ -140,19 +140,19 @@ class Gate:
         return bool(self._run("delivered", ticket.event_id, [ticket.user_id, ticket.number]) == "NOTED")
 
     def winners(self, event_id: str) -> bytes:
-        """Answer the bitmap of `winners` as it is now; empty where there is none."""
+        """Return the bitmap of `winners` as it is now; empty where there is none."""
         with self.answering():
             get: Any = self.redis.execute_command  # its own `get` decodes, as the client was told to
             return get("GET", self.keys(event_id)[4], **{NEVER_DECODE: True}) or b""
 
     def standing(self, event_id: str, user_id: str) -> Standing:
-        """Answer what the gate knows of one person."""
+        """Return what the gate knows of one person."""
         known, held, pending = self._run("standing", event_id, [user_id])
         ticket, at = parse_held(held)
         return Standing(bool(known), ticket, at, bool(pending), held == REFUSED)
 
     def not_refused(self, event_id: str, people: Sequence[str]) -> list[str]:
-        """Answer which of these people the gate does not know as refused."""
+        """Return which of these people the gate does not know as refused."""
         if not people:
             return []
         with self.answering():
@@ -160,7 +160,7 @@ class Gate:
         return [user_id for user_id, what in zip(people, held, strict=True) if what != REFUSED]
 
     def show(self, event_id: str) -> EventView | None:
-        """Answer the event as the gate knows it; None where the gate is lost or there is no such event."""
+        """Return the event as the gate knows it; None where the gate is lost or there is no such event."""
         answer = self._run("show", event_id, [])
         if not answer:
             return None
@@ -186,7 +186,7 @@ class Gate:
         )
 
     def survivors(self, event_id: str) -> dict[str, str]:
-        """Answer what a lost gate's `applied_user` holds, if it is whole: as many as were counted; {} otherwise.
+        """Return what a lost gate's `applied_user` holds, if it is whole: as many as were counted; {} otherwise.
 
         It is read page by page, so it counts only if sizes and replication id are the same before and after.
         """
@@ -197,7 +197,7 @@ class Gate:
         return applied if whole else {}
 
     def _counted(self, event_id: str) -> tuple[int, str] | None:
-        """Answer how many `applied_user` must hold, and the replication id; None where nobody can tell."""
+        """Return how many `applied_user` must hold, and the replication id; None where nobody can tell."""
         event, applied, *_ = self.keys(event_id)
         with self.answering():
             sizes, write_seq = cast("list[str | None]", self.redis.hmget(event, ["sizes", "write_seq"]))
@@ -216,7 +216,7 @@ class Gate:
         return bool(self._run("mark_failed", event_id, args) == "MARKED")
 
     def reassign(self, event_id: str, user_id: str, old: int) -> tuple[Reassigned, Ticket | None]:
-        """Answer the ticket that the person holds instead of `old`, taking a free one where they hold no other."""
+        """Return the ticket that the person holds instead of `old`, taking a free one where they hold no other."""
         word, ticket, at = self._run("reassign", event_id, [user_id, old])
         return Reassigned(word), Ticket(event_id, user_id, ticket, at) if ticket else None
 
@@ -247,12 +247,12 @@ class Gate:
         return str(self._run("expire", event_id, [at_ms]))
 
     def lost(self, event_id: str) -> tuple[int, int] | None:
-        """Answer for how long (ms) and since when the gate has been known to be lost; None: it lives."""
+        """Return for how long (ms) and since when the gate has been known to be lost; None: it lives."""
         age, since = self._run("lost", event_id, [], keys=[_lost_key(event_id)])
         return None if age < 0 else (int(age), int(since))
 
     def overdue(self, event_id: str, overdue_ms: int, not_after_ms: int, limit: int) -> list[Ticket]:
-        """Answer up to `limit` tickets pending for longer than `overdue_ms` and accepted before `not_after_ms`."""
+        """Return up to `limit` tickets pending for longer than `overdue_ms` and accepted before `not_after_ms`."""
         answer = self._run("overdue", event_id, [overdue_ms, not_after_ms, limit])
         pairs = zip(answer[::2], answer[1::2], strict=True)
         return [Ticket(event_id, user, *at) for user, held in pairs if (at := _parse_ticket(held))]
@@ -274,7 +274,7 @@ class Gate:
         return self._about.replid(self._info(event_id, "replication"))
 
     def keys(self, event_id: str) -> list[str]:
-        """Answer the keys of one event; they share a hash slot."""
+        """Return the keys of one event; they share a hash slot."""
         return [f"coupon:{{{event_id}}}:{part}" for part in KEYS]
 
     @contextmanager
@@ -299,7 +299,7 @@ class Gate:
             raise Unavailable("redis", str(error)) from error
 
     def script(self, name: str) -> Any:
-        """Answer redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
+        """Return redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
             shared = _read("prelude") + ("" if name in _SHORT else _read("repairs"))
             self._scripts[name] = self.redis.register_script(shared + _read(name))
@@ -344,7 +344,7 @@ def _lost_key(event_id: str) -> str:
 
 
 def parse_held(held: str) -> tuple[int | None, int | None]:
-    """Answer ticket and applied_at_ms of an entry of applied_user; (None, None) for none and for `refused`."""
+    """Return ticket and applied_at_ms of an entry of applied_user; (None, None) for none and for `refused`."""
     return _parse_ticket(held) or (None, None)
 
 

@@ -47,7 +47,7 @@ class About:
     def check(self, info: dict[str, Any]) -> None:
         """Raise `Unsuitable` for a server that is too old, or would evict keys without a time to live: half a gate.
 
-        What it does not tell is taken to be right: the fence finds a key that is gone.
+        What it does not tell is taken to be right: the sizes tell of a key that is gone.
         """
         version = self._read(info, "redis_version", "it is taken to be new enough")
         if version and tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:

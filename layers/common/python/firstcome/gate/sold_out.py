@@ -32,7 +32,7 @@ class Moment:
 
     @classmethod
     def now(cls) -> Moment:
-        """Answer this very moment."""
+        """Return this very moment."""
         return cls(time.time(), time.monotonic())
 
     def is_within(self, seconds: float) -> bool:
@@ -99,7 +99,7 @@ class SoldOut:
         self._memories[event_id] = _Memory(winners, asked)
 
     def winners(self, event_id: str) -> Winners | None:
-        """Answer whom Redis must be asked about, while all others may be told that it is sold out; None: everybody."""
+        """Return whom Redis must be asked about, while all others may be told that it is sold out; None: everybody."""
         known = self._memories.get(event_id)
         return known.winners if known and known.asked.is_within(self._lives_s) else None
 

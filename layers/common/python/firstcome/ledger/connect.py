@@ -84,7 +84,7 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
 
 
 def _login(settings: Settings, url: SplitResult) -> dict[str, Any]:
-    """Answer who connects, and with which password."""
+    """Return who connects, and with which password."""
     if settings.mysql_iam_user_arn:
         # RDS asks for it in clear text: the settings allow it only where a CA verifies the server.
         user, password = mysql_token(settings.mysql_iam_user_arn, url.hostname or "", url.port or MYSQL_PORT)

@@ -172,7 +172,7 @@ def _write_cut(ledger: Database, claims: Sequence[Claim], failures: Sequence[Fai
 
 
 def _fault(ticket: Ticket) -> str:
-    """Answer what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
+    """Return what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
     return "" if None not in valid(*ticket) else "not a ticket that the gate hands out"
 
 
@@ -242,7 +242,7 @@ def _json(claims: Sequence[Claim], batch: Sequence[int]) -> str:
 
 
 def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
-    """Answer the event's rows by ticket, page by page: a row that is committed meanwhile may be among them or not."""
+    """Return the event's rows by ticket, page by page: a row that is committed meanwhile may be among them or not."""
     after = 0
     while True:
         page = ledger.read(
@@ -258,13 +258,13 @@ def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
 
 
 def coupon_of(ledger: Database, event_id: str, user_id: str) -> Ticket | None:
-    """Answer the person's coupon row; None where there is none."""
+    """Return the person's coupon row; None where there is none."""
     row = ledger.read(lambda connection: statements.coupon_of(connection, event_id=event_id, user_id=user_id))
     return None if row is None else Ticket(event_id, user_id, row[0], to_ms(row[1]))
 
 
 def owned(ledger: Database, event_id: str, tickets: Iterable[int]) -> set[int]:
-    """Answer which of the tickets have a coupon row."""
+    """Return which of the tickets have a coupon row."""
     asked = sorted(set(tickets))
     if not asked:
         return set()
@@ -279,7 +279,7 @@ def has_row(ledger: Database, event_id: str, ticket: int) -> bool:
 
 
 def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
-    """Answer what the ledger knows of one person, in one statement."""
+    """Return what the ledger knows of one person, in one statement."""
     found = ledger.read(lambda connection: statements.standing(connection, event_id=event_id, user_id=user_id))
     if found is None:
         return LedgerStanding(None)
@@ -296,7 +296,7 @@ def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
 
 
 def audit_counts(ledger: Database, event_id: str) -> Counts:
-    """Answer how many rows, people and tickets the event has, counted one by one."""
+    """Return how many rows, people and tickets the event has, counted one by one."""
     rows, people, tickets, low, high = ledger.read(
         lambda connection: statements.audit_counts(connection, event_id=event_id)
     )

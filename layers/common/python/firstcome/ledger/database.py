@@ -99,7 +99,7 @@ class Database:
             raise
 
     def _connected(self) -> tuple[Connection, bool]:
-        """Answer the connection, and whether it was made just now."""
+        """Return the connection, and whether it was made just now."""
         idle_s = time.time() - self._used_at_s
         if self._connection is not None and self._connection.open and idle_s < self.settings.mysql_idle_s:
             return self._connection, False

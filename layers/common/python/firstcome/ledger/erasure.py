@@ -20,7 +20,7 @@ PAGE = 10_000  # rows in one transaction: at most a second, and an undo log that
 
 
 def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
-    """Put a pseudonym in the place of one person in an event that is over; answer how many rows named them.
+    """Put a pseudonym in the place of one person in an event that is over; return how many rows named them.
 
     Raises `BadInput` where the event is not over, or a failed row of theirs is open.
     """
@@ -36,7 +36,7 @@ def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
 
 
 def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
-    """Put pseudonyms in the place of all people of an event that is over; answer how many rows were changed.
+    """Put pseudonyms in the place of all people of an event that is over; return how many rows were changed.
 
     Page by page: one that is cut off has erased some, and the next one goes on. Raises `BadInput` where the event is
     not over, or a failed row is open.
@@ -58,7 +58,7 @@ def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
 
 
 def erase_strays(ledger: Database, user_id: str | None, days: int) -> int:
-    """Erase one person, or all, from the failed rows of no known event that are older; answer how many rows it were."""
+    """Erase one person, or all, from the failed rows of no known event that are older; return how many rows it were."""
     # It looks at every failed row: without READ COMMITTED it would lock all of them, and keep consume from adding any.
     return ledger.transact(
         lambda connection: int(statements.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days)),
@@ -67,22 +67,22 @@ def erase_strays(ledger: Database, user_id: str | None, days: int) -> int:
 
 
 def strays(ledger: Database, user_id: str) -> int:
-    """Answer how many failed rows of no known event name the person."""
+    """Return how many failed rows of no known event name the person."""
     return ledger.read(lambda connection: int(statements.strays(connection, user_id=user_id)))
 
 
 def events_naming(ledger: Database, user_id: str) -> list[str]:
-    """Answer the events in whose rows the person is named."""
+    """Return the events in whose rows the person is named."""
     return ledger.read(lambda connection: [row[0] for row in statements.events_naming(connection, user_id=user_id)])
 
 
 def events_kept_too_long(ledger: Database, days: int) -> list[str]:
-    """Answer the events that ended longer ago than `days`, and still name people."""
+    """Return the events that ended longer ago than `days`, and still name people."""
     return ledger.read(lambda connection: [row[0] for row in statements.events_kept_too_long(connection, days=days)])
 
 
 def not_over(event_id: str, days: int) -> BadInput:
-    """Answer the error that turns an event down which may still need to know its people."""
+    """Return the error that turns an event down which may still need to know its people."""
     return BadInput("not_over", f"event {event_id} must have ended {days} days ago: until then its gate may be rebuilt")
 
 

@@ -67,7 +67,7 @@ class TooLarge(Unavailable):
 
 
 def code_of(error: pymysql.Error) -> int:
-    """Answer the error's number; 0 where pymysql gives none, as when the protocol is out of step."""
+    """Return the error's number; 0 where pymysql gives none, as when the protocol is out of step."""
     code = error.args[0] if error.args else 0
     return code if isinstance(code, int) else 0
 

@@ -67,20 +67,20 @@ def create_event(  # noqa: PLR0917  the columns
 
 
 def event(ledger: Database, event_id: str) -> Event | None:
-    """Answer one event; None where there is none."""
+    """Return one event; None where there is none."""
     row = ledger.read(lambda connection: statements.event(connection, event_id=event_id))
     return None if row is None else _event(row)
 
 
 def gated_events(ledger: Database, retention_days: int) -> list[Event]:
-    """Answer the events that have, or should have, a gate: those not ended, and those ended within the retention."""
+    """Return the events that have, or should have, a gate: those not ended, and those ended within the retention."""
     return ledger.read(
         lambda connection: [_event(row) for row in statements.gated_events(connection, retention_days=retention_days)]
     )
 
 
 def live_events(ledger: Database) -> list[Event]:
-    """Answer the events that have not ended."""
+    """Return the events that have not ended."""
     return gated_events(ledger, retention_days=0)
 
 

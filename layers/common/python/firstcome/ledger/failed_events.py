@@ -104,7 +104,7 @@ class Known(NamedTuple):
 
 
 def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: object) -> Known:
-    """Answer the fields that the ledger can hold. Both servers would cut or convert the others without a word."""
+    """Return the fields that the ledger can hold. Both servers would cut or convert the others without a word."""
     return Known(
         _checked(check_event_id, event_id),
         _checked(check_user_id, user_id),
@@ -114,7 +114,7 @@ def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: obje
 
 
 def store_failed(connection: Connection, failures: Sequence[Failure]) -> int:
-    """Store the failures that are not there yet, due at once, in the caller's transaction; answer how many are new.
+    """Store the failures that are not there yet, due at once, in the caller's transaction; return how many are new.
 
     Raises `Unavailable` if they cannot be stored: then nothing may be committed, or something would be lost.
     """
@@ -130,7 +130,7 @@ def store_failed(connection: Connection, failures: Sequence[Failure]) -> int:
 
 
 def outcomes(ledger: Database, records: Sequence[tuple[Ticket | None, tuple[str, int, int, int]]]) -> list[bool]:
-    """Answer of each record whether the ledger knows what became of it: a row, a refusal, or a failed row.
+    """Return of each record whether the ledger knows what became of it: a row, a refusal, or a failed row.
 
     A record is its ticket (None: it cannot be decoded), and its topic, partition, offset and timestamp.
     """
@@ -139,7 +139,7 @@ def outcomes(ledger: Database, records: Sequence[tuple[Ticket | None, tuple[str,
 
 
 def failed_row(ledger: Database, failed_id: int) -> FailedRow | None:
-    """Answer one row, whatever its status."""
+    """Return one row, whatever its status."""
     row = ledger.read(lambda connection: statements.failed_row(connection, failed_id=failed_id))
     return None if row is None else row_of(row)
 
@@ -161,7 +161,7 @@ def list_failed(  # noqa: PLR0917  as the statement has them
 
 
 def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
-    """Answer the tickets that the event's waiting and dead rows own."""
+    """Return the tickets that the event's waiting and dead rows own."""
     return ledger.read(
         lambda connection: [
             Ticket(event_id, user_id, ticket, to_ms(applied_at))
@@ -171,13 +171,13 @@ def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
 
 
 def count_failed(ledger: Database, event_id: str | None = None) -> dict[FailedStatus, int]:
-    """Answer how many rows there are in each status, of one event or of all."""
+    """Return how many rows there are in each status, of one event or of all."""
     found = ledger.read(lambda connection: dict(statements.count_failed(connection, event_id=event_id)))
     return {status: found.get(status, 0) for status in FailedStatus}
 
 
 def count_open(ledger: Database) -> dict[FailedStatus, int]:
-    """Answer how many rows of all events are waiting and how many are dead."""
+    """Return how many rows of all events are waiting and how many are dead."""
     found = ledger.read(lambda connection: dict(statements.count_open(connection)))
     return {status: found.get(status, 0) for status in (FailedStatus.WAITING, FailedStatus.DEAD)}
 
@@ -193,12 +193,12 @@ def _columns(failure: Failure) -> list[str | int | None]:
 
 
 def text(detail: str) -> str:
-    """Answer the text as any server takes it: half a surrogate pair, or a NUL, would make the row impossible."""
+    """Return the text as any server takes it: half a surrogate pair, or a NUL, would make the row impossible."""
     return "".join(char if char.isprintable() else "?" for char in detail[:DETAIL_MAX_LENGTH])
 
 
 def row_of(columns: tuple[Any, ...]) -> FailedRow:
-    """Answer the row that a statement found; they all name the columns in one order."""
+    """Return the row that a statement found; they all name the columns in one order."""
     head, source = columns[:11], columns[11:15]
     id_, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease = head
     return FailedRow(

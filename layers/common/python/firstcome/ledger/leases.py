@@ -111,7 +111,7 @@ def bury_failed(ledger: Database, row: FailedRow, reason: Reason, detail: str) -
 
 
 def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
-    """Postpone or bury the rows of one lease in one statement; answer how many were still ours."""
+    """Postpone or bury the rows of one lease in one statement; return how many were still ours."""
     if not rows:
         return 0
     # In the order of their ids, so that two retries lock in one order.
@@ -126,7 +126,7 @@ def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
 
 
 def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> int:
-    """Make open rows due now, with all their attempts: one, or an event's, or all; answer how many.
+    """Make open rows due now, with all their attempts: one, or an event's, or all; return how many.
 
     A retry that works on one of them loses its lease.
     """

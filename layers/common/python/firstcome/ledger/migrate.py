@@ -61,7 +61,7 @@ class Migration:
 
 
 def read_migrations(folder: Path = FOLDER) -> list[Migration]:
-    """Answer the files in order; raise `BadMigrationError` where a name is odd, or a number missing or used twice."""
+    """Return the files in order; raise `BadMigrationError` where a name is odd, or a number missing or used twice."""
     found = []
     for path in sorted(folder.glob("*.sql")):
         named = NAME.fullmatch(path.name)

@@ -54,5 +54,5 @@ def refuse(
 
 
 def refusals(ledger: Database, event_id: str) -> list[str]:
-    """Answer the event's refused people."""
+    """Return the event's refused people."""
     return ledger.read(lambda connection: [row[0] for row in statements.refusals(connection, event_id=event_id)])

@@ -72,5 +72,5 @@ statements: Any = _read(Path(__file__).with_name("ledger.sql"))
 
 
 def sql_time(ms: int) -> str:
-    """Answer the UTC time as a DATETIME(3) is written."""
+    """Return the UTC time as a DATETIME(3) is written."""
     return from_ms(ms).isoformat(" ", "milliseconds")[:23]

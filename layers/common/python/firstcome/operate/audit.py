@@ -29,7 +29,7 @@ LAWS = {
     "I4": "every ticket has a row, is on its way, is held by a failed row, or is free",
     "I5": "tickets are numbered in the order of the applications",
     "I6": "gate and ledger give one answer to one person",
-    "I7": "what is lost is fenced, and nothing of a live gate can go by itself",
+    "I7": "a gate that lost something refuses everybody, and nothing of a live gate can go by itself",
 }
 
 OF_THE_GATE = frozenset(LAWS) - {"I1", "I2"}  # the laws that the ledger alone does not decide

@@ -76,7 +76,7 @@ def _history(stores: Stores) -> list[Any]:
 
 
 def _over(stores: Stores, event_id: str, *, in_stream: bool) -> Event:
-    """Answer the event; raise `BadInput` while it may need to know its people, or Redis or Kafka still name them."""
+    """Return the event; raise `BadInput` while it may need to know its people, or Redis or Kafka still name them."""
     event = stores.ledger.event(event_id)
     if event is None:
         raise BadInput("unknown_event", f"there is no event {event_id}")
@@ -99,7 +99,7 @@ def _held(stores: Stores, event_id: str, user_id: str) -> bool:
 def _counted(
     events: list[str], erase_from: Callable[[str], int], kept: list[dict[str, str]] | None = None
 ) -> dict[str, int]:
-    """Answer how many rows were erased in each event; one that is turned down is noted in `kept`, or raised."""
+    """Return how many rows were erased in each event; one that is turned down is noted in `kept`, or raised."""
     erased: dict[str, int] = {}
     for event_id in events:
         try:

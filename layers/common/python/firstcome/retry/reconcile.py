@@ -73,7 +73,7 @@ def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
 def reconcile(
     ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event_id: str
 ) -> tuple[Reconciled, list[Repair]]:
-    """Repair a quiet event's gate; answer what it came to, and the repairs that were made.
+    """Repair a quiet event's gate; return what it came to, and the repairs that were made.
 
     The gate is read first, then the stream, then the rows; the script does nothing if the gate has moved since.
     Raises `Unavailable` where one of them cannot be read.
@@ -100,7 +100,7 @@ def reconcile(
 def find_repairs(
     seen: Snapshot, rows: Iterable[Ticket], refused: Iterable[str], dead: Iterable[Ticket], free_from_ms: int
 ) -> list[Repair]:
-    """Answer what must change in the gate, so that it says what the ledger says. Pure, whatever the sizes."""
+    """Return what must change in the gate, so that it says what the ledger says. Pure, whatever the sizes."""
     repairs: list[Repair] = []
     holds: dict[str, int] = {}
     owners: set[int] = set()

@@ -112,7 +112,7 @@ def _write_all(ledger: Ledger, rows: Sequence[FailedRow]) -> list[Verdict | _Fai
 
 
 def _failed(verdict: Verdict) -> Verdict | _Failed:
-    """Answer why the attempt has failed, where it has for certain; otherwise the verdict."""
+    """Return why the attempt has failed, where it has for certain; otherwise the verdict."""
     if verdict.outcome is Outcome.UNKNOWN_EVENT:
         return _Failed(Reason.UNKNOWN_EVENT, f"there is no event {verdict.ticket.event_id}")
     if verdict.outcome is Outcome.REJECTED:

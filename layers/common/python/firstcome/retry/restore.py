@@ -49,10 +49,10 @@ class Rebuilt:
 
 
 def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event: Event) -> Restored:
-    """Rebuild the event's gate if it is lost; answer what that came to.
+    """Rebuild the event's gate if it is lost; return what that came to.
 
     The coupon rows are read last: a record that is consumed meanwhile is then seen in the reader or as a row. Raises
-    `Unavailable` if any source cannot be read whole: the event stays fenced.
+    `Unavailable` if any source cannot be read whole: the gate stays lost.
     """
     lost = gate.lost(event.event_id)
     if lost is None:
@@ -83,7 +83,7 @@ def rebuild(
     capacity: int,
     survivors: Mapping[str, str] = MappingProxyType({}),
 ) -> Rebuilt:
-    """Answer the gate that these sources tell of: rows are settled, what is owed is pending, the gaps are free.
+    """Return the gate that these sources tell of: rows are settled, what is owed is pending, the gaps are free.
 
     Failed rows are pending too: one that was refused meanwhile is then released by the sweep. A ticket outside
     1..capacity was never given by a gate, and is left to its failed row. The last source is an `applied_user` that

@@ -65,10 +65,10 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
     known = not unavailable and not broken
     lost: list[Event] = []  # their gates wait for the records in flight
-    fenced: set[str] = set()  # applications are refused there
+    refusing: set[str] = set()  # applications are refused there
     for event in _until(stop, events):
         counts["looked"] += 1
-        trying("gate", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
+        trying("gate", lambda event=event: _mend(stores, event, lost, refusing, counts))  # type: ignore[misc]
     unread = backlog(stores.reader)
     overdue = bounds(unread, settings)
     for event in _until(stop, events):
@@ -83,9 +83,9 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
         for event in list(lost):
             lost.remove(event)
-            trying("restore", lambda event=event: _mend(stores, event, lost, fenced, counts))  # type: ignore[misc]
+            trying("restore", lambda event=event: _mend(stores, event, lost, refusing, counts))  # type: ignore[misc]
     known = known and counts["looked"] == len(events)
-    gauges = {**_behind(unread), **_waiting(events if known else None, fenced, counts)}
+    gauges = {**_behind(unread), **_waiting(events if known else None, refusing, counts)}
     trying("failed rows", lambda: gauges.update(_open_rows(stores)))
     done: dict[str, Any] = {
         "redriven": {outcome: redriven[outcome] for outcome in Redriven},
@@ -121,21 +121,21 @@ def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
         yield event
 
 
-def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], counts: Counter[str]) -> None:
+def _mend(stores: Stores, event: Event, lost: list[Event], refusing: set[str], counts: Counter[str]) -> None:
     """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
     ledger, gate, reader, settings = stores.ledger, stores.gate, stores.reader, stores.settings
-    fenced.add(event.event_id)
+    refusing.add(event.event_id)
     restored = restore(ledger, gate, reader, settings, event)
     if restored is Restored.WAITING:
         lost.append(event)
     if restored is Restored.RESTORED:
         counts["restored"] += 1
-        fenced.discard(event.event_id)
+        refusing.discard(event.event_id)
         logger.info("restored", extra={"event_id": event.event_id})
     view = gate.show(event.event_id) if restored is Restored.ALIVE else None
     if view is None:
         return
-    fenced.discard(event.event_id)
+    refusing.discard(event.event_id)
     counts["gates"] += 1
     if view.oldest_pending_ms is not None:
         age_ms = view.now_ms - view.oldest_pending_ms
@@ -155,7 +155,7 @@ def _mend(stores: Stores, event: Event, lost: list[Event], fenced: set[str], cou
 
 
 def _behind(unread: Backlog | None) -> dict[str, int]:
-    """Answer how far behind consume is."""
+    """Return how far behind consume is."""
     if unread is None:
         return {}
     now_ms = time.time_ns() // 1_000_000
@@ -164,18 +164,18 @@ def _behind(unread: Backlog | None) -> dict[str, int]:
 
 
 def _without_offset(unread: Backlog | None) -> dict[str, int]:
-    """Answer in how many partitions the group's offset expired, and warn: on AWS its mapping is disabled."""
+    """Return in how many partitions the group's offset expired, and warn: on AWS its mapping is disabled."""
     partitions = unread.without_offset if unread else ()
     if partitions:
         logger.warning("no committed offset", extra={"partitions": partitions})
     return {"partitions_without_offset": len(partitions)} if unread else {}
 
 
-def _waiting(events: list[Event] | None, fenced: set[str], counts: Counter[str]) -> dict[str, int]:
-    """Answer how many events are fenced, and how old the oldest pending ticket is, as the run found them."""
+def _waiting(events: list[Event] | None, refusing: set[str], counts: Counter[str]) -> dict[str, int]:
+    """Return how many events refuse everybody, and how old the oldest pending ticket is, as the run found them."""
     if events is None:
         return {}
-    found = {"lost_gates": len(fenced)}
+    found = {"lost_gates": len(refusing)}
     if counts["gates"] or not events:
         found["oldest_pending_age_ms"] = counts["oldest_pending_age_ms"]
     return found

@@ -25,7 +25,7 @@ EVERYTHING_READ = 2**53
 
 
 def backlog(reader: StreamReader) -> Backlog | None:
-    """Answer what is unread; None where the stream cannot be read."""
+    """Return what is unread; None where the stream cannot be read."""
     try:
         return reader.backlog()
     except Unavailable:
@@ -33,7 +33,7 @@ def backlog(reader: StreamReader) -> Backlog | None:
 
 
 def bounds(unread: Backlog | None, settings: Settings) -> tuple[int, int]:
-    """Answer how old a pending ticket must be (ms), and the time before which it must have been accepted (ms).
+    """Return how old a pending ticket must be (ms), and the time before which it must have been accepted (ms).
 
     A ticket no older than the oldest unread record waits in the stream: consume will write it. Where the stream
     cannot be read, only age is left to go by, and more of it is asked for.

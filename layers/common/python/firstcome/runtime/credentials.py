@@ -35,7 +35,7 @@ _known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monot
 
 
 def credentials(secret_arn: str) -> tuple[str, str]:
-    """Answer user name and password from Secrets Manager, asked once per environment.
+    """Return user name and password from Secrets Manager, asked once per environment.
 
     Raise `Unavailable` when the secret cannot be read.
     """
@@ -80,7 +80,7 @@ def _read_secret(secret_arn: str) -> tuple[str, str]:
 
 
 def redis_token(cache_arn: str, user_arn: str) -> tuple[str, str]:
-    """Answer user name and token for one new connection to ElastiCache; raise `Unavailable` without credentials.
+    """Return user name and token for one new connection to ElastiCache; raise `Unavailable` without credentials.
 
     ElastiCache asks that the id of an IAM user be its name.
     """
@@ -89,13 +89,13 @@ def redis_token(cache_arn: str, user_arn: str) -> tuple[str, str]:
 
 
 def mysql_token(user_arn: str, host: str, port: int) -> tuple[str, str]:
-    """Answer user name and token for one new connection to RDS; raise `Unavailable` without credentials."""
+    """Return user name and token for one new connection to RDS; raise `Unavailable` without credentials."""
     region, user = user_arn.split(":")[3], user_arn.rpartition("/")[2]
     return user, _signed("rds-db", f"{host}:{port}", region, {"Action": "connect", "DBUser": user})
 
 
 def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
-    """Answer the URL of this request without its scheme, signed with the credentials of this moment."""
+    """Return the URL of this request without its scheme, signed with the credentials of this moment."""
     import botocore.session  # noqa: PLC0415
     from botocore.auth import SigV4QueryAuth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415

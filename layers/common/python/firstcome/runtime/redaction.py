@@ -39,7 +39,7 @@ _kept: list[_Key] = []  # the one of this environment, once it is known
 
 
 def mark(user_id: str) -> str:
-    """Answer what the logs call this person."""
+    """Return what the logs call this person."""
     key = _key()
     if key is None:
         return user_id
@@ -63,7 +63,7 @@ class Formatter(LambdaPowertoolsFormatter):
     """Powertools' JSON, with people as `mark` calls them."""
 
     def serialize(self, log: Any) -> str:
-        """Answer the line. The formatted traceback goes, where people are hashed: `stack_trace` has its frames."""
+        """Return the line. The formatted traceback goes, where people are hashed: `stack_trace` has its frames."""
         if _key() is not None:
             log = {name: _named(name, value) for name, value in log.items() if name != "exception"}
         return super().serialize(log)
@@ -80,14 +80,14 @@ def _named(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Answer the value without what it quotes; an error as its words."""
+    """Return the value without what it quotes; an error as its words."""
     if value is None or isinstance(value, bool | int | float):
         return value
     return _QUOTED.sub(r"\1…\1", str(value))
 
 
 def _key() -> bytes | None:
-    """Answer the key of the hashes; None: people are called by their ids."""
+    """Return the key of the hashes; None: people are called by their ids."""
     if not _kept or time.monotonic() >= _kept[0].until:
         _kept[:] = [_find_key()]
     return _kept[0].key

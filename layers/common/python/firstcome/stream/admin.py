@@ -25,7 +25,7 @@ PAUSE_MS = 100  # before Kafka is asked again: a coordinator that moves needs so
 
 
 def ask(settings: Settings, deadline: float, question: Callable[[Any], T]) -> T:
-    """Answer what `question` learns from an admin client; "not now" is asked again, until the deadline."""
+    """Return what `question` learns from an admin client; "not now" is asked again, until the deadline."""
     share_ms = settings.kafka_read_timeout_ms // CONNECT_TRIES
     config = kafka_config(settings) | {"request_timeout_ms": share_ms}
     while True:

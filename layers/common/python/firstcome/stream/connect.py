@@ -17,7 +17,7 @@ KAFKA_RECONNECT_MAX_MS = 200
 
 
 def kafka_config(settings: Settings) -> dict[str, Any]:
-    """Answer what kafka-python's producer, consumer and admin client have in common; raise `BadInput` if unknown."""
+    """Return what kafka-python's producer, consumer and admin client have in common; raise `BadInput` if unknown."""
     security: dict[str, dict[str, str]] = {
         "PLAINTEXT": {"security_protocol": "PLAINTEXT"},
         "SSL": {"security_protocol": "SSL"},

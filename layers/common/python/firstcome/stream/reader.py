@@ -56,7 +56,7 @@ class _Log:
     end: int
 
     def span(self, start: int) -> Span:
-        """Answer all of it from `start` on."""
+        """Return all of it from `start` on."""
         return Span(start, self.stable, self.end)
 
 
@@ -80,7 +80,7 @@ class StreamReader:
         self._outcomes = outcomes
 
     def unread(self, event_id: str | None = None, timeout_ms: int | None = None) -> list[Ticket]:
-        """Answer the tickets of all unread records (of this event), in the order of each partition.
+        """Return the tickets of all unread records (of this event), in the order of each partition.
 
         Records that cannot be decoded are skipped: consume makes rows of failed_event of them. A million
         records take some 15 s.
@@ -91,7 +91,7 @@ class StreamReader:
     def history(
         self, event_id: str | None = None, timeout_ms: int | None = None, *, aborted: bool = False
     ) -> list[Ticket]:
-        """Answer the tickets of all records (of this event) that are still in the log, read or not; as `unread`.
+        """Return the tickets of all records (of this event) that are still in the log, read or not; as `unread`.
 
         With `aborted` also those of transactions that were: nobody owes them anything, but the log names their people.
         """
@@ -100,7 +100,7 @@ class StreamReader:
             return _tickets(reader.records(whole), event_id)
 
     def backlog(self, timeout_ms: int | None = None) -> Backlog:
-        """Answer how many records are unread, and when the oldest of them was applied for.
+        """Return how many records are unread, and when the oldest of them was applied for.
 
         It is the earliest of each partition's first unread record; where that one cannot be decoded, its time in the
         log counts.
@@ -112,11 +112,11 @@ class StreamReader:
             return Backlog(reader.count(spans, first), min(applied, default=None), without_offset)
 
     def lag(self, timeout_ms: int | None = None) -> int:
-        """Answer the number of unread records in all partitions."""
+        """Return the number of unread records in all partitions."""
         return self.backlog(timeout_ms).records
 
     def caught_up(self, timeout_ms: int | None = None) -> bool:
-        """Answer whether everything that was in the log when this was called has been read."""
+        """Return whether everything that was in the log when this was called has been read."""
         with self._open(timeout_ms) as (reader, logs):
             return not reader.first(self._unread(reader, logs)[0])
 
@@ -157,7 +157,7 @@ class StreamReader:
     def _unread(
         self, reader: SpanReader, logs: Mapping[TopicPartition, _Log]
     ) -> tuple[dict[TopicPartition, Span], tuple[int, ...]]:
-        """Answer what is unread, and the partitions whose offset expired; raise `Unavailable` where some is gone."""
+        """Return what is unread, and the partitions whose offset expired; raise `Unavailable` where some is gone."""
         spans: dict[TopicPartition, Span] = {}
         without_offset = []
         for at, log in logs.items():
@@ -175,7 +175,7 @@ class StreamReader:
         return spans, tuple(without_offset)
 
     def _read_to(self, reader: SpanReader, at: TopicPartition, log: _Log) -> tuple[int, bool]:
-        """Answer where a group without an offset has read to, as far as is known, and whether it has read anything."""
+        """Return where a group without an offset has read to, as far as is known, and whether it has read anything."""
         if self._outcomes is None:
             return 0, False
         read = False
@@ -220,5 +220,5 @@ def _place(record: Any) -> Placed:
 
 
 def _offset(committed: Any) -> int | None:
-    """Answer the offset; None for "none": -1 in the protocol, or no word of the partition."""
+    """Return the offset; None for "none": -1 in the protocol, or no word of the partition."""
     return None if committed is None or committed.offset < 0 else int(committed.offset)

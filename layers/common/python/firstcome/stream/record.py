@@ -32,7 +32,7 @@ class BadRecord(Exception):  # noqa: N818  a fact about a record, which becomes 
 
 
 def encode(ticket: Ticket, restore_epoch: int) -> bytes:
-    """Answer the record's value: compact JSON, the same bytes for the same ticket."""
+    """Return the record's value: compact JSON, the same bytes for the same ticket."""
     record = {
         "v": VERSION,
         "event_id": ticket.event_id,
@@ -45,7 +45,7 @@ def encode(ticket: Ticket, restore_epoch: int) -> bytes:
 
 
 def decode(value: bytes | None) -> tuple[Ticket, int]:
-    """Answer the ticket and the gate's restore_epoch; raise `BadRecord` for anything that `encode` would not write.
+    """Return the ticket and the gate's restore_epoch; raise `BadRecord` for anything that `encode` would not write.
 
     Fields that are not known are ignored, so that a later producer may add some.
     """
@@ -71,7 +71,7 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
 
 
 def _as_written(text: str) -> tuple[Ticket, int] | None:
-    """Answer what `encode` has written, in half the time that JSON takes; None for anything else, right or wrong."""
+    """Return what `encode` has written, in half the time that JSON takes; None for anything else, right or wrong."""
     found = _WRITTEN.fullmatch(text)
     if found is None:
         return None
@@ -86,7 +86,7 @@ def _as_written(text: str) -> tuple[Ticket, int] | None:
 
 
 def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
-    """Answer everything that is wrong with a record, and what could be read of it all the same."""
+    """Return everything that is wrong with a record, and what could be read of it all the same."""
     fields: dict[str, Any] = {}
     wrong: list[str] = []
     for name, check in _FIELDS.items():

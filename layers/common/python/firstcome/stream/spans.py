@@ -58,13 +58,13 @@ class SpanReader:
         yield from self._read(UNCOMMITTED, _open(spans))
 
     def first(self, spans: Mapping[TopicPartition, Span]) -> dict[TopicPartition, Any]:
-        """Answer the first record of each span that has one."""
+        """Return the first record of each span that has one."""
         found = {_partition(record): record for record in self._read(COMMITTED, _stable(spans), first_only=True)}
         rest = {at: span for at, span in spans.items() if at not in found}
         return found | {_partition(record): record for record in self._read(UNCOMMITTED, _open(rest), first_only=True)}
 
     def count(self, spans: Mapping[TopicPartition, Span], first: Mapping[TopicPartition, Any]) -> int:
-        """Answer how many records the spans have, whose first ones are these; a long one's offsets are counted."""
+        """Return how many records the spans have, whose first ones are these; a long one's offsets are counted."""
         behind = {at: Span(record.offset + 1, spans[at].stable, spans[at].end) for at, record in first.items()}
         short = {at: span for at, span in behind.items() if span.end - span.start < COUNTED}
         long = sum(span.end - span.start for at, span in behind.items() if at not in short)
@@ -121,7 +121,7 @@ class SpanReader:
 
 
 def left_ms(deadline: float) -> int:
-    """Answer how many milliseconds are left; 0 when the deadline has passed."""
+    """Return how many milliseconds are left; 0 when the deadline has passed."""
     return max(0, int((deadline - time.monotonic()) * 1000))
 
 

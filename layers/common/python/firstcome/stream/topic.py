@@ -31,7 +31,7 @@ TOPIC_CONFIGS = {
 def ensure_topic(
     settings: Settings, partitions: int, replication: int, configs: Mapping[str, str] | None = None
 ) -> bool:
-    """Create the topic unless it exists, with `TOPIC_CONFIGS`; answer whether it was created.
+    """Create the topic unless it exists, with `TOPIC_CONFIGS`; return whether it was created.
 
     A topic that exists is left as it is. Raise `Unavailable` when Kafka is away or refuses, for example more replicas
     than there are brokers.
