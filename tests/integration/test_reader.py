@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource
 
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
-from firstcome.stream import reader as tail_module
+from firstcome.stream import admin as admin_module
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import TOPIC_CONFIGS, ensure_topic
 from tests.log import NOW_MS, Log, record, ticket
@@ -169,7 +169,7 @@ def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
         allowed_ms.append(config["bootstrap_timeout_ms"])
         return KafkaAdminClient(**config)
 
-    monkeypatch.setattr(tail_module, "KafkaAdminClient", admin)
+    monkeypatch.setattr(admin_module, "KafkaAdminClient", admin)
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
         port = server.getsockname()[1]
         if not answering:

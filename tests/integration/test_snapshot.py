@@ -144,7 +144,7 @@ def test_without_lambdas_runtime_nothing_is_registered(monkeypatch: pytest.Monke
 def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> None:
     """And only where a token or a secret is used: it costs hundreds of ms."""
     code = (
-        "import sys, json; from dataclasses import replace; from firstcome import snapshot;"
+        "import sys, json; from dataclasses import replace; from firstcome.runtime import snapstart;"
         " from firstcome.settings import Settings; said = [];"
         "[(snapstart.before_snapshot(each), said.append('botocore.session' in sys.modules))"
         f" for each in (Settings(), Settings({setting}='arn'))]; print(json.dumps(said))"
