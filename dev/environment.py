@@ -5,7 +5,7 @@
 It serves HTTP/1.1 on a socket that it inherits, so that a request which finds it dead waits for its successor, as
 behind a cold start. What comes under Lambda's Invoke path is an invocation; everything else goes through API Gateway's
 translation first. The front sends one request at a time, already checked and normalized: for that the few lines of
-HTTP below suffice (docs/decisions.md compares them with a general server).
+HTTP below suffice (docs/decisions compares them with a general server).
 """
 
 from __future__ import annotations

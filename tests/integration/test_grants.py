@@ -1,4 +1,4 @@
-"""A user of the database with the rights that docs/decisions.md grants it serves everybody, and nothing more."""
+"""A user of the database with the rights that docs/decisions grants it serves everybody, and nothing more."""
 
 from __future__ import annotations
 

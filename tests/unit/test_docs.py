@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -20,12 +21,17 @@ yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+INDEX = ROOT / "docs" / "decisions" / "README.md"
+DECISIONS = sorted(path for path in INDEX.parent.iterdir() if path != INDEX)
+DECISION_PARTS = ["## Context", "## Options", "## Choice", "## How to reverse"]
+DECISION_LINES_MAX = 60  # a longer one is a chapter, and belongs to another document
 TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 
 
+@functools.cache  # each document asks for both
 def template(name: str) -> dict[str, Any]:
     parsed: dict[str, Any] = yaml_parse((ROOT / name).read_text())
     return parsed
@@ -54,6 +60,29 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         ):
             broken.append((text, target))
     assert not broken
+
+
+# --- docs/decisions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)
+def test_a_decision_is_short_and_has_four_parts(decision: Path) -> None:
+    """Context, options, choice and how to reverse it, each with some text, in a file whose name has a number."""
+    text = decision.read_text()
+    title, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    assert re.fullmatch(r"\d{4}(-[a-z0-9]+)+\.md", decision.name)
+    assert re.fullmatch(r"# .+\n\n", title)
+    assert [part.splitlines()[0] for part in parts] == DECISION_PARTS
+    assert [part for part in parts if part.partition("\n")[2].strip()] == parts
+    assert len(text.splitlines()) <= DECISION_LINES_MAX
+
+
+def test_the_index_names_each_decision_once() -> None:
+    """One line each, with the decision's own title."""
+    listed = re.findall(r"^- \[(.+)\]\(([^)]+)\): .+$", INDEX.read_text(), re.MULTILINE)
+    titled = [(each.read_text().partition("\n")[0].removeprefix("# "), each.name) for each in DECISIONS]
+    assert sorted(listed, key=lambda entry: entry[1]) == titled
+    assert len({name[:4] for _, name in listed}) == len(DECISIONS)
 
 
 # --- deploy.md and the templates -------------------------------------------------------------------------------------
