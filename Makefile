@@ -108,7 +108,7 @@ bench-quick: setup ## one round of little load each: shows that every benchmark 
 	@PYTHONPATH=layers/common/python $(PY) -m benchmarks --quick $(NAME)
 
 capacity: setup ## which limit comes first, what to set, what it costs: ARGS="--burst 10000 --coupons 10000", ARGS=--sizes
-	@PYTHONPATH=layers/common/python $(PY) -m benchmarks.capacity $(ARGS)
+	@PYTHONPATH=layers/common/python $(PY) -m benchmarks.scale.capacity $(ARGS)
 
 ##@ What is generated
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from benchmarks import ladder
-from benchmarks.bench import Bench
-from benchmarks.contest import Plan
-from benchmarks.strategies import STEPS
+from benchmarks.bars import ladder
+from benchmarks.harness.bench import Bench
+from benchmarks.ladder.contest import Plan
+from benchmarks.ladder.steps import STEPS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import report
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.measure import Bar, Row, interleave
+from benchmarks.harness import report
+from benchmarks.harness.rows import Bar, Row, interleave
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROW = Row(
-    "gate",
     "the gate",
     "calls/s",
     {"ours": [50.0, 90.0, 70.0], "floor": [100.0, 100.0, 200.0]},
@@ -40,15 +39,15 @@ def test_a_ratio_is_of_two_contenders_of_the_same_round() -> None:
     ],
 )
 def test_a_missed_bar_needs_a_reason(bar: Bar, *, ok: bool) -> None:
-    assert Row("gate", "the gate", "calls/s", ROW.values, [bar]).ok is ok
+    assert Row("the gate", "calls/s", ROW.values, [bar]).ok is ok
 
 
 def test_a_fast_wrong_answer_is_wrong(tmp_path: Path) -> None:
     """Whatever its ratio is, and the report says so."""
-    wrong = Row(ROW.name, ROW.what, ROW.unit, ROW.values, ROW.bars, wrong=["101 rows for 100 coupons"])
+    wrong = Row(ROW.what, ROW.unit, ROW.values, ROW.bars, wrong=["101 rows for 100 coupons"])
     assert not wrong.ok
-    report.keep(tmp_path, "gate", [wrong], 1.0, quick=True)
-    assert "**wrong**: 101 rows for 100 coupons" in report.write(tmp_path, BENCHMARKS).read_text()
+    path = report.write(tmp_path, BENCHMARKS, "gate", [wrong], 1.0, quick=True)
+    assert "**wrong**: 101 rows for 100 coupons" in path.read_text()
 
 
 def test_every_round_has_another_order() -> None:
@@ -65,8 +64,11 @@ def test_every_round_has_another_order() -> None:
 
 
 def test_the_report_is_what_was_measured(tmp_path: Path) -> None:
-    """A row survives being kept, and one benchmark's figures can be read by another."""
-    report.keep(tmp_path, "gate", [ROW], 1.0, quick=False)
-    assert report.read(tmp_path, "gate") == [ROW]
-    text = report.write(tmp_path, BENCHMARKS).read_text()
+    """A run writes its own section anew, and leaves those of the other benchmarks as they were."""
+    text = ""
+    for name, row in (("memory", Row("memory", "bytes", {"peak": [7.0]})), ("gate", ROW), ("gate", ROW)):
+        text = report.write(tmp_path, BENCHMARKS, name, [row], 1.0, quick=False).read_text()
+        assert f"`make bench NAME={name}`" in text
     assert "| the gate | ours 70 · floor 100 calls/s | ours ≥ 0.5 × floor | **0.50** (0.35 to 0.90) | ✓ |" in text  # noqa: RUF001
+    assert "| memory | peak 7 bytes | | | |" in text
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## gate", "## memory"]

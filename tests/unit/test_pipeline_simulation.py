@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 import simpy
 
-from benchmarks import worlds
-from benchmarks.capacity import admitted
-from benchmarks.deployment import Deployment
-from benchmarks.machine import Machine, server
-from benchmarks.opening import Aws, Opening
-from benchmarks.pools import BREAKER_S, MAX_BLOCK_S, Bucket, Connecting, Group, LambdaPool, count
-from benchmarks.worlds import Local, local
+from benchmarks.scale import worlds
+from benchmarks.scale.capacity import admitted
+from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.machine import Machine, server
+from benchmarks.scale.planning import MAX_BLOCK_S
+from benchmarks.scale.pools import BREAKER_S, Bucket, Connecting, Group, LambdaPool, count
+from benchmarks.scale.times import Aws, Opening
+from benchmarks.scale.worlds import Local, local
 from tests.unit.test_capacity import TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.pipeline import Pipeline
+    from benchmarks.scale.pipeline import Pipeline
 
 DEPLOYED = Deployment({"ColdStart": "provisioned", "ProvisionedEnvironments": 199})
 AWS = Aws.of(TIMES, DEPLOYED)
@@ -89,7 +90,7 @@ def test_two_busy_cores_are_shared_by_what_a_request_costs() -> None:
 def test_what_runs_beside_is_missing() -> None:
     alone, disturbed = (
         sum(people for _, people in ran(local(TIMES, world), 2).seen.answers)
-        for world in (Local(connections=50, memory=False, beside=beside) for beside in ({}, {0.01: 0.5}))
+        for world in (Local(connections=50, memory=False, beside=beside) for beside in ({}, {0.002: 0.5}))
     )
     assert disturbed == pytest.approx(0.75 * alone, rel=0.05)
 

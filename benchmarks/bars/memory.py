@@ -1,0 +1,82 @@
+"""What the gate of one event takes in Redis's memory: so many bytes a winner, and not one more for the losers.
+
+Everybody applies through the gate's own script, by `redis-benchmark`, with ids as long as a UUID, until all coupons are
+given away; then ten times as many people come too late. Nothing is settled meanwhile, so this is the peak: every ticket
+is still pending.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.harness.bench import CALL, evalsha, view, wrong_people
+from benchmarks.harness.rows import Bar, Row
+from benchmarks.harness.tools import SOMEBODY, redis_benchmark
+from firstcome.stores import Stores
+
+if TYPE_CHECKING:
+    from benchmarks.harness.bench import Bench
+    from firstcome.gate.gate import Gate
+
+SIZES = (100, 10_000, 1_000_000)
+LOSERS = 10  # a winner
+SLACK = 1.01
+CONNECTIONS = 8
+PATIENCE_MS = 60_000  # Redis counts the million's bytes one by one, and does nothing else meanwhile
+PIPELINE = 64  # commands under way on each: what is measured is memory, not time
+USED_FROM = 10_000  # coupons: `used_memory` by itself moves by some ten kilobytes
+PEAK = "all coupons given"
+LATER = f"{LOSERS} losers a winner later"
+
+
+def run(bench: Bench) -> list[Row]:
+    """Measure events of 100, 10,000 and 1,000,000 coupons; the last takes two minutes, most of them for its losers."""
+    return [_row(bench, coupons) for coupons in (SIZES[:2] if bench.quick else SIZES)]
+
+
+def _row(bench: Bench, coupons: int) -> Row:
+    with closing(Stores.of(replace(bench.settings, redis_timeout_ms=PATIENCE_MS))) as stores:
+        gate = stores.gate
+        event_id = bench.open_event(stores, coupons, "memory")
+        gate.apply(event_id, "somebody", "call")  # connections and scripts are not the event's
+        empty = _used(gate)
+        bench.say(f"{coupons:,} winners")
+        while (given := view(gate, event_id).coupon_count) < coupons:  # some ids come twice
+            _apply(bench, gate, event_id, coupons - given)
+        peak, used_peak = _keys(gate, event_id), _used(gate)
+        bench.say(f"{coupons * LOSERS:,} losers")
+        _apply(bench, gate, event_id, coupons * LOSERS)
+        later, used_later = _keys(gate, event_id), _used(gate)
+        pending = view(gate, event_id).pending
+        wrong = wrong_people(gate, event_id, coupons) + ([] if pending == coupons else [f"{pending} are pending"])
+        bench.forget(stores, event_id)
+    parts = ", ".join(f"{key} {size / coupons:.0f}" for key, size in sorted(later.items(), key=lambda one: -one[1]))
+    notes = [f"by key: {parts}"]
+    if coupons >= USED_FROM:
+        winner, loser = (used_peak - empty) / coupons, (used_later - used_peak) / (coupons * LOSERS)
+        notes.append(f"`used_memory` grew by {winner:.0f} bytes for each winner, and by {loser:.2f} for each loser")
+    values = {PEAK: [sum(peak.values()) / coupons], LATER: [sum(later.values()) / coupons]}
+    what = f"memory of the gate, {coupons:,} coupons"
+    return Row(what, "bytes a winner", values, [Bar(LATER, PEAK, SLACK, at_most=True)], wrong, notes)
+
+
+def _apply(bench: Bench, gate: Gate, event_id: str, calls: int) -> None:
+    """Let so many people apply, one after the other on some connections."""
+    connections, pipeline = min(CONNECTIONS, calls), max(1, min(PIPELINE, calls // CONNECTIONS))
+    command = [*evalsha(gate, event_id), SOMEBODY, CALL]
+    redis_benchmark(bench, command, calls, connections=connections, pipeline=pipeline)
+
+
+def _keys(gate: Gate, event_id: str) -> dict[str, int]:
+    """Return what each key of the event takes, counted whole (`SAMPLES 0`), in bytes."""
+    redis: Any = gate.redis
+    sizes = {key: redis.memory_usage(key, samples=0) for key in gate.keys(event_id)}
+    return {key.rpartition(":")[2]: size for key, size in sizes.items() if size is not None}
+
+
+def _used(gate: Gate) -> int:
+    """Return all of Redis's memory but that of its clients' buffers, in bytes."""
+    found: Any = gate.redis.info("memory")
+    return int(found["used_memory"]) - int(found["mem_clients_normal"])

@@ -1,0 +1,99 @@
+"""What a benchmark measures: contenders side by side, round by round, and the ratios that are held to a bar.
+
+A figure by itself says more about the machine than about the code. So every claim is a ratio of two contenders of the
+same round; a row has as many ratios as rounds, and shows their median and how far they spread.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The ratio of one contender to another that must be reached: at least, or at most, `limit`."""
+
+    of: str
+    to: str
+    limit: float
+    at_most: bool = False
+    why_not: str = ""  # the reasoned explanation, where it is known that it cannot be reached
+
+    def met(self, ratio: float) -> bool:
+        """Return whether `ratio` reaches the bar."""
+        return ratio <= self.limit if self.at_most else ratio >= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.of} {'≤' if self.at_most else '≥'} {self.limit:g} × {self.to}"  # noqa: RUF001  it multiplies
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report. `values` has, by contender, one value for each round, in `unit`."""
+
+    what: str
+    unit: str
+    values: dict[str, list[float]]
+    bars: list[Bar] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)  # what the check of the results found: a fast wrong answer is wrong
+    notes: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)  # what is plotted, or what another benchmark needs
+
+    def ratios(self, bar: Bar) -> list[float]:
+        """Return the ratio of each round."""
+        return list(map(operator.truediv, self.values[bar.of], self.values[bar.to]))
+
+    def ratio(self, bar: Bar) -> float:
+        """Return the median of the rounds' ratios."""
+        return median(self.ratios(bar))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the results were right and every bar is met, but for those with a reason."""
+        return not self.wrong and all(bar.why_not or bar.met(self.ratio(bar)) for bar in self.bars)
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], float]], rounds: int, say: Callable[[str], None] = lambda _: None
+) -> dict[str, list[float]]:
+    """Let every contender measure itself once a round, each round in another order; return their values."""
+    values: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            say(f"round {number + 1} of {rounds}: {name}")
+            values[name].append(contenders[name]())
+    return values
+
+
+def rate(work: Callable[[], object], count: int) -> float:
+    """Do `work`, which is `count` of something, and return how many of them a second."""
+    began = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - began)
+
+
+def each_us(call: Callable[[T], object], inputs: Iterable[T]) -> float:
+    """Return the median time of a call with each of the inputs, in microseconds."""
+    clock = time.perf_counter_ns
+    times = []
+    for one in inputs:
+        began = clock()
+        call(one)
+        times.append(clock() - began)
+    return median(times) / 1000
+
+
+def percentile_ms(seconds: Iterable[float], share: float) -> float:
+    """Return the time, in milliseconds, that `share` of them stayed below."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")

@@ -1,0 +1,64 @@
+"""The load generators that are programs: `redis-benchmark` for commands, `wrk` for a closed loop over HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from dev.install import programs
+
+if TYPE_CHECKING:
+    from benchmarks.harness.bench import Bench
+
+CONNECTIONS = 50
+SOMEBODY = "5f0e8400-e29b-41d4-a716-__rand_int__"  # as long as a UUID; redis-benchmark puts twelve digits in
+PEOPLE = 10**9
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+
+
+def redis_benchmark(
+    bench: Bench, command: list[str], calls: int, *, connections: int = CONNECTIONS, pipeline: int = 1
+) -> float:
+    """Have Redis carry out a command so many times; return how many a second."""
+    options = ["-p", str(urlsplit(bench.servers.redis_url).port), "-c", str(connections), "-P", str(pipeline)]
+    options += ["-n", str(calls), "-r", str(PEOPLE), "--csv"]
+    program = programs(["redis-benchmark"])["redis-benchmark"]
+    said = subprocess.run([program, *options, *command], capture_output=True, text=True, check=True).stdout
+    return float(said.splitlines()[-1].split(",")[1].strip('"'))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the connections of `wrk` heard. `lost`: connections that broke, or waited for too long."""
+
+    seconds: float
+    statuses: dict[int, int]
+    lost: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def count(self) -> int:
+        """How many answers there were."""
+        return sum(self.statuses.values())
+
+    @property
+    def rate(self) -> float:
+        """How many a second."""
+        return self.count / self.seconds
+
+
+def wrk(url: str, path: str, seconds: int) -> Heard:
+    """Let each of 50 connections ask, wait and ask again as somebody else, for so long; return what they heard."""
+    prefix = str(uuid.uuid4())[:24]  # as long as a UUID, with the twelve digits that count them
+    command = [programs(["wrk"])["wrk"], "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), url]
+    said = subprocess.run([*command, "--", path, prefix], capture_output=True, text=True, check=True).stdout
+    heard = json.loads(said.splitlines()[-1])
+    statuses = {int(status): number for status, number in heard["statuses"].items()}
+    p50_ms, p99_ms = heard["p50_us"] / 1000, heard["p99_us"] / 1000
+    return Heard(heard["duration_us"] / 1e6, statuses, heard["lost"], p50_ms, p99_ms)

@@ -1,0 +1,170 @@
+"""What to set, so that an opening is served, in how many stacks, and what it costs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+from typing import TYPE_CHECKING
+
+from benchmarks.scale import limits
+from benchmarks.scale.deployment import outside, provisioned_too_many
+from benchmarks.scale.planning import (
+    FIRST_CONNECTIONS,
+    MAX_BLOCK_S,
+    asked,
+    busy,
+    environments,
+    poller_rows,
+    ranked,
+    unranked,
+)
+from dev.cloud import ROOT
+
+if TYPE_CHECKING:
+    from benchmarks.scale.deployment import Deployment
+    from benchmarks.scale.times import Aws, Opening
+
+STACKS_MAX = 1_000  # accounts: more is no advice
+ZONES = 3  # brokers come in multiples of it
+SPARE = 10  # a tenth more environments than are provisioned: they must be fewer than there may be
+DEPLOY = ROOT / "docs" / "deploy.md"  # the one place where prices stand
+LOGGED_BYTES = 400  # an application, and a row
+CALL_BYTES = 1_000  # of the gate
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """So many stacks, each in an account of its own, each with its share of the opening."""
+
+    stacks: int
+    share: Opening
+    each: Deployment
+
+
+def recommended(opening: Opening, deployment: Deployment, aws: Aws, stacks: int = 1) -> Recommendation | None:
+    """Return the fewest stacks, at least `stacks`, within every limit and what the templates take; None: none are.
+
+    `opening` is that of one of `stacks`. Pools of tickets are not recommended: nobody has built them.
+    """
+    for many in range(stacks, STACKS_MAX + 1):
+        coupons = max(1, ceil(opening.coupons * stacks / many))
+        share = replace(opening, burst=opening.burst * stacks / many, coupons=coupons)
+        each = replace(advised(share, deployment, aws), pools=deployment.pools)
+        each = replace(each, brokers=max(each.brokers, _brokers(share, each, aws)))
+        tight = [limit for limit in ranked(share, each, aws) if limit.tight]
+        refused = [*outside(each.parameters), *provisioned_too_many(each)]
+        if not tight and not refused and each.brokers <= limits.BROKERS:
+            return Recommendation(many, share, each)
+    return None
+
+
+def _brokers(opening: Opening, deployment: Deployment, aws: Aws) -> int:
+    """Return how many brokers take the connections of all first winners in time."""
+    if deployment["KafkaSecurity"] != "AWS_MSK_IAM":
+        return 0
+    connecting = min(busy(opening, deployment, aws), opening.peak, opening.won) * FIRST_CONNECTIONS
+    return ZONES * ceil(connecting / (limits.CONNECTIONS_PER_S * MAX_BLOCK_S) / ZONES)
+
+
+def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
+    """Return the deployment that refuses nobody, where parameters and quotas can do it, beyond what the templates take.
+
+    What is told `reserved` is left to the sweep: for what passes every limit, see `recommended`.
+    """
+    peak, wanted = ceil(opening.peak), environments(opening, aws)
+    room = wanted + ceil(wanted / SPARE)
+    pollers = ceil(opening.won / opening.issued_within_s / poller_rows(deployment, aws) / limits.USABLE)
+    partitions = max(pollers, deployment["KafkaPartitions"])
+    used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
+
+    def larger(parameter: str, limit: str) -> str:
+        """Return the smallest type of the family that has room, or its largest."""
+        family = deployment[parameter].rpartition(".")[0]
+        cpus = deployment.vcpus(parameter) * max(1.0, used[limit])
+        return f"{family}.{next((name for name, has in limits.VCPUS.items() if has >= cpus), list(limits.VCPUS)[-1])}"
+
+    enough = replace(
+        deployment,
+        api_quota=max(deployment.api_quota, peak),
+        lambda_quota=max(deployment.lambda_quota, room + limits.UNRESERVED),
+        max_connections=max(deployment.max_connections, 2 * (room + partitions)),
+        pools=ceil(deployment.pools * max(1.0, used["Redis: winners"], used["Redis: losers"])),
+    ).with_parameters(
+        ApiRateLimit=max(deployment["ApiRateLimit"], peak),
+        ApiBurstLimit=max(deployment["ApiBurstLimit"], peak // 2),
+        ApplyConcurrency=max(deployment["ApplyConcurrency"], room),
+        KafkaPartitions=partitions,
+        ProvisionedPollers=pollers if pollers > deployment.pollers else deployment["ProvisionedPollers"],
+        BrokerType=larger("BrokerType", "Kafka: winners"),
+        CacheType=larger("CacheType", "Redis: memory"),
+        DatabaseClass=larger("DatabaseClass", "MySQL: inserts"),
+    )
+    if used["Lambda: environments at once"] > 1 / limits.USABLE:
+        enough = enough.with_parameters(ColdStart="provisioned", ProvisionedEnvironments=wanted)
+    return enough
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """$ by what they are for: an hour of what is deployed, and the requests of the opening itself."""
+
+    hour: dict[str, float]
+    opening: dict[str, float]
+
+
+def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
+    """Return what a deployment costs in an hour, and the requests of the opening."""
+    sized = {"BrokerType": "MSK broker", "CacheType": "ElastiCache", "DatabaseClass": "RDS MySQL"}
+    # Types of one family cost in proportion to their cores; deploy.md has the price of a large one.
+    servers = {name: price(what) * deployment.vcpus(name) / limits.VCPUS["large"] for name, what in sized.items()}
+    idle = {name.removeprefix("idle: "): value for name, value in prices().items() if name.startswith("idle: ")}
+    provisioned_gb = deployment.provisioned * deployment.memory_mb / 1024
+    units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
+    hour = {
+        "brokers": deployment.brokers * servers["BrokerType"],
+        "Valkey": 2 * deployment.pools * servers["CacheType"],
+        "MySQL": servers["DatabaseClass"],
+        "disks, endpoints, retry, alarms": sum(
+            value for name, value in idle.items() if not name.startswith(tuple(sized.values()))
+        ),
+        "provisioned environments": provisioned_gb * 3600 * price("`ColdStart=provisioned`"),
+        "provisioned pollers": units * price("`ProvisionedPollers`"),
+    }
+    people, won = opening.people, opening.won
+    lost_s = aws.remembered_s if opening.remembered else aws.lost_s
+    gb_s = (won * aws.won_s + (people - won) * lost_s) * deployment.memory_mb / 1024
+    calls = won + asked(opening, deployment, aws) / opening.peak * (people - won)
+    requests = {
+        "HTTP API": people / 1e6 * price("HTTP API"),
+        "Lambda": people / 1e6 * price("Lambda, requests") + gb_s * price("Lambda, duration"),
+        "logs": (people + won) * LOGGED_BYTES / 1e9 * price("logs"),
+        "between zones": calls * CALL_BYTES / 1e9 * 2 / 3 * price("between zones"),
+    }
+    return Costs(hour, requests)
+
+
+@cache
+def prices() -> dict[str, float]:
+    """Return the $ of each line under "What it costs", by its first cell; `idle: …` what a line costs an hour."""
+    section = DEPLOY.read_text().partition("\n## What it costs\n")[2].partition("\n## ")[0]
+    found = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 1 and (price := re.search(r"([\d.]+) \$", cells[1])):
+            found[cells[0]] = float(price[1])
+        if len(cells) == 4 and re.fullmatch(r"[\d.]+", cells[3]):
+            found[f"idle: {cells[0]}"] = float(cells[3])
+    return found
+
+
+def price(what: str) -> float:
+    """Return the price of the one line that begins with this; raise `LookupError` where there is none, or several."""
+    matches = {name: value for name, value in prices().items() if name.startswith(what)}
+    if len(matches) != 1:
+        raise LookupError(f"{DEPLOY.name} has {len(matches)} prices of {what!r}: {sorted(matches)}")
+    return next(iter(matches.values()))

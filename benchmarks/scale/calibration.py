@@ -1,0 +1,205 @@
+"""Service times, measured: what each process of the local cloud spends of the two cores on one request, or one row.
+
+The cloud is loaded with one kind of work at a time, and the kernel is asked what each process had of the cores. Rates
+and latencies are kept beside, but nothing is taken from them: they are what the simulation has to find by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.bars.drain import fill, settled
+from benchmarks.harness.bench import PLENTY
+from benchmarks.harness.load import Load, applications, ask
+from benchmarks.harness.tools import wrk
+from benchmarks.scale.machine import SLICE_S
+from benchmarks.scale.times import Times
+from firstcome.ledger.connect import mysql_connection
+from firstcome.stores import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.harness.bench import Bench
+    from dev.cloud import Cloud
+
+TICKS = os.sysconf("SC_CLK_TCK")
+DRAINED = 10_000  # records
+COMPILED_S = 0.01  # for which the broker's just-in-time compiler takes a core at a time
+
+
+@dataclass(slots=True)
+class Phase:
+    """One kind of work: what the processes had of the cores for it, in how many seconds, and how many of it."""
+
+    spent_s: dict[str, float]
+    seconds: float = 0.0
+    count: int = 1
+    rate: float = 0.0  # a second
+    p99_ms: float = 0.0
+
+    def each_s(self, process: str, idle: Phase) -> float:
+        """Return what one costs a process, without what it does when nobody asks."""
+        return max(0.0, self.spent_s[process] - idle.duty(process) * self.seconds) / self.count
+
+    def duty(self, process: str) -> float:
+        """Return how many cores a process has."""
+        return self.spent_s[process] / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What one round has found."""
+
+    idle: Phase
+    lost: Phase
+    remembered: Phase
+    won: Phase
+    drain: Phase
+    commit_s: float
+    generator_s: float  # what a request costs load.py, which is not wrk
+    wrong: list[str]
+
+    @property
+    def times(self) -> Times:
+        """The service times."""
+
+        def each_s(phase: Phase, process: str) -> float:
+            return phase.each_s(process, self.idle)
+
+        return Times(
+            client_s=each_s(self.lost, "client"),
+            front_s=each_s(self.lost, "front"),
+            lost_s=each_s(self.lost, "apply"),
+            remembered_s=each_s(self.remembered, "apply"),
+            won_s=each_s(self.won, "apply"),
+            gate_lost_s=each_s(self.lost, "redis"),
+            gate_won_s=each_s(self.won, "redis"),
+            settle_s=each_s(self.drain, "redis"),
+            produce_s=each_s(self.won, "kafka"),
+            fetch_s=each_s(self.drain, "kafka"),
+            poll_s=each_s(self.drain, "poller"),
+            consume_s=each_s(self.drain, "consume"),
+            ledger_s=each_s(self.drain, "mariadb"),
+            commit_s=self.commit_s,
+        )
+
+    def beside(self, phase: Phase) -> dict[float, float]:
+        """Return how many cores were busy with something else meanwhile, by how long they were at a time."""
+        others = max(0.0, phase.duty("others")) + self.idle.duty("kafka")
+        return {COMPILED_S: phase.duty("compiler"), SLICE_S: others}
+
+
+def calibrate(bench: Bench, cloud: Cloud) -> Calibration:
+    """Load the cloud with each kind of work by itself, and measure."""
+    never = replace(bench.settings, sold_out_memory_coupons=0)  # of its events nothing is remembered
+    with closing(bench.stores()) as stores, closing(Stores.of(never)) as forgetful:
+        gone, asked_for = bench.sold_out(stores), bench.sold_out(forgetful)
+        to_win = bench.open_event(stores, PLENTY, "won")
+        with _phase(cloud) as idle:
+            time.sleep(bench.pick(1000, 200) / 1000)  # what is measured is doing nothing
+        remembered = _ask(bench, cloud, gone)
+        lost = _ask(bench, cloud, asked_for)
+        with _paused(cloud.poller.pid):
+            won = _ask(bench, cloud, to_win)
+            # Each record by itself, as apply puts them there.
+            fill(bench, stores, to_win, bench.pick(DRAINED, DRAINED // 10), batch_size=0)
+        drain = _drain(bench, cloud, stores, to_win)
+        asked = ask(Load(cloud.api_url, [applications(gone)], 0, bench.pick(10_000, 500), 200))
+        wrong = bench.drained(stores, to_win)
+    generator_s = asked.cpu * max(asked.done_s) / len(asked.done_s)
+    return Calibration(idle, lost, remembered, won, drain, _commit_s(bench), generator_s, wrong)
+
+
+def middle_rate(seen: list[tuple[float, int]], total: int) -> float:
+    """Return the rate at which a count that was seen at some times grew, between a tenth and nine tenths of `total`."""
+    middle = [(at, count) for at, count in seen if 0.1 * total <= count <= 0.9 * total]
+    if len(middle) < 2:  # a batch or two
+        middle = seen
+    (began, first), (ended, last) = middle[0], middle[-1]
+    return (last - first) / (ended - began)
+
+
+@contextmanager
+def _phase(cloud: Cloud) -> Iterator[Phase]:
+    """Lend a phase that has, afterwards, what was spent inside."""
+    before, began = _spent(cloud), time.monotonic()
+    phase = Phase(before)
+    yield phase
+    after, phase.seconds = _spent(cloud), time.monotonic() - began
+    phase.spent_s = {name: after[name] - before[name] for name in after}
+
+
+def _ask(bench: Bench, cloud: Cloud, event_id: str) -> Phase:
+    path = applications(event_id)
+    if not bench.quick:
+        wrk(cloud.api_url, path, 1)
+    with _phase(cloud) as phase:
+        heard = wrk(cloud.api_url, path, bench.pick(2, 1))
+    phase.count, phase.rate, phase.p99_ms = heard.count, heard.rate, heard.p99_ms
+    return phase
+
+
+@contextmanager
+def _paused(pid: int | None) -> Iterator[None]:
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _drain(bench: Bench, cloud: Cloud, stores: Stores, event_id: str) -> Phase:
+    """Wait until every ticket has its row. The rate is that between a tenth and nine tenths: the last ones wait."""
+    with _phase(cloud) as phase:
+        settled(stores, event_id)
+    issued = bench.times(event_id, "issued_at")
+    phase.count, phase.rate = len(issued), middle_rate([(at, n) for n, at in enumerate(issued, start=1)], len(issued))
+    return phase
+
+
+def _commit_s(bench: Bench) -> float:
+    """Return the median time of a commit of one row."""
+    with mysql_connection(bench.settings, 10_000) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS commits (number INT)")
+        times = []
+        for number in range(50):
+            cursor.execute("INSERT INTO commits VALUES (%s)", (number,))
+            began = time.perf_counter()
+            connection.commit()
+            times.append(time.perf_counter() - began)
+        cursor.execute("DROP TABLE commits")
+    return median(times)
+
+
+def _spent(cloud: Cloud) -> dict[str, float]:
+    """Return what each process of a cloud has had of the cores, in seconds. Environments are one."""
+    pids = {"front": [cloud.front.pid], "poller": [cloud.poller.pid]}
+    pids |= {name: list(cloud.environments(name)) for name in ("apply", "consume")}
+    pids |= {name: [pid] for name, pid in cloud.servers.pids.items()}
+    spent = {name: sum(_spent_s(pid) for pid in some if pid) for name, some in pids.items()}
+    # The broker's compiler is at work for minutes, and belongs to no request.
+    kafka = cloud.servers.pids["kafka"]
+    tasks = [task for task in Path(f"/proc/{kafka}/task").iterdir() if "Compiler" in (task / "comm").read_text()]
+    spent["compiler"] = sum(_spent_s(f"{kafka}/task/{task.name}") for task in tasks)
+    spent["kafka"] -= spent["compiler"]
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent["client"] = children.ru_utime + children.ru_stime
+    user, nice, system, _idle, _iowait, *others = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    spent["others"] = sum(map(int, (user, nice, system, *others))) / TICKS - sum(spent.values())
+    return spent
+
+
+def _spent_s(process: int | str) -> float:
+    """Return what a process and its threads have had of the cores."""
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS

@@ -1,0 +1,237 @@
+"""Which limit comes first, what to set, and what it costs.
+
+    make capacity ARGS="--burst 10000 --coupons 10000 [--events 2] [--seconds 10] [NAME=VALUE …]"
+    make capacity ARGS=--sizes
+
+NAME is a parameter of template.yaml or template.infrastructure.yaml that differs from its default. Service times are
+what the benchmark `scale` has measured (benchmarks/report/times.json); AWS's limits, and what is assumed of its
+machines, stand in limits.py, prices in docs/deploy.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.scale import limits, times
+from benchmarks.scale.advice import DEPLOY, STACKS_MAX, costs, recommended
+from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many, size
+from benchmarks.scale.planning import ranked
+from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.scale.advice import Recommendation
+    from benchmarks.scale.planning import Limit
+
+SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten seconds; a tenth of them win
+# What is no parameter of a template, and how it is said.
+OTHERS = {
+    "api_quota": "quota L-8A5B8E43 {:,}",
+    "lambda_quota": "quota L-B99A9384 {:,}",
+    "brokers": "{} brokers (NumberOfBrokerNodes)",
+    "max_connections": "max_connections {:,} (DatabaseParameters)",
+    "pools": "{} pools of tickets (docs/scale.md)",
+}
+
+
+def main() -> None:
+    """Say it for what the command line expects."""
+    said = _arguments()
+    try:
+        measured = times.read()
+    except FileNotFoundError as error:
+        sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench NAME=scale")
+    console = Console(width=170)
+    if said.sizes:
+        console.print(sizes_table(measured))
+        return
+    opening, deployment, stacks = said.opening, said.deployment, said.stacks
+    aws = Aws.of(measured, deployment)
+    for line in meaning(opening, deployment, stacks):
+        console.print(line, highlight=False)
+    console.print(f"\nAs it is, {ranked(opening, deployment, aws)[0].what} comes first.\n")
+    _print(console, opening, deployment, aws)
+    columns = {"as it is": (deployment, opening, stacks)}
+    found = recommended(opening, deployment, aws, stacks)
+    if found is None:
+        console.print(f"\nNo number of stacks up to {STACKS_MAX:,} passes every limit: expect fewer people at once.")
+    elif settings := recommendation(deployment, found, stacks):
+        console.print(f"\nTo set: {settings}\n")
+        _print(console, found.share, found.each, aws)
+        columns["so set"] = (found.each, found.share, found.stacks)
+    else:
+        console.print("\nNothing needs to be set.")
+    as_of = re.search(r"Prices as assumed on (\d{4}-\d{2}-\d{2})", DEPLOY.read_text())
+    console.print(f"\nCosts of all, $; prices as of {as_of[1] if as_of else 'some day'} (docs/deploy.md):")
+    console.print(costs_table(columns, aws))
+
+
+def meaning(opening: Opening, deployment: Deployment, stacks: int) -> Iterator[str]:
+    """Yield what the options mean, and what is assumed beside them."""
+    each = f"In each of {stacks} stacks: " if stacks > 1 else ""
+    events = f" for each of {opening.events} events" if opening.events > 1 else ""
+    yield (
+        f"{each}{opening.burst:,.0f} people a second for {opening.seconds:g} s{events}: {opening.people:,.0f} people, "
+        f"of whom {opening.won:,.0f} get a coupon, and have their row within {opening.issued_within_s:g} s."
+    )
+    memory = "from memory, where an event has" if opening.memory else "by Redis, as if an event had not"
+    yield (
+        f"Assumed: nobody asks twice; losers are told {memory} {MEMORY_COUPONS:,} coupons or fewer; quotas of "
+        f"{deployment.api_quota:,} requests a second (L-8A5B8E43) and {deployment.lambda_quota:,} concurrent "
+        "executions (L-B99A9384) in an account that does nothing else; service times as measured here "
+        "(benchmarks/report), on cores of AWS that are as fast; AWS's limits and machines as in "
+        "benchmarks/scale/limits.py. --help says how to change them."
+    )
+
+
+def recommendation(deployment: Deployment, found: Recommendation, stacks: int) -> str:
+    """Return what to set, by name, and in how many stacks."""
+    settings = changes(deployment, found.each)
+    if found.stacks == stacks:
+        return settings
+    many = f"{found.stacks:,} stacks, each in an account of its own with its share (docs/scale.md)"
+    return f"{many}; in each {settings}" if settings else many
+
+
+def changes(deployment: Deployment, better: Deployment) -> str:
+    """Return what to set, by name, and what is no parameter."""
+    parts = [f"{name}={better[name]}" for name in sorted(better.parameters) if better[name] != deployment[name]]
+    for name, what in OTHERS.items():
+        if (value := getattr(better, name)) != getattr(deployment, name):
+            parts.append(what.format(value))
+    return ", ".join(parts)
+
+
+def sizes_table(measured: Times) -> Table:
+    """Return, for openings of several sizes, what comes first, what to set, and what comes first then."""
+    said = Table("people/s", "first, as deployed", "to set", "first, so set", "$/h", box=MARKDOWN)
+    for burst in SIZES:
+        opening, deployment = Opening(burst, seconds=10, coupons=burst), Deployment()
+        aws = Aws.of(measured, deployment)
+
+        def first(opening: Opening, deployment: Deployment, aws: Aws = aws) -> str:
+            limit = ranked(opening, deployment, aws)[0]
+            return f"{limit.what}, {times_full(limit.used)}"
+
+        found, cells = recommended(opening, deployment, aws), ["nothing suffices", "", ""]
+        if found is not None:
+            hour = found.stacks * sum(costs(found.share, found.each, aws).hour.values())
+            cells = [recommendation(deployment, found, 1), first(found.share, found.each), f"{hour:,.2f}"]
+        said.add_row(f"{burst:,}", first(opening, deployment), *cells)
+    return said
+
+
+def table(found: list[Limit]) -> Table:
+    """Return the limits as a table, the first one first."""
+    said = Table("limit", "needed", "there is", "used", "passed", "set", box=MARKDOWN)
+    for limit in found:
+        more = (limit.passed, limit.set) if limit.tight else ("", "")
+        style = "red" if limit.used > 1 and not limit.soft else "yellow" if limit.tight else ""
+        has = f"{figure(limit.has)} {limit.unit}"
+        said.add_row(limit.what, figure(limit.need), has, times_full(limit.used), *more, style=style)
+    return said
+
+
+def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -> Table:
+    """Return the costs of several deployments beside each other, each with its opening, in so many stacks."""
+    said = Table("what", *columns, box=MARKDOWN)
+    found = [(costs(opening, deployment, aws), stacks) for deployment, opening, stacks in columns.values()]
+    for what, part in (("an hour", "hour"), ("the opening", "opening")):
+        parts = [(getattr(each, part), stacks) for each, stacks in found]
+        for name in parts[0][0]:
+            said.add_row(f"{what}: {name}", *(f"{stacks * each[name]:,.2f}" for each, stacks in parts))
+        said.add_row(f"[b]{what}[/]", *(f"[b]{stacks * sum(each.values()):,.2f}[/]" for each, stacks in parts))
+    return said
+
+
+def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws) -> None:
+    console.print(table(ranked(opening, deployment, aws)))
+    for line in outcome(opening, deployment, aws):
+        console.print(line)
+
+
+def admitted(opening: Opening, deployment: Deployment, aws: Aws) -> float:
+    """Return how many people a second get an answer that is not "again later"."""
+    hard = [limit for limit in ranked(opening, deployment, aws) if not limit.soft and limit.unit.endswith("/s")]
+    return min(opening.peak, deployment.environments / aws.won_s, *(limit.has for limit in hard))
+
+
+def outcome(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[str]:
+    """Yield what people see of it."""
+    rate, limited = admitted(opening, deployment, aws), {each.what: each for each in ranked(opening, deployment, aws)}
+    yield f"Answered: {rate:,.0f} people a second; everybody after {opening.people / rate:,.0f} s, if they ask again."
+    yield f"Sold out after {opening.won / rate:,.1f} s."
+    rows = min(limited["pollers"].has, limited["MySQL: inserts"].has)
+    last_s = max(opening.won / rate, opening.won / rows) + deployment.window_s
+    yield f"Rows: up to {rows:,.0f} a second, the last one after about {last_s:,.0f} s."
+    if any(limit.used > 1 for what, limit in limited.items() if what.startswith("Kafka: ")):
+        yield "But many winners are only `reserved`: the sweep issues theirs, a half to one and a half minutes later."
+
+
+def times_full(used: float) -> str:
+    """Return how much of a limit is needed: a share of it, or how many of it."""
+    return f"{used:.0%}" if used < 2 else f"{used:,.1f} times" if used < 10 else f"{used:,.0f} times"
+
+
+def figure(value: float) -> str:
+    """Return a number as a person writes it."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def _arguments() -> argparse.Namespace:
+    """Return the options; `opening`, `deployment` and `stacks` are made of them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.capacity", description=__doc__.partition("\n")[0])
+    above_0, whole = partial(_above_0, float), partial(_above_0, int)
+    parser.add_argument("--sizes", action="store_true", help="a table of several sizes, and nothing else")
+    parser.add_argument("--burst", type=above_0, default=1_000, help="people a second, of one event (1,000)")
+    parser.add_argument("--coupons", type=whole, default=1_000, help="of one event (1,000)")
+    parser.add_argument("--seconds", type=above_0, default=10, help="how long the burst lasts (10)")
+    parser.add_argument("--events", type=whole, default=1, help="events that open together (1)")
+    parser.add_argument("--issued-within", type=above_0, default=60, help="seconds until the last row (60)")
+    parser.add_argument("--no-memory", action="store_true", help="as if sold out were never told from memory")
+    parser.add_argument("--api-quota", type=whole, default=limits.API_REQUESTS_PER_S, help="requests a second")
+    parser.add_argument("--lambda-quota", type=whole, default=limits.CONCURRENCY, help="concurrent executions")
+    parser.add_argument("--stacks", type=whole, default=1, help="each with its share of people and coupons (1)")
+    parser.add_argument("--pools", type=whole, default=1, help="as if pools of tickets were built (docs/scale.md) (1)")
+    parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
+    said = parser.parse_args()
+    share, memory = max(1, said.coupons // said.stacks), not said.no_memory
+    said.opening = Opening(said.burst / said.stacks, said.seconds, share, said.events, said.issued_within, memory)
+    for pair in said.parameters:
+        if "=" not in pair:
+            parser.error(f"{pair!r} has no `=`: parameters are written NAME=VALUE, options begin with --")
+    parameters = dict(pair.split("=", 1) for pair in said.parameters)
+    quotas = {"api_quota": said.api_quota, "lambda_quota": said.lambda_quota}
+    try:
+        said.deployment = Deployment(parameters, **quotas, pools=said.pools)
+        for sized in ("BrokerType", "CacheType", "DatabaseClass"):
+            size(said.deployment[sized])
+    except LookupError as error:
+        parser.error(str(error))
+    if wrong := outside(parameters) or provisioned_too_many(said.deployment):
+        parser.error("; ".join(wrong))
+    return said
+
+
+def _above_0(kind: type[float], value: str) -> float:
+    try:
+        number = kind(value)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < inf:
+        raise argparse.ArgumentTypeError(f"{value}: a {'whole ' if kind is int else ''}number above 0 is expected")
+    return number
+
+
+if __name__ == "__main__":
+    main()

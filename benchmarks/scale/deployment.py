@@ -1,0 +1,134 @@
+"""What is deployed: the parameters of both templates, by their names, and the quotas of the account."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from samcli.yamlhelper import yaml_parse
+
+from benchmarks.scale import limits
+from dev.cloud import ROOT
+
+TEMPLATES = (ROOT / "template.yaml", ROOT / "template.infrastructure.yaml")
+
+
+@cache
+def template(key: str) -> dict[str, Any]:
+    """Return what stands under one key of the templates, of both together."""
+    return {name: what for each in TEMPLATES for name, what in yaml_parse(each.read_text()).get(key, {}).items()}
+
+
+def declared() -> dict[str, dict[str, Any]]:
+    """Return every parameter of the templates, as it is declared."""
+    return template("Parameters")
+
+
+def _properties(logical_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = template("Resources")[logical_id]["Properties"]
+    return found
+
+
+def _brokers() -> int:
+    return int(_properties("Brokers")["NumberOfBrokerNodes"])
+
+
+def _max_connections() -> int:
+    return int(_properties("DatabaseParameters")["Parameters"]["max_connections"])
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One stack of each template, in one account. What has no parameter is a field: some number in the template."""
+
+    parameters: dict[str, Any] = field(default_factory=dict)  # those that differ from their default
+    api_quota: int = limits.API_REQUESTS_PER_S
+    lambda_quota: int = limits.CONCURRENCY
+    brokers: int = field(default_factory=_brokers)
+    max_connections: int = field(default_factory=_max_connections)
+    pools: int = 1  # of tickets, each on a gate of its own
+
+    def __post_init__(self) -> None:
+        """Raise `LookupError` for a parameter that no template has."""
+        if unknown := self.parameters.keys() - declared().keys():
+            raise LookupError(f"no template has the parameter {', '.join(sorted(unknown))}")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of a parameter; raise `LookupError` where it has none, and no default."""
+        value = self.parameters.get(name, declared()[name].get("Default"))
+        if value is None:
+            raise LookupError(f"{name} has no default")
+        return int(value) if declared()[name]["Type"] == "Number" else value
+
+    def with_parameters(self, **parameters: Any) -> Deployment:
+        """Return the same with other parameters."""
+        return replace(self, parameters=self.parameters | parameters)
+
+    @property
+    def provisioned(self) -> int:
+        """Environments of apply that are there before anybody asks."""
+        return self["ProvisionedEnvironments"] if self["ColdStart"] == "provisioned" else 0
+
+    @property
+    def environments(self) -> int:
+        """Environments of apply that there may be."""
+        return int(min(self["ApplyConcurrency"], self.lambda_quota - limits.UNRESERVED))
+
+    @property
+    def pollers(self) -> int:
+        """Event pollers that are there when the first record comes."""
+        return int(self["ProvisionedPollers"]) or limits.POLLERS_ON_DEMAND
+
+    @property
+    def memory_mb(self) -> int:
+        """What a function has."""
+        return int(template("Globals")["Function"]["MemorySize"])
+
+    @property
+    def batch(self) -> int:
+        """Records that an invocation of consume carries."""
+        return int(_properties("ConsumeFunction")["Events"]["Stream"]["Properties"]["BatchSize"])
+
+    @property
+    def window_s(self) -> float:
+        """How long a batch waits to fill."""
+        stream = _properties("ConsumeFunction")["Events"]["Stream"]["Properties"]
+        return float(stream["MaximumBatchingWindowInSeconds"])
+
+    def vcpus(self, parameter: str) -> int:
+        """Return the virtual CPUs of the instance type that a parameter names."""
+        return limits.VCPUS[size(self[parameter])]
+
+
+def outside(parameters: dict[str, Any]) -> list[str]:
+    """Return what is wrong with values of parameters, as the templates declare them."""
+    wrong = []
+    for name, value in parameters.items():
+        what = declared()[name]
+        low, high = what.get("MinValue", 0), what.get("MaxValue", "any")
+        if what["Type"] == "Number":
+            if not re.fullmatch("[0-9]+", str(value)):
+                wrong.append(f"{name}={value}: a whole number is expected")
+            elif int(value) < low or (high != "any" and int(value) > high):
+                wrong.append(f"{name}={value}: the template takes {low} to {high}")
+        elif "AllowedValues" in what and str(value) not in map(str, what["AllowedValues"]):
+            wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
+    return wrong
+
+
+def provisioned_too_many(deployment: Deployment) -> list[str]:
+    """Return what is wrong where as many environments are provisioned as there may be: CloudFormation does not look."""
+    there_may_be = deployment["ApplyConcurrency"]
+    if deployment.provisioned < there_may_be:
+        return []
+    return [f"ProvisionedEnvironments={deployment.provisioned} is not below ApplyConcurrency={there_may_be}"]
+
+
+def size(instance_type: str) -> str:
+    """Return the size of an instance type, as `large`; raise `LookupError` for one that is not in the tables."""
+    found = instance_type.rpartition(".")[2]
+    if found not in limits.VCPUS:
+        raise LookupError(f"{instance_type}: expected one of {', '.join(limits.VCPUS)}")
+    return found

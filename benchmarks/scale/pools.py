@@ -1,0 +1,190 @@
+"""Execution environments in simulated time, and the buckets of tokens that AWS meters with."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import simpy
+
+from benchmarks.scale.planning import MAX_BLOCK_S
+from firstcome.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import Any
+
+    from benchmarks.scale.machine import Process
+
+    Steps = Generator[simpy.Event, Any, Any]
+
+BREAKER_S = Settings().kafka_breaker_ms / 1000  # for so long after a try to connect, an environment makes no other
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Environments that have lived the same life so far. With a process, one that shares a machine with others."""
+
+    count: int = 1
+    process: Process | None = None
+    sold_out_until: float = 0.0  # what it remembers
+    connected: bool = False  # to the brokers
+    broken_until: float = 0.0  # no try to connect before
+
+    def take(self, count: int) -> Group:
+        """Part with some of them."""
+        self.count -= count
+        return replace(self, count=count)
+
+    def life(self, now: float) -> tuple[bool, float, float]:
+        """Return what makes it different from others."""
+        return self.connected, max(self.sold_out_until, now), max(self.broken_until, now)
+
+
+def count(groups: Iterable[Group]) -> int:
+    """Return how many environments these are."""
+    return sum(group.count for group in groups)
+
+
+def parted(groups: Iterable[Group], first: int) -> tuple[list[Group], list[Group]]:
+    """Part the first so many environments from the others."""
+    ours, theirs = [], []
+    for group in groups:
+        if 0 < first < group.count:
+            ours.append(group.take(first))
+            first = 0
+        if first:
+            ours.append(group)
+            first -= group.count
+        else:
+            theirs.append(group)
+    return ours, theirs
+
+
+class LocalPool:
+    """The local cloud's: a few processes; who finds none free waits for one, as in the front."""
+
+    def __init__(self, env: simpy.Environment, processes: Iterable[Process]) -> None:
+        self._free = simpy.Store(env)
+        self._free.items = [Group(process=process) for process in processes]
+
+    def acquire(self, wanted: int) -> Steps:
+        """Return so many environments, one after the other as they come free."""
+        groups: list[Group] = []
+        while len(groups) < wanted:
+            groups.append((yield self._free.get()))
+        return groups
+
+    def release(self, groups: Iterable[Group]) -> None:
+        """Have them back."""
+        for group in groups:
+            self._free.put(group)
+
+
+class Bucket:
+    """Tokens that come at a rate, and are kept up to a number. Fewer than `crumb` are not given to who wants more."""
+
+    def __init__(self, env: simpy.Environment, per_s: float, at_most: float, crumb: int = 1) -> None:
+        self._env, self._per_s, self._at_most, self._crumb = env, per_s, at_most, crumb
+        self._tokens, self._since = at_most, env.now
+
+    def has(self) -> int:
+        """Return how many tokens there are."""
+        now = self._env.now
+        self._tokens = min(self._at_most, self._tokens + (now - self._since) * self._per_s)
+        self._since = now
+        return int(self._tokens + 1e-9)
+
+    def take(self, wanted: int) -> int:
+        """Take so many tokens, or as many as there are; return how many."""
+        taken = min(wanted, self.has())
+        if taken < min(wanted, self._crumb):
+            return 0
+        self._tokens -= taken
+        return taken
+
+
+class LambdaPool:
+    """Lambda's: new ones start cold, at a limited rate; who finds no room is refused.
+
+    Which of the idle ones comes next AWS does not say. Here it is the one that was idle for longest, so that all of
+    them come to need connections. Packets do not crumble: a room for fewer than `crumb` is none.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, *, at_most: int, provisioned: int = 0, starts: Bucket | None = None,
+        requests: Bucket | None = None, cold_s: float = 0.0, crumb: int = 1,
+    ) -> None:  # fmt: skip
+        self._env, self._at_most, self._cold_s, self._crumb = env, at_most, cold_s, crumb
+        unlimited = Bucket(env, 0, float(2**62))
+        self._starts, self._requests = starts or unlimited, requests or unlimited
+        self.environments = self._free = provisioned
+        self._idle = deque([Group(provisioned)] if provisioned else [])
+
+    def acquire(self, wanted: int) -> Steps:
+        """Return groups of so many environments, or of as many as the limits allow at this moment."""
+        granted = min(wanted, min(self._at_most - self.environments, self._starts.has()) + self._free)
+        if granted < min(wanted, self._crumb):
+            return []
+        granted = self._requests.take(granted)
+        groups = self._warm(granted)
+        if cold := granted - count(groups):
+            self.environments += cold
+            self._starts.take(cold)
+            if self._cold_s:
+                yield self._env.timeout(self._cold_s)
+            groups.append(Group(cold))
+        return groups
+
+    def _warm(self, wanted: int) -> list[Group]:
+        groups = []
+        while wanted and self._idle:
+            first = self._idle.popleft()
+            if first.count > wanted:
+                self._idle.appendleft(first)
+                first = first.take(wanted)
+            groups.append(first)
+            self._free -= first.count
+            wanted -= first.count
+        return groups
+
+    def release(self, groups: Iterable[Group]) -> None:
+        """Have them back; those that have become alike are kept as one group."""
+        for group in groups:
+            self._free += group.count
+            if self._idle and self._idle[-1].life(self._env.now) == group.life(self._env.now):
+                self._idle[-1].count += group.count
+            else:
+                self._idle.append(group)
+
+
+class Connecting:
+    """The brokers' limits for connections. An environment makes its own when its first winner comes."""
+
+    def __init__(self, env: simpy.Environment, *, per_s: float, at_most: float, per_environment: float) -> None:
+        self._env = env
+        self._each_s = per_environment / per_s
+        self._left = at_most / per_environment  # environments
+        self._free_at = 0.0  # when the brokers have worked off who came before
+
+    def parts(self, groups: list[Group]) -> Iterator[tuple[list[Group], float, bool]]:
+        """Yield the environments of some winners by how they fare: how long each waits, and whether it can send."""
+        now = self._env.now
+        new = [group for group in groups if not group.connected and group.broken_until <= now]
+        yield [group for group in groups if group.connected], 0.0, True
+        yield [group for group in groups if not group.connected and group.broken_until > now], 0.0, False
+        if not new:
+            return
+        begins_s = max(0.0, self._free_at - now)
+        able = max(0, min(count(new), int((MAX_BLOCK_S - begins_s) / self._each_s), int(self._left)))
+        connecting, cut = parted(new, able)
+        ends_s = begins_s + able * self._each_s
+        if able:
+            self._free_at, self._left = now + ends_s, self._left - able
+        for group in connecting:
+            group.connected = True
+        for group in cut:
+            group.broken_until = now + MAX_BLOCK_S + BREAKER_S
+        yield connecting, (begins_s + ends_s) / 2, True
+        yield cut, MAX_BLOCK_S, False

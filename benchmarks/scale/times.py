@@ -1,0 +1,148 @@
+"""What one of each costs, what is expected, and how long each part of it takes on AWS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.harness.report import REPORT
+from benchmarks.scale import limits
+from firstcome.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.scale.deployment import Deployment
+
+MEMORY_COUPONS = Settings().sold_out_memory_coupons  # larger events are not remembered
+WAITS = ("hop_s", "send_s", "commit_s")  # of no core
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Service times, in seconds of a core, by the process that spends them; the last block is of no core."""
+
+    # a request
+    client_s: float  # the load generator
+    front_s: float
+    # apply, in its environment
+    lost_s: float  # sold out, by asking Redis
+    remembered_s: float  # sold out, from memory
+    won_s: float
+    # Redis
+    gate_lost_s: float
+    gate_won_s: float
+    settle_s: float  # a row
+    # Kafka, a record: until it is confirmed; until the poller has it, its share of the commit included
+    produce_s: float
+    fetch_s: float
+    # from Kafka to the row, a record of a batch of some hundred
+    poll_s: float
+    consume_s: float
+    ledger_s: float
+
+    hop_s: float = 0.0  # to a server and back: the network's time
+    send_s: float = 0.0  # until the brokers have copied a record, beside what it costs them
+    commit_s: float = 0.0  # until the ledger's log is on disk
+
+    @classmethod
+    def typical(cls, measured: Sequence[Times]) -> Times:
+        """Return the medians."""
+        return cls(**{each.name: median(getattr(one, each.name) for one in measured) for each in fields(cls)})
+
+    @property
+    def answered_s(self) -> dict[str, float]:
+        """What one answer takes of all processes together, by how it came about."""
+        through = self.client_s + self.front_s
+        return {
+            "from memory": through + self.remembered_s,
+            "via Redis": through + self.lost_s + self.gate_lost_s,
+            "accepted": through + self.won_s + self.gate_won_s + self.produce_s,
+        }
+
+
+def write(folder: Path, times: Times) -> None:
+    """Keep them beside the report: `make capacity` counts with what was measured last."""
+    (folder / "times.json").write_text(json.dumps(asdict(times), indent=1) + "\n")
+
+
+def read(folder: Path = REPORT) -> Times:
+    """Return those that were measured last; raise `FileNotFoundError` where none were."""
+    return Times(**json.loads((folder / "times.json").read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is expected."""
+
+    burst: float  # people a second, of one event, while it lasts
+    seconds: float
+    coupons: int
+    events: int = 1  # that open together
+    issued_within_s: float = 60.0  # how long the last row may take
+    memory: bool = True  # environments remember that it is sold out
+
+    @property
+    def people(self) -> float:
+        """Everybody, of all events."""
+        return self.burst * self.seconds * self.events
+
+    @property
+    def peak(self) -> float:
+        """People a second, of all events."""
+        return self.burst * self.events
+
+    @property
+    def won(self) -> float:
+        """Coupons that are given, of all events."""
+        return min(self.coupons * self.events, self.people)
+
+    @property
+    def remembered(self) -> bool:
+        """Whether losers are told from memory."""
+        return self.memory and self.coupons <= MEMORY_COUPONS
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """Service times as they are there: the measured ones on its cores, and its network."""
+
+    times: Times
+    share: float  # of a virtual CPU that an environment has
+
+    @classmethod
+    def of(cls, measured: Times, deployment: Deployment) -> Aws:
+        """Return those of a deployment."""
+        waits = dict(zip(WAITS, (limits.HOP_S, limits.SEND_S, limits.COMMIT_S), strict=True))
+        cores = {name: seconds / limits.CORE for name, seconds in asdict(measured).items() if name not in WAITS}
+        return cls(Times(**cores, **waits), min(1.0, deployment.memory_mb / limits.MB_PER_VCPU))
+
+    @property
+    def lost_s(self) -> float:
+        """How long an environment is busy with a loser, by asking Redis."""
+        return self.times.lost_s / self.share + self.times.hop_s + self.times.gate_lost_s
+
+    @property
+    def remembered_s(self) -> float:
+        """The same, from memory."""
+        return self.times.remembered_s / self.share
+
+    @property
+    def won_s(self) -> float:
+        """The same, with a winner."""
+        times = self.times
+        return times.won_s / self.share + times.hop_s + times.gate_won_s + times.send_s + times.produce_s
+
+    def batch_s(self, rows: int) -> float:
+        """How long consume is busy with a batch."""
+        times = self.times
+        each_s = times.consume_s / self.share + times.ledger_s + times.settle_s
+        return rows * each_s + times.commit_s + 2 * times.hop_s
+
+
+def with_redis_alone(times: Times, rates: dict[str, list[float]]) -> Times:
+    """Return the same with a Redis that has a core for itself, as the benchmark `gate` has found it."""
+    return replace(times, gate_won_s=1 / median(rates["accepted"]), gate_lost_s=1 / median(rates["sold out"]))
