@@ -1,0 +1,34 @@
+"""The README's picture shows what the demonstration prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from dev.picture import PICTURE, draw
+
+PRINTED = """applicants 2000/2000
+      The proof, read from MySQL and the audit
+│ coupon rows │ 100 │ holds │
+│ I1 <N       │   1 │ BROKEN │
+"""
+
+
+def test_each_promise_is_drawn_with_its_figure() -> None:
+    """The picture has every cell of the proof, and nothing of what was printed before it."""
+    picture = draw(PRINTED)
+    assert "applicants" not in picture
+    for cell in (">coupon rows</text>", ">100</text>", ">holds</text>", ">I1 &lt;N</text>", ">BROKEN</text>"):
+        assert cell in picture
+
+
+def test_what_has_no_proof_is_not_drawn() -> None:
+    """A demonstration that ended before its proof gives one clear line."""
+    with pytest.raises(SystemExit, match="make demo"):
+        draw("Address in use")
+
+
+def test_the_picture_shows_a_promise_that_holds() -> None:
+    """It is that of a run in which all seven held."""
+    picture = PICTURE.read_text()
+    assert all(f">I{n} " in picture for n in range(1, 8))
+    assert "BROKEN" not in picture
