@@ -22,7 +22,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity openapi picture rds-ca lock clean
+.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity openapi picture links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ openapi: setup ## docs/openapi.json, from the resolver of functions/apply
 
 picture: setup ## docs/images/demo.svg, the proof that the demonstration ends with
 	@$(CALMLY) $(PY) -m dev demo | $(PY) -m dev.picture
+
+links: setup ## the lines that the documents link to, by the names of what stands there
+	@$(PY) -m dev.links
 
 rds-ca: setup ## the CA certificates of RDS in the layer, from an npm package
 	PYTHONPATH=layers/common/python $(PY) -m dev.rds_ca

@@ -95,6 +95,13 @@ GUARDS = [
         f"{LOSS}::test_marks_that_were_begun_anew_are_not_whole",
     ),
     Guard(
+        "a ticket is marked as it is given",
+        f"{LAYER}/gate/prelude.lua",
+        "  pending = pending + redis.call('ZADD', PENDING, now, user)\n",
+        "",
+        "tests/integration/test_retry.py::test_a_ticket_whose_record_was_never_sent_is_issued",
+    ),
+    Guard(
         "what older scripts wrote is adopted",
         f"{LAYER}/gate/prelude.lua",
         "if at == write_seq then",

@@ -62,6 +62,20 @@ GUARDS = [
         f"{STREAM}::test_after_a_failure_the_next_sends_answer_at_once",
     ),
     Guard(
+        "the sweep issues what is overdue",
+        f"{LAYER}/retry/sweep.py",
+        "overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)",
+        "overdue: list[object] = []",
+        f"{RETRY}::test_a_ticket_whose_record_was_never_sent_is_issued",
+    ),
+    Guard(
+        "a taken ticket is reassigned",
+        f"{LAYER}/retry/redrive.py",
+        "return _reassign(ledger, gate, row, ticket)",
+        'raise _Failed(Reason.TICKET_TAKEN, "taken")',
+        f"{RETRY}::test_a_taken_ticket_is_reassigned",
+    ),
+    Guard(
         "the sweep leaves the backlog to consume",
         f"{LAYER}/retry/sweep.py",
         "EVERYTHING_READ if unread.oldest_ms is None else unread.oldest_ms",
