@@ -40,13 +40,14 @@ def test_linked_lines_hold_what_they_are_named_for(document: Path) -> None:
 
 
 def test_the_lines_that_hold_i1_and_i2_are_few() -> None:
-    """The heading says how many, and in how many files."""
+    """The heading and the README say how many, and in how many files."""
     said = re.search(r"## (Never N\+1.*): (\d+) lines in four files", PAGE.read_text())
     assert said
     table = "\n".join(" ".join(cells) for cells in rows(said[1]))
     spans = re.findall(r"\(([^)#]+)#L(\d+)-L(\d+)\)", table)
     assert sum(int(last) - int(first) + 1 for _, first, last in spans) == int(said[2])
     assert len({path for path, _, _ in spans}) == 4
+    assert f"{said[2]} lines in four files hold I1 and I2" in (ROOT / "README.md").read_text()
     assert len(LINES.findall(table)) == len(spans)
 
 
@@ -77,7 +78,12 @@ def test_the_code_of_each_step_is_where_the_table_says() -> None:
     ]
     assert len(named) > 20
     begins = r"^(?: *def |local function |-- name: )"
-    assert [each for each in named if not re.search(rf"{begins}{each[1]}\(", (ROOT / each[0]).read_text(), re.M)] == []
+    gone = [
+        (path, name)
+        for path, name in named
+        if not re.search(rf"{begins}{name}\(", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+    assert gone == []
 
 
 @pytest.mark.parametrize(
