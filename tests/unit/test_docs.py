@@ -177,8 +177,8 @@ AWS_WORDS = {"AllocatedStorage", "MaxAllocatedStorage"}  # what AWS CLI answers
 SOURCES = "".join(
     path.read_text()
     for folder in ("layers/common/python/firstcome", "dev", "tests", "functions", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
-    if path != Path(__file__)
+    for path in (ROOT / folder).rglob("*.*")
+    if path.suffix in {".py", ".lua"} and path != Path(__file__)
 )
 
 
