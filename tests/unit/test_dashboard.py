@@ -40,7 +40,7 @@ SILENCE = {
     "RetryNotRunning": "breaching",  # what the alarm is about
     "DeadRows": "ignore",  # the retry could not find out
     "OldPendingTicket": "ignore",
-    "FencedAnswers": "notBreaching",  # counted when it happens
+    "LostGateAnswers": "notBreaching",  # counted when it happens
     "ApiErrors": "notBreaching",
     "BackEndApiErrors": "notBreaching",
     "Throttled": "notBreaching",
