@@ -84,7 +84,7 @@ def test_a_garbled_gate_holds_up_no_other_event(world: World) -> None:
     other.create()
     other.apply("alice")
     world.lose_gate()
-    world.stores.gate.redis.set(world.stores.gate.keys(world.event_id)[0], "garbled")
+    world.stores.gate.redis.set(world.stores.gate.keys(world.event_id).event, "garbled")
     with pytest.raises(RuntimeError, match="gate: ResponseError"):
         world.run_retry()
     assert other.rows() == {"alice": 1}
@@ -96,7 +96,7 @@ def test_the_answer_of_a_run_does_not_grow_with_the_events(world: World) -> None
         other = type(world)(world.stores, f"{world.event_id[:40]}-{number}")
         other.create()
         other.lose_gate()
-        other.stores.gate.redis.set(other.stores.gate.keys(other.event_id)[0], "garbled")
+        other.stores.gate.redis.set(other.stores.gate.keys(other.event_id).event, "garbled")
     with pytest.raises(RuntimeError) as told:
         world.run_retry()
     assert str(told.value).count("gate: ResponseError") == 1

@@ -24,8 +24,8 @@ GUARDS = [
     ),
     Guard(
         "who was forgotten is in the filter",
-        "string.format('%d %d -', ticket, applied_at))\n  note(user)\n",
-        "string.format('%d %d -', ticket, applied_at))\n",
+        "string.format(ENTRY, ticket, applied_at, NO_CALL))\n  note(user)\n",
+        "string.format(ENTRY, ticket, applied_at, NO_CALL))\n",
         NEXT_VERSION,
     ),
     Guard(

@@ -24,7 +24,7 @@ GUARDS = [
     ),
     Guard(
         "erasure waits for the gate to go",
-        "    if alive:",
+        "    if stores.gate.exists(event_id):",
         "    if False:",
         f"{ERASURE}::test_a_gate_that_is_left_is_in_the_way",
     ),

@@ -55,7 +55,7 @@ local function free(ticket, free_from)
 end
 
 local function learn(user, ticket, applied_at)
-  put(user, string.format('%d %d -', ticket, applied_at))
+  put(user, string.format(ENTRY, ticket, applied_at, NO_CALL))
   note(user)
   take_from_free(ticket)
   local count = tonumber(redis.call('HGET', EVENT, 'coupon_count'))

@@ -6,7 +6,7 @@ import random
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from firstcome.gate.gate import Reassigned
+from firstcome.gate.answers import ReassignOutcome
 from firstcome.issue import update_gate
 from firstcome.ledger.coupons import Claim, Outcome, Verdict
 from firstcome.ledger.leases import PutOff
@@ -142,12 +142,12 @@ def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriv
 
 
 def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
-    word, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
+    outcome, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
     if instead is not None:
         return _rewrite(ledger, gate, row, instead)
-    if word is Reassigned.UNKNOWN:
+    if outcome is ReassignOutcome.UNKNOWN:
         raise Unavailable("gate", f"the gate of {ticket.event_id} is lost")
-    if word is Reassigned.REFUSED:
+    if outcome is ReassignOutcome.REFUSED:
         ledger.resolve_failed(row, FailedStatus.REFUSED)
         return Redriven.REFUSED
     # None is left. The ledger decides first: in the gate alone it would not hold.

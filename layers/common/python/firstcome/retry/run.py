@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
 from firstcome.retry.redrive import Redriven, redrive
@@ -141,10 +142,11 @@ def _mend(stores: Stores, event: Event, lost: list[Event], refusing: set[str], c
         age_ms = view.now_ms - view.oldest_pending_ms
         counts["oldest_pending_age_ms"] = max(counts["oldest_pending_age_ms"], age_ms)
     if view.config_version < event.config_version:
-        counts["configured"] += gate.configure(event.event_id, event.config_version, event.gate_fields) == "UPDATED"
+        said = gate.configure(event.event_id, event.config_version, event.gate_fields)
+        counts["configured"] += said is ConfigureOutcome.UPDATED
     # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else would meet that ticket.
     for user_id in gate.not_refused(event.event_id, ledger.refusals(event.event_id)):
-        counts["released"] += release_refused(ledger, gate, event.event_id, user_id) == "RELEASED"
+        counts["released"] += release_refused(ledger, gate, event.event_id, user_id) is ReleaseOutcome.RELEASED
     if failed_over(gate, view, event.event_id):
         word, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
         counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
@@ -205,4 +207,4 @@ def _sweep(
 def _expire(stores: Stores, event: Event, counts: Counter[str]) -> None:
     if event.state is EventState.ENDED and event.ended_at_ms is not None:
         at_ms = event.ended_at_ms + stores.settings.retention_ms
-        counts["expiring"] += stores.gate.expire(event.event_id, at_ms) == "EXPIRING"
+        counts["expiring"] += stores.gate.expire(event.event_id, at_ms) is ExpireOutcome.EXPIRING
