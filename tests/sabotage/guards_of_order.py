@@ -105,7 +105,7 @@ GUARDS = [
     ),
     Guard(
         "a run stops in time",
-        "return remaining_ms() < settings.retry_reserve_ms",
+        "return self.remaining_ms() < self.stores.settings.retry_reserve_ms",
         "return False",
         f"{RETRY}::test_a_run_without_time_starts_nothing",
     ),
@@ -118,7 +118,7 @@ GUARDS = [
     Guard(
         "the operator refuses in the ledger first",
         '    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON)).done:',
-        "    if stores.ledger.coupon_of(event_id, user_id):",
+        "    if stores.ledger.standing(event_id, user_id).row:",
         f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
     ),
     Guard(
@@ -183,8 +183,8 @@ GUARDS = [
     ),
     Guard(
         "bad rows leave time for a lost gate",
-        "stop() or remaining_ms() < halfway_ms",
-        "stop()",
+        "self.stop() or self.remaining_ms() < halfway_ms",
+        "self.stop()",
         f"{BURST}::test_no_burst_of_bad_rows_keeps_a_gate_lost",
     ),
     Guard(

@@ -79,8 +79,8 @@ GUARDS = [
     ),
     Guard(
         "a spoiled run is no run",
-        "    if broken:\n        raise",
-        '    count("runs")\n    if broken:\n        raise',
+        "    if this.broken:\n        raise",
+        '    count("runs")\n    if this.broken:\n        raise',
         f"{OBSERVABILITY}::test_a_run_that_a_fault_of_ours_spoils_is_no_run",
     ),
     Guard(
