@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 
 # The outcomes that leave a failed row, and why.
-_FAILED = {
+FAILED_REASONS = {
     Outcome.UNKNOWN_EVENT: Reason.UNKNOWN_EVENT,
     Outcome.OUT_OF_RANGE: Reason.TICKET_OUT_OF_RANGE,
     Outcome.TAKEN: Reason.TICKET_TAKEN,
@@ -228,7 +228,7 @@ def _judge(ticket: Ticket, columns: tuple[Any, ...], fault: str) -> Verdict:
 
 def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[Failure]:
     for claim, verdict in zip(claims, verdicts, strict=True):
-        reason = _FAILED.get(verdict.outcome)
+        reason = FAILED_REASONS.get(verdict.outcome)
         if reason is not None:
             one = claim.ticket
             detail = "; ".join(filter(None, (claim.note, verdict.detail or f"ticket {one.number}")))
