@@ -42,13 +42,13 @@ GUARDS = [
     ),
     Guard(
         "a filter that was begun anew is shorter",
-        "redis.call('SETBIT', WINNERS, ARGV[4], 1)",
+        "redis.call('SETBIT', WINNERS, bits, 1)",
         "redis.call('SETBIT', WINNERS, 0, 0)",
         f"{SOLD_OUT}::test_no_winner_is_ever_taken_for_a_loser",
     ),
     Guard(
         "a restored gate does not trust an older filter",
-        "redis.call('DEL', WINNERS)\nredis.call('HDEL', EVENT, 'filter_bits', 'fresh_from_ms')\n",
+        "  redis.call('DEL', WINNERS)\n  redis.call('HDEL', EVENT, 'filter_bits', 'fresh_from_ms')\n",
         "",
         f"{SOLD_OUT}::test_a_restored_gate_is_asked_each_time",
     ),

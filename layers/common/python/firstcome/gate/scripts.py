@@ -46,8 +46,8 @@ class Scripts:
     def script(self, name: str) -> Any:
         """Return redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
-            shared = _read("prelude") + ("" if name in _SHORT else _read("repairs"))
-            self._scripts[name] = self.redis.register_script(shared + _read(name))
+            parts = ("prelude", name) if name in _SHORT else ("prelude", "sold_out", "repairs", name)
+            self._scripts[name] = self.redis.register_script("".join(map(_read, parts)))
         return self._scripts[name]
 
     @contextmanager
