@@ -21,7 +21,8 @@ from tests.patience import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firstcome.gate.gate import ApplyOutcome, Gate
+    from firstcome.gate.answers import ApplyOutcome
+    from firstcome.gate.gate import Gate
     from firstcome.stores import Stores
 
 HOUR_MS = 3_600_000
@@ -100,17 +101,17 @@ class World:
 
     def pending(self) -> set[str]:
         """The people whose rows are not known to exist."""
-        key = self.stores.gate.keys(self.event_id)[2]
+        key = self.stores.gate.keys(self.event_id).pending
         return {str(user_id) for user_id in self.stores.gate.redis.zrange(key, 0, -1)}
 
     def lose_gate(self, *parts: str) -> None:
         """Let Redis lose the event's keys, or only some of them."""
         keys = self.stores.gate.keys(self.event_id)
-        self.stores.gate.redis.delete(*(key for key in keys if not parts or key.rsplit(":", 1)[1] in parts))
+        self.stores.gate.redis.delete(*([getattr(keys, part) for part in parts] or keys))
 
     def adopt(self) -> None:
         """Let what a test has written into the gate count as an older version's: the next script adopts the sizes."""
-        self.stores.gate.redis.hdel(self.stores.gate.keys(self.event_id)[0], "sizes")
+        self.stores.gate.redis.hdel(self.stores.gate.keys(self.event_id).event, "sizes")
 
     def snapshot(self) -> dict[str, Any]:
         """The gate as a replica has it now."""
@@ -124,7 +125,7 @@ class World:
             redis.delete(key)
             if value is not None:
                 redis.restore(key, 0, value)
-        redis.hset(self.stores.gate.keys(self.event_id)[0], "replid", "the old primary's")
+        redis.hset(self.stores.gate.keys(self.event_id).event, "replid", "the old primary's")
 
     def audit(self) -> dict[str, Any]:
         """The promise, checked."""

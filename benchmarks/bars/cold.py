@@ -26,7 +26,7 @@ from benchmarks.harness.bench import apply_all, load_script, person, wrong_peopl
 from benchmarks.harness.functions import apply_event, kafka_event
 from benchmarks.harness.rows import Bar, Row, interleave
 from dev.cloud import ROOT
-from firstcome.gate.gate import KEYS
+from firstcome.gate.keys import Keys
 from firstcome.operate.actions import act
 from firstcome.settings import Settings
 from firstcome.stores import Stores
@@ -125,7 +125,7 @@ def _rows(bench: Bench, stores: Stores, environ: dict[str, str]) -> list[Row]:
         return "offsets" in answer or isinstance(answer["unread"], int)
 
     show = {"action": "show", "event_id": quiet}
-    asking, keys = {"FLOOR_EVENT": stores.gate.keys(quiet)[0]}, {"FLOOR_KEYS": " ".join(KEYS)}
+    asking, keys = {"FLOOR_EVENT": stores.gate.keys(quiet).event}, {"FLOOR_KEYS": " ".join(Keys._fields)}
     apply, settle = ({"FLOOR_SHA": load_script(stores.gate, name)} | keys for name in ("gate", "settle"))
     # A retry has more to do where winners and batches were before.
     rows = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dev.cloud import ROOT, Cloud
 from dev.process import wait_until
-from firstcome.gate.gate import ApplyOutcome
+from firstcome.gate.answers import ApplyOutcome
 from firstcome.ledger.connect import mysql_connection
 from firstcome.operate.actions import act
 from firstcome.rules import Ticket
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from benchmarks.harness.rows import Row
     from dev.servers import Servers
-    from firstcome.gate.gate import EventView, Gate
+    from firstcome.gate.answers import EventView
+    from firstcome.gate.gate import Gate
 
 BARE = ROOT / "benchmarks" / "bars" / "bare" / "template.yaml"
 CALL = "0123abcd"  # the name of an application's call
@@ -179,5 +180,5 @@ def view(gate: Gate, event_id: str) -> EventView:
 
 def wrong_people(gate: Gate, event_id: str, expected: int) -> list[str]:
     """Return what is wrong where not exactly so many people have a ticket."""
-    people, given = int(gate.redis.hlen(gate.keys(event_id)[1])), view(gate, event_id).coupon_count
+    people, given = int(gate.redis.hlen(gate.keys(event_id).applied_user)), view(gate, event_id).coupon_count
     return [] if people == given == expected else [f"{event_id}: {people} people, {given} tickets for {expected}"]

@@ -13,8 +13,10 @@ from urllib.parse import quote, unquote
 from kafka import KafkaProducer
 
 from dev.process import wait_until
+from firstcome.gate.answers import ApplyOutcome
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import ApplyOutcome, Gate
+from firstcome.gate.gate import Gate
+from firstcome.gate.keys import keys_of
 from firstcome.ledger.connect import mysql_connection
 from firstcome.rules import Ticket, rfc3339
 from firstcome.settings import Settings
@@ -162,8 +164,7 @@ class Campaign:
     def lose_gate(self) -> None:
         """Let Redis lose every key of the event."""
         with self.redis() as redis:
-            keys = [f"coupon:{{{self.event_id}}}:{part}" for part in ("event", "applied_user", "pending", "released")]
-            redis.delete(*keys)
+            redis.delete(*keys_of(self.event_id))
 
     def die_after_gate(self, user_id: str) -> None:
         """Let this person apply, and the process that serves them die between gate and stream."""
@@ -195,7 +196,7 @@ class Campaign:
     @contextmanager
     def garbled(self) -> Iterator[None]:
         """Let the gate's own key be of another type meanwhile: a fault of ours, and nobody's answer."""
-        key = f"coupon:{{{self.event_id}}}:event"
+        key = keys_of(self.event_id).event
         with self.redis() as redis:
             redis.rename(key, f"{key}:kept")
             redis.set(key, "garbled")

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.gate import REFUSED, parse_held
+from firstcome.gate.entry import REFUSED, ticket_of
 from tests.faults.table import FIGURES
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def hold(town: Town, *, full: bool, reassigned: Collection[str] = (), forgotten:
 def _in_order(town: Town, rows: list[Ticket]) -> None:
     """I5: of two tickets that were never given back, the lower one was applied for earlier."""
     with town.gate() as gate:
-        reissued = int(gate.redis.hget(gate.keys(town.event_id)[0], "reissued") or 0)
-        restore_epoch = int(gate.redis.hget(gate.keys(town.event_id)[0], "restore_epoch") or 1)
-        learned = int(gate.redis.hget(gate.keys(town.event_id)[0], "learned") or 0)
+        reissued = int(gate.redis.hget(gate.keys(town.event_id).event, "reissued") or 0)
+        restore_epoch = int(gate.redis.hget(gate.keys(town.event_id).event, "restore_epoch") or 1)
+        learned = int(gate.redis.hget(gate.keys(town.event_id).event, "learned") or 0)
     earliest = list(accumulate((row.applied_at_ms for row in reversed(rows)), min))[::-1]
     late = [row for row, least in zip(rows, earliest, strict=True) if row.applied_at_ms > least]
     if (
@@ -140,9 +140,9 @@ def _rank(one: Told) -> int:
 def _gate_agrees(town: Town, rows: list[Ticket], refused: set[str]) -> None:
     """Redis says the same as MySQL, person by person."""
     with town.gate() as gate:
-        applied: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id)[1])  # type: ignore[assignment]
-        pending = gate.redis.zcard(gate.keys(town.event_id)[2])
-    held = {user_id: parse_held(value)[0] for user_id, value in applied.items() if value != REFUSED}
+        applied: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id).applied_user)  # type: ignore[assignment]
+        pending = gate.redis.zcard(gate.keys(town.event_id).pending)
+    held = {user_id: ticket_of(value) for user_id, value in applied.items() if value != REFUSED}
     assert {row.user_id: row.number for row in rows}.items() <= held.items(), "I6: gate and ledger"
     assert {user_id for user_id, value in applied.items() if value == REFUSED} == refused, "I6: refused"
     assert pending == 0, f"I4: {pending} pending"

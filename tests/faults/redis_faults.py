@@ -99,7 +99,7 @@ def lose(town: Town, *parts: str) -> None:
     """Let Redis lose these keys of the gate, all of them where none is named."""
     with town.gate() as gate:
         keys = gate.keys(town.event_id)
-        gate.redis.delete(*(key for key in keys if not parts or key.rsplit(":", 1)[1] in parts))
+        gate.redis.delete(*([getattr(keys, part) for part in parts] or keys))
 
 
 @contextmanager

@@ -61,10 +61,10 @@ def a_row_that_the_gate_forgot(town: Town) -> None:
     town.rush(2)
     town.until_whole()
     with town.gate() as gate:
-        event, applied, *_ = gate.keys(town.event_id)
-        gate.redis.hset(event, "replid", "the old primary's")
-        gate.redis.hdel(applied, town.rows()[0].user_id)
-        gate.redis.hdel(event, "sizes")  # counted as the older replica counted
+        keys = gate.keys(town.event_id)
+        gate.redis.hset(keys.event, "replid", "the old primary's")
+        gate.redis.hdel(keys.applied_user, town.rows()[0].user_id)
+        gate.redis.hdel(keys.event, "sizes")  # counted as the older replica counted
 
 
 def read(town: Town) -> None:

@@ -57,7 +57,7 @@ def test_it_is_enough_for_the_whole_life_of_an_event(world: World, settings: Set
     assert limited.rows().keys() == {"alice", "bob"}
     limited.lose_gate()
     assert limited.operate("restore")["outcome"] == "restored"
-    client.hset(limited.stores.gate.keys(world.event_id)[0], "replid", "the old primary's")
+    client.hset(limited.stores.gate.keys(world.event_id).event, "replid", "the old primary's")
     assert limited.operate("reconcile")["outcome"] == "reconciled"
     limited.operate("refuse", user_id="carol", reason="a bot")
     limited.assert_promise(rows=2)

@@ -24,11 +24,11 @@ def whole(world: World) -> World:
 
 
 def _gate_forgot_a_row(world: World) -> None:
-    world.stores.gate.redis.hdel(world.stores.gate.keys(world.event_id)[1], "bob")
+    world.stores.gate.redis.hdel(world.stores.gate.keys(world.event_id).applied_user, "bob")
 
 
 def _gate_names_another_ticket(world: World) -> None:
-    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id)[1], "bob", "3 5 -")
+    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, "bob", "3 5 -")
 
 
 def _row_is_missing(world: World) -> None:
@@ -37,28 +37,28 @@ def _row_is_missing(world: World) -> None:
 
 
 def _nobody_owns_a_number(world: World) -> None:
-    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id)[0], "coupon_count", 4)
+    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).event, "coupon_count", 4)
 
 
 def _free_ticket_has_a_row(world: World) -> None:
-    world.stores.gate.redis.zadd(world.stores.gate.keys(world.event_id)[3], {"2:0": 2})
+    world.stores.gate.redis.zadd(world.stores.gate.keys(world.event_id).released, {"2:0": 2})
 
 
 def _stuck(world: World) -> None:
     gate = world.stores.gate
-    gate.redis.hset(gate.keys(world.event_id)[1], "dave", "4 1 call")
-    gate.redis.zadd(gate.keys(world.event_id)[2], {"dave": 1})
-    gate.redis.hset(gate.keys(world.event_id)[0], "coupon_count", 4)
+    gate.redis.hset(gate.keys(world.event_id).applied_user, "dave", "4 1 call")
+    gate.redis.zadd(gate.keys(world.event_id).pending, {"dave": 1})
+    gate.redis.hset(gate.keys(world.event_id).event, "coupon_count", 4)
 
 
 def _two_people_hold_a_ticket(world: World) -> None:
     gate = world.stores.gate
-    gate.redis.hset(gate.keys(world.event_id)[1], "dave", f"2 {2**40} call")
-    gate.redis.zadd(gate.keys(world.event_id)[2], {"dave": 2**42})
+    gate.redis.hset(gate.keys(world.event_id).applied_user, "dave", f"2 {2**40} call")
+    gate.redis.zadd(gate.keys(world.event_id).pending, {"dave": 2**42})
 
 
 def _mark_without_ticket(world: World) -> None:
-    world.stores.gate.redis.zadd(world.stores.gate.keys(world.event_id)[2], {"nobody": 2**42})
+    world.stores.gate.redis.zadd(world.stores.gate.keys(world.event_id).pending, {"nobody": 2**42})
 
 
 def _gate_is_lost(world: World) -> None:
@@ -66,7 +66,7 @@ def _gate_is_lost(world: World) -> None:
 
 
 def _key_expires(world: World) -> None:
-    world.stores.gate.redis.expire(world.stores.gate.keys(world.event_id)[1], 600)
+    world.stores.gate.redis.expire(world.stores.gate.keys(world.event_id).applied_user, 600)
 
 
 def _refused_in_the_ledger_alone(world: World) -> None:
@@ -74,7 +74,7 @@ def _refused_in_the_ledger_alone(world: World) -> None:
 
 
 def _refused_in_the_gate_alone(world: World) -> None:
-    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id)[1], "mallory", "refused")
+    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, "mallory", "refused")
 
 
 def _order_is_wrong(world: World) -> None:

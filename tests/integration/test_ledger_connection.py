@@ -148,7 +148,7 @@ def test_a_connection_that_dies_in_a_transaction_leaves_nothing_behind(
         runs.append(inserted)
         if len(runs) in deadly:
             kill(connection)
-        statements.coupon_of(connection, event_id="E", user_id="a")
+        statements.has_row(connection, event_id="E", ticket=1)
         return int(inserted)
 
     deadly = {1}
@@ -199,7 +199,7 @@ def test_nobody_listening_is_unavailable(ledger: Ledger) -> None:
         port = server.getsockname()[1]
     away = Ledger(lambda: pymysql.connect(host="127.0.0.1", port=port), ledger.settings)
     with pytest.raises(Unavailable, match="2003"):
-        away.live_events()
+        away.gated_events(0)
 
 
 @pytest.mark.parametrize(("losses", "wins"), [(3, True), (4, False)])

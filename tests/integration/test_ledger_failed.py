@@ -9,6 +9,7 @@ import pytest
 
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.failed_events import Failure, Source
+from firstcome.ledger.leases import PutOff
 from firstcome.ledger.statements import statements
 from firstcome.rules import FailedStatus, Reason, Ticket
 
@@ -56,8 +57,8 @@ def test_a_lease_that_ran_out_makes_the_row_due_again(ledger: Ledger) -> None:
     assert row.attempts == 2
     assert not ledger.resolve_failed(dead, FailedStatus.RESOLVED)
     assert not ledger.move_failed(dead, ticket("u0", 9))
-    assert not ledger.postpone_failed(dead, 0, Reason.TICKET_TAKEN, "", counted=True)
-    assert not ledger.bury_failed(dead, Reason.TICKET_TAKEN, "")
+    assert not ledger.put_off([PutOff(dead, FailedStatus.WAITING, 0, Reason.TICKET_TAKEN, "", counted=True)])
+    assert not ledger.put_off([PutOff(dead, FailedStatus.DEAD, 0, Reason.TICKET_TAKEN, "")])
     assert replace(only(ledger), next_attempt_at_ms=0, updated_at_ms=0) == replace(
         row, next_attempt_at_ms=0, updated_at_ms=0
     )
@@ -104,20 +105,24 @@ def test_a_postponed_row_waits_and_says_why(ledger: Ledger, *, counted: bool, at
     """Its lease is given back at once, and the attempt too where the trouble was not the row's."""
     fail(ledger, 1)
     row = claim_one(ledger)
-    assert ledger.postpone_failed(row, 3_600_000, Reason.TICKET_TAKEN, "it's 'taken'\n", counted=counted)
+    assert ledger.put_off(
+        [PutOff(row, FailedStatus.WAITING, 3_600_000, Reason.TICKET_TAKEN, "it's 'taken'\n", counted=counted)]
+    )
     now = only(ledger)
     assert (now.status, now.attempts, now.lease) == (FailedStatus.WAITING, attempts, "")
     assert (now.reason, now.detail) == (Reason.TICKET_TAKEN, "it's 'taken'?")
     assert 3_590_000 < now.next_attempt_at_ms - now.updated_at_ms < 3_610_000
     assert ledger.claim_failed(10, LEASE_MS).rows == []
-    assert not ledger.postpone_failed(row, 0, Reason.TICKET_TAKEN, "", counted=counted), "the lease was given back"
+    assert not ledger.put_off([PutOff(row, FailedStatus.WAITING, 0, Reason.TICKET_TAKEN, "", counted=counted)]), (
+        "the lease was given back"
+    )
 
 
 def test_a_buried_row_is_dead_until_it_is_redriven(ledger: Ledger) -> None:
     """Redrive makes a dead row due now, with all its attempts."""
     fail(ledger, 1)
     row = claim_one(ledger)
-    assert ledger.bury_failed(row, Reason.LEDGER_REJECTED, "no")
+    assert ledger.put_off([PutOff(row, FailedStatus.DEAD, 0, Reason.LEDGER_REJECTED, "no")])
     assert (only(ledger).status, only(ledger).detail) == (FailedStatus.DEAD, "no")
     assert ledger.claim_failed(10, LEASE_MS).rows == []
     assert ledger.redrive(row.id, None) == 1
@@ -130,7 +135,7 @@ def test_redrive_takes_one_row_or_an_events_or_all(ledger: Ledger) -> None:
     ledger.write([Claim(Ticket("other", "u", 1, AT_MS))])
     rows = ledger.claim_failed(10, LEASE_MS).rows
     ledger.resolve_failed(rows[0], FailedStatus.RESOLVED)
-    ledger.bury_failed(rows[1], Reason.UNKNOWN_EVENT, "")
+    ledger.put_off([PutOff(rows[1], FailedStatus.DEAD, 0, Reason.UNKNOWN_EVENT, "")])
     assert ledger.redrive(rows[0].id, None) == 0
     assert ledger.redrive(None, "E") == 2
     assert not ledger.resolve_failed(rows[2], FailedStatus.RESOLVED), "the lease is gone"
@@ -162,7 +167,7 @@ def test_open_rows_are_those_that_own_a_ticket(ledger: Ledger) -> None:
     fail(ledger, 4)
     ledger.write([Claim(Ticket("other", "u", 1, AT_MS))])
     rows = {row.user_id: row for row in ledger.claim_failed(10, LEASE_MS).rows}
-    ledger.bury_failed(rows["u1"], Reason.UNKNOWN_EVENT, "")
+    ledger.put_off([PutOff(rows["u1"], FailedStatus.DEAD, 0, Reason.UNKNOWN_EVENT, "")])
     ledger.resolve_failed(rows["u2"], FailedStatus.RESOLVED)
     ledger.resolve_failed(rows["u3"], FailedStatus.REFUSED)
     assert ledger.open_failed("E") == [ticket("u0", 0), ticket("u1", 1)]

@@ -277,7 +277,7 @@ def test_a_password_that_needs_tls_is_said_by_name(ledger_settings: Settings) ->
     with a_cold_mysql() as url:
         cold = replace(ledger_settings, mysql_url=url)
         with pytest.raises(Unsuitable, match=r"over TLS only: set mysql_ca_file") as caught:
-            Ledger(partial(mysql_connection, cold, PATIENCE_MS), cold).live_events()
+            Ledger(partial(mysql_connection, cold, PATIENCE_MS), cold).gated_events(0)
     assert "hunter2" not in str(caught.value)
 
 
@@ -303,7 +303,7 @@ def test_a_greeting_of_no_server_is_unavailable(ledger_settings: Settings, raw: 
     with a_server_that_says(raw=raw) as port:
         other = replace(ledger_settings, mysql_url=f"mysql://root@127.0.0.1:{port}/firstcome")
         with pytest.raises(Unavailable, match="mysql"):
-            Ledger(partial(mysql_connection, other, PATIENCE_MS), other).live_events()
+            Ledger(partial(mysql_connection, other, PATIENCE_MS), other).gated_events(0)
 
 
 @pytest.mark.parametrize(
@@ -316,5 +316,5 @@ def test_whatever_is_raised_while_connecting_is_unavailable(ledger_settings: Set
         raise error
 
     with pytest.raises(Unavailable, match=f"cannot connect: {type(error).__name__}: x") as caught:
-        Ledger(connect, ledger_settings).live_events()
+        Ledger(connect, ledger_settings).gated_events(0)
     assert caught.value.__cause__ is error

@@ -139,7 +139,7 @@ class Campaign:
         assert self.start(**away).status(event_id, PEOPLE["dave"]).code == (503, "try_again")
         away = {"redis_url": f"redis://:{SECRETS[3]}@127.0.0.1:1/0"}
         assert self.start(**away).status(event_id, PEOPLE["dave"]).code == (503, "try_again")
-        api, key = self.start(), gate.keys(event_id)[0]
+        api, key = self.start(), gate.keys(event_id).event
         gate.redis.rename(key, f"{key}:aside")
         assert self.post(api, "dave").code == (503, "gate_lost")
         gate.redis.set(key, "garbled")
@@ -292,7 +292,7 @@ def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: py
 def test_a_run_that_a_fault_of_ours_spoils_is_no_run(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     """It fails, so that the dead-letter queue has it; what it counted is written all the same."""
     campaign.world.lose_gate()
-    campaign.world.stores.gate.redis.set(campaign.world.stores.gate.keys(campaign.world.event_id)[0], "garbled")
+    campaign.world.stores.gate.redis.set(campaign.world.stores.gate.keys(campaign.world.event_id).event, "garbled")
     capsys.readouterr()
     campaign.retry()
     emitted = emf.named(capsys.readouterr().out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.gate.gate import ApplyOutcome
+from firstcome.gate.answers import ApplyOutcome
 from firstcome.rules import Ticket
 from tests.world import FAR, World, outcome_of, row
 
@@ -59,7 +59,7 @@ def test_a_lost_key_is_seen_by_each_script(full: World, part: str) -> None:
         assert sees(), f"{name} takes half a gate for a whole one"
         assert {key: gate.redis.dump(key) for key in gate.keys(event)[1:]} == left, f"{name} changes half a gate"
         if part != "event":
-            assert str(gate.redis.hget(gate.keys(event)[0], "sizes")).startswith("lost "), f"{name} tells nobody"
+            assert str(gate.redis.hget(gate.keys(event).event, "sizes")).startswith("lost "), f"{name} tells nobody"
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -115,9 +115,9 @@ def test_what_older_scripts_wrote_is_adopted(full: World) -> None:
         lambda: full.outcome("ann") is ApplyOutcome.ALREADY,
     ]
     for look in looks:
-        number = int(str(gate.redis.hlen(gate.keys(event)[1])))
-        gate.redis.hset(gate.keys(event)[1], f"old-{number}", f"{number + 1} 5 call")
-        gate.redis.hincrby(gate.keys(event)[0], "write_seq", 1)
+        number = int(str(gate.redis.hlen(gate.keys(event).applied_user)))
+        gate.redis.hset(gate.keys(event).applied_user, f"old-{number}", f"{number + 1} 5 call")
+        gate.redis.hincrby(gate.keys(event).event, "write_seq", 1)
         assert look()
     full.lose_gate("pending")
     assert gate.show(event) is None, "a loss after the deploy is seen again"
@@ -126,8 +126,8 @@ def test_what_older_scripts_wrote_is_adopted(full: World) -> None:
 def test_a_new_event_takes_nothing_over(world: World, event_id: str) -> None:
     """Keys that another event of this id left behind hand out no ticket, and make no new gate a lost one."""
     gate, event = world.stores.gate, f"{event_id}-new"
-    gate.redis.zadd(gate.keys(event)[3], {"77:0": 77})
-    gate.redis.zadd(gate.keys(event)[2], {"nobody": 1})
+    gate.redis.zadd(gate.keys(event).released, {"77:0": 77})
+    gate.redis.zadd(gate.keys(event).pending, {"nobody": 1})
     made = World(world.stores, event)
     made.create()
     assert made.apply("ann").number == 1
@@ -170,7 +170,7 @@ def test_restore_keeps_who_was_only_reserved(full: World, parts: tuple[str, ...]
 def test_restore_takes_no_part_of_the_applicants(full: World) -> None:
     """Who is left of an applied_user that lost members is not believed: ledger and stream alone tell of the gate."""
     gate = full.stores.gate
-    gate.redis.hdel(gate.keys(full.event_id)[1], "ann")
+    gate.redis.hdel(gate.keys(full.event_id).applied_user, "ann")
     assert gate.show(full.event_id) is None
     assert gate.survivors(full.event_id) == {}
     full.operate("restore")

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
+from firstcome.gate.answers import ApplyOutcome
 from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import ApplyOutcome, Gate
+from firstcome.gate.gate import Gate
 from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
@@ -109,7 +110,7 @@ def test_a_redis_that_is_too_old_is_refused_by_name(
         for _ in range(2):
             with pytest.raises(Unsuitable, match=rf"version {version}\S* is too old: expected Redis 7\.0 or newer"):
                 gate.apply(event, "alice", "call")
-        assert not client.exists(gate.keys(event)[1])
+        assert not client.exists(gate.keys(event).applied_user)
         relay.words.clear()
         assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 

@@ -13,12 +13,15 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.failed_events import Failure
 from firstcome.retry import run as retry
-from firstcome.rules import FailedStatus, Reason
+from firstcome.retry.redrive import Redriven, redrive
+from firstcome.rules import FailedStatus, Reason, Ticket
 from firstcome.stream.record import encode
+from tests.world import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.gate.answers import ReassignOutcome
     from tests.world import World
 
 A_SECOND_MS = 1_000
@@ -84,7 +87,7 @@ def test_a_garbled_gate_holds_up_no_other_event(world: World) -> None:
     other.create()
     other.apply("alice")
     world.lose_gate()
-    world.stores.gate.redis.set(world.stores.gate.keys(world.event_id)[0], "garbled")
+    world.stores.gate.redis.set(world.stores.gate.keys(world.event_id).event, "garbled")
     with pytest.raises(RuntimeError, match="gate: ResponseError"):
         world.run_retry()
     assert other.rows() == {"alice": 1}
@@ -96,7 +99,7 @@ def test_the_answer_of_a_run_does_not_grow_with_the_events(world: World) -> None
         other = type(world)(world.stores, f"{world.event_id[:40]}-{number}")
         other.create()
         other.lose_gate()
-        other.stores.gate.redis.set(other.stores.gate.keys(other.event_id)[0], "garbled")
+        other.stores.gate.redis.set(other.stores.gate.keys(other.event_id).event, "garbled")
     with pytest.raises(RuntimeError) as told:
         world.run_retry()
     assert str(told.value).count("gate: ResponseError") == 1
@@ -131,6 +134,53 @@ def test_a_taken_ticket_is_reassigned(world: World) -> None:
     assert world.stores.ledger.count_failed()[FailedStatus.WAITING] == 0
     world.run_retry()
     world.assert_promise(rows=2)
+
+
+def _give_to_dave(world: World, number: int) -> None:
+    world.operate("raise_capacity", capacity=number)
+    world.stores.ledger.write([Claim(world.ticket("dave", number))])
+
+
+def _forget_the_event(world: World, _: int) -> None:
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM coupon_event WHERE event_id = %s", (world.event_id,))
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason", "detail"),
+    [
+        (_give_to_dave, Reason.TICKET_TAKEN, "ticket 4 is taken as well"),
+        (lambda *_: None, Reason.TICKET_OUT_OF_RANGE, "ticket 4 is outside 1..capacity"),
+        (_forget_the_event, Reason.UNKNOWN_EVENT, "there is no event {event_id}"),
+    ],
+    ids=["taken", "out of range", "unknown event"],
+)
+def test_a_reassigned_ticket_that_fails_too_says_why(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[World, int], None],
+    reason: Reason,
+    detail: str,
+) -> None:
+    """The operator reads what the ledger said of the new ticket, and not what it says most often."""
+    conflict(world)
+    gate, event_id = world.stores.gate, world.event_id
+    gate.configure(event_id, 99, fields(capacity=9))
+    for name in ("carol", "erin"):
+        world.apply(name)
+    reassign = gate.reassign
+
+    def reassigned(event_id: str, user_id: str, old: int) -> tuple[ReassignOutcome, Ticket | None]:
+        outcome, given = reassign(event_id, user_id, old)
+        assert given is not None
+        meanwhile(world, given.number)
+        return outcome, given
+
+    monkeypatch.setattr(gate, "reassign", reassigned)
+    first = next(redrive(world.stores.ledger, gate, world.stores.settings, lambda: False))
+    [row] = world.stores.ledger.list_failed(event_id, None, 10)
+    assert (first, row.reason, row.detail) == (Redriven.WAITING, reason, detail.format(event_id=event_id))
 
 
 def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.gate import ApplyOutcome, Gate, Reassigned
+from firstcome.gate.answers import ApplyOutcome, ReassignOutcome
 from firstcome.rules import Ticket
 from tests.world import FAR, HOUR_MS, fields, outcome_of, row
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import redis
+
+    from firstcome.gate.gate import Gate
 
 
 def _rev(gate: Gate, event_id: str) -> int:
@@ -84,20 +86,20 @@ def test_reassign_gives_another_ticket_once(gate: Gate, event: str) -> None:
     """Repeated, it answers the ticket that it gave."""
     outcome_of(gate, event, "alice")
     word, given = gate.reassign(event, "alice", 1)
-    assert (word, given and given.number) == (Reassigned.REASSIGNED, 2)
+    assert (word, given and given.number) == (ReassignOutcome.REASSIGNED, 2)
     assert gate.standing(event, "alice").pending
-    assert gate.reassign(event, "alice", 1) == (Reassigned.HELD, given)
+    assert gate.reassign(event, "alice", 1) == (ReassignOutcome.HELD, given)
 
 
 def test_reassign_takes_a_resting_ticket_before_it_says_sold_out(gate: Gate, event: str) -> None:
     """The person was accepted long ago: resting is for strangers."""
     for name in ("alice", "bob", "carol"):
         outcome_of(gate, event, name)
-    assert gate.reassign(event, "alice", 1) == (Reassigned.SOLD_OUT, None)
+    assert gate.reassign(event, "alice", 1) == (ReassignOutcome.SOLD_OUT, None)
     gate.release(Ticket(event, "bob", 2, 0), None, has_row=False)
     word, given = gate.reassign(event, "alice", 1)
-    assert (word, given and given.number) == (Reassigned.REASSIGNED, 2)
-    assert gate.reassign(event, "bob", 2) == (Reassigned.REFUSED, None)
+    assert (word, given and given.number) == (ReassignOutcome.REASSIGNED, 2)
+    assert gate.reassign(event, "bob", 2) == (ReassignOutcome.REFUSED, None)
 
 
 def test_release_frees_the_ticket_of_its_holder_only(gate: Gate, impatient: Gate, event: str) -> None:
@@ -140,9 +142,10 @@ def test_configure_makes_a_gate_once_and_follows_newer_versions_only(gate: Gate,
 
 def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, client: redis.Redis, event: str) -> None:
     """A gate that lives is left alone; rebuilt keys that lost members are not used; none of the keys may expire."""
+    keys = gate.keys(event)
 
     def rebuilt() -> list[str]:
-        temporary = [f"{key}:test" for key in gate.keys(event)[1:4]]
+        temporary = [f"{key}:test" for key in (keys.applied_user, keys.pending, keys.released)]
         client.hset(temporary[0], mapping={"alice": "2 5 -", "bob": "3 6 -"})
         client.zadd(temporary[1], {"bob": 6})
         client.zadd(temporary[2], {"1:0": 1})
@@ -152,12 +155,12 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
 
     new = {**fields(), "coupon_count": 3, "version": 1, "replid": "r"}
     assert gate.restore(event, rebuilt(), [2, 1, 1], 0, new) == "ALIVE"
-    client.delete(gate.keys(event)[0])
+    client.delete(gate.keys(event).event)
     _, since = gate.lost(event) or (0, 0)
     assert gate.restore(event, rebuilt(), [2, 1, 1], since - 1, new) == "ALIVE", "read before an earlier loss"
     assert gate.restore(event, rebuilt(), [3, 1, 1], since, new) == "INCOMPLETE"
     assert gate.restore(event, rebuilt(), [2, 1, 1], since, new) == "RESTORED"
-    assert [client.ttl(key) for key in gate.keys(event)[:4]] == [-1, -1, -1, -1]
+    assert [client.ttl(key) for key in (keys.event, keys.applied_user, keys.pending, keys.released)] == [-1] * 4
     assert gate.apply(event, "bob", "call").ticket == 3
     assert gate.apply(event, "carol", "call").ticket == 1
     assert outcome_of(gate, event, "dave") is ApplyOutcome.SOLD_OUT
@@ -176,7 +179,7 @@ def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_i
 def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
     """Marks of the old gate do not live on in the new one."""
     outcome_of(gate, event, "alice")
-    client.delete(gate.keys(event)[0])
+    client.delete(gate.keys(event).event)
     new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
     _, since = gate.lost(event) or (0, 0)
     assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "RESTORED"
@@ -216,10 +219,12 @@ def test_a_gate_expires_whole_and_only_when_it_has_ended_and_settled(
     assert gate.expire(event, at_ms) == "LIVE"
     gate.configure(event, 2, fields(state="ended"))
     assert gate.expire(event, at_ms) == "PENDING"
-    assert [client.pttl(key) for key in gate.keys(event)[:3]] == [-1, -1, -1]
+    keys = gate.keys(event)
+    assert gate.times_to_live(event) == {}
     gate.settle(event, [row(event, "alice", 1)])
     assert gate.expire(event, at_ms) == "EXPIRING"
-    assert [client.pexpiretime(key) for key in gate.keys(event)[:2]] == [at_ms, at_ms]
+    assert [client.pexpiretime(key) for key in (keys.event, keys.applied_user)] == [at_ms, at_ms]
+    assert gate.times_to_live(event).keys() == {keys.event, keys.applied_user, keys.winners}
 
 
 # --- overdue, lost -----------------------------------------------------------------------------------------------
@@ -243,7 +248,7 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
     """The clock of the wait before a restore starts once, and anew with each loss."""
     assert gate.lost(event) is None
     outcome_of(gate, event, "alice")
-    client.delete(gate.keys(event)[1])
+    client.delete(gate.keys(event).applied_user)
     age_ms, since = gate.lost(event) or (-1, -1)
     assert age_ms == 0
     wait_until(lambda: (gate.lost(event) or (0, 0))[0] > 0, "the time since the loss grows")
@@ -256,10 +261,10 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
 def test_a_loss_holds_until_restore_whatever_comes_back(gate: Gate, client: redis.Redis, event: str) -> None:
     """A key that is there again is not the key that restore has read without: what was found lost is restored."""
     outcome_of(gate, event, "alice")
-    held = client.dump(gate.keys(event)[1])
-    client.delete(gate.keys(event)[1])
+    held = client.dump(gate.keys(event).applied_user)
+    client.delete(gate.keys(event).applied_user)
     assert gate.show(event) is None
     assert held is not None
-    client.restore(gate.keys(event)[1], 0, held)
+    client.restore(gate.keys(event).applied_user, 0, held)
     assert gate.show(event) is None
     assert outcome_of(gate, event, "alice") is ApplyOutcome.UNKNOWN

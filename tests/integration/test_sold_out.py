@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import exceptions
 
-from firstcome.gate.gate import ApplyOutcome, Gate
+from firstcome.gate.answers import ApplyOutcome
+from firstcome.gate.gate import Gate
 from firstcome.gate.sold_out import EVENTS_MAX, Moment, SoldOut, Winners
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
@@ -135,7 +136,7 @@ def test_whoever_comes_to_be_known_later_is_in_the_next_version(
     else:
         gate.configure(sold_out, 2, fields(capacity=4))
         gate.reassign(sold_out, "zoe", 2)
-        gate.redis.hdel(gate.keys(sold_out)[0], "fresh_from_ms")
+        gate.redis.hdel(gate.keys(sold_out).event, "fresh_from_ms")
     after = _told(gate, sold_out, memory)
     assert after is not None
     assert after.version != before.version
@@ -151,7 +152,7 @@ def test_a_filter_is_read_once_for_each_version(gate: Gate, sold_out: str, memor
 @pytest.mark.parametrize("later", [False, True], ids=["gone", "begun anew"])
 def test_a_filter_that_was_lost_is_not_believed(gate: Gate, sold_out: str, memory: SoldOut, *, later: bool) -> None:
     """It is shorter than it was, also when it has been begun anew by somebody who came later."""
-    gate.redis.delete(gate.keys(sold_out)[4])
+    gate.redis.delete(gate.keys(sold_out).winners)
     if later:
         gate.settle(sold_out, [row(sold_out, "zoe", 2)])
     assert _told(gate, sold_out, memory) is None
@@ -239,7 +240,7 @@ def test_an_event_that_has_more_coupons_than_a_filter_holds_is_not_remembered(
     for name in WINNERS:
         outcome_of(gate, event_id, name)
     assert gate.apply(event_id, "dave", "call").remember == ""
-    assert not client.exists(gate.keys(event_id)[4])
+    assert not client.exists(gate.keys(event_id).winners)
 
 
 def test_a_restored_gate_is_asked_each_time(world: World) -> None:

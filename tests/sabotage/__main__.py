@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.servers import Servers
+from tests.sabotage.guard import place, texts
 from tests.sabotage.guards import GUARDS
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ def main() -> None:
 
 def _missed(guard: Guard, copy: Path, environment: dict[str, str]) -> bool:
     """Say whether the guard's tests go red without it."""
-    path = copy / guard.file
-    whole = path.read_text()
-    if whole.count(guard.there) != 1:
-        print(f"| {guard.name} | NOT FOUND in {guard.file} |", flush=True)
+    files = texts(copy)
+    try:
+        path = place(guard, files)
+    except LookupError as error:
+        print(f"| {guard.name} | NOT FOUND: {error} |", flush=True)
         return False
+    whole = files[path]
     path.write_text(whole.replace(guard.there, guard.instead))
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *guard.tests.split()]
     ran = subprocess.run(command, cwd=copy, env=environment, check=False, capture_output=True, text=True)

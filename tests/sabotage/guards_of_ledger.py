@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sabotage.guard import LAYER, Guard
+from tests.sabotage.guard import Guard
 
 ISSUE = "tests/integration/test_issue.py"
 CONSUME = "tests/integration/test_consume.py"
@@ -15,77 +15,66 @@ SERVER = "tests/integration/test_mysql_server.py"
 GUARDS = [
     Guard(
         "a ticket has one row",
-        f"{LAYER}/ledger/migrations/0002_coupon.sql",
         "PRIMARY KEY (event_id, ticket)",
         "KEY coupon_ticket_row (event_id, ticket)",
         "tests/integration/test_ledger_schema.py::test_the_keys_hold_the_promise_without_any_code",
     ),
     Guard(
         "a person has one row",
-        f"{LAYER}/ledger/migrations/0002_coupon.sql",
         "UNIQUE KEY coupon_one_each",
         "KEY coupon_one_each",
         "tests/integration/test_ledger_schema.py::test_the_keys_hold_the_promise_without_any_code",
     ),
     Guard(
         "the insert reads the capacity",
-        f"{LAYER}/ledger/ledger.sql",
         "batch.ticket BETWEEN 1 AND coupon_event.capacity AND refusal",
         "refusal",
         f"{WRITE} {CONSUME}::test_bad_records_cost_no_good_neighbour",
     ),
     Guard(
         "the insert honours a refusal",
-        f"{LAYER}/ledger/ledger.sql",
         " AND refusal.user_id IS NULL\nORDER BY batch.n",
         "\nORDER BY batch.n",
         f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
     ),
     Guard(
         "a short batch is read back",
-        f"{LAYER}/ledger/coupons.py",
         "if issued == len(claims):",
         "if issued <= len(claims):",
         f"{ISSUE}",
     ),
     Guard(
         "a batch that is too large is written in parts",
-        f"{LAYER}/ledger/database.py",
         "if is_too_large(error):",
         "if False:",
         SIZE,
     ),
     Guard(
         "a large statement is measured before it is sent",
-        f"{LAYER}/ledger/statements.py",
         "if len(statement) > LARGE_BYTES:",
         "if False:",
         f"{SIZE}::test_a_record_that_is_too_large_costs_no_neighbour",
     ),
     Guard(
         "a committed row survives a crash",
-        f"{LAYER}/ledger/server.py",
         '("innodb_flush_log_at_trx_commit", {"0", "2"}',
         '("innodb_flush_log_at_trx_commit", set()',
         SERVER,
     ),
     Guard(
         "a session looks at its keys",
-        f"{LAYER}/ledger/connect.py",
         ", unique_checks = 1",
         "",
         f"{SERVER}::test_a_session_is_its_own",
     ),
     Guard(
         "claims skip what is locked",
-        f"{LAYER}/ledger/ledger.sql",
         "FOR UPDATE SKIP LOCKED",
         "FOR UPDATE",
         f"{FAILED} {CONCURRENCY}",
     ),
     Guard(
         "a change compares the lease",
-        f"{LAYER}/ledger/ledger.sql",
         "UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3)\n"
         "WHERE id = :failed_id AND lease = :lease AND status",
         "UPDATE failed_event SET status = :status, lease = NULL, updated_at = UTC_TIMESTAMP(3)\n"
@@ -94,7 +83,6 @@ GUARDS = [
     ),
     Guard(
         "rows of a bad neighbour are committed",
-        f"{LAYER}/ledger/coupons.py",
         "if len(batch) == 1:",
         "if len(batch) >= 1:",
         f"{WRITE}::test_rows_that_the_server_rejects_fail_alone",

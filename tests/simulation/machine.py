@@ -240,9 +240,9 @@ class Simulation:
     def check_sizes(self) -> None:
         """Assert that the scripts have counted what is there, unless a key was lost."""
         redis, keys = self.stores.gate.redis, self.stores.gate.keys(self.event_id)
-        sizes: Any = redis.hget(keys[0], "sizes")
+        sizes: Any = redis.hget(keys.event, "sizes")
         if sizes and not self.lives:
-            there = [redis.hlen(keys[1]), redis.zcard(keys[2]), redis.zcard(keys[3])]
+            there = [redis.hlen(keys.applied_user), redis.zcard(keys.pending), redis.zcard(keys.released)]
             assert [int(size) for size in sizes.split(" ")[1:]] == there, f"counted {sizes}, there are {there}"
 
     def drain(self) -> None:

@@ -121,7 +121,7 @@ def empty(stores: Stores, event: str) -> None:
     with stores.ledger.connect() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM failed_event")
         connection.commit()
-    stores.gate.redis.delete(*stores.gate.keys(event), f"coupon:{{{event}}}:lost")
+    stores.gate.delete(event)
 
 
 @pytest.fixture

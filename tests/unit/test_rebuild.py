@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcome.gate.gate import REFUSED, EventView, parse_held
-from firstcome.retry.reconcile import Snapshot, find_repairs
+from firstcome.gate.answers import EventView, Snapshot
+from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
+from firstcome.retry.reconcile import find_repairs
 from firstcome.retry.restore import rebuild
 from firstcome.rules import EventState, Ticket
 
@@ -34,13 +35,13 @@ def test_a_rebuilt_gate_says_what_ledger_and_stream_say(
     rows = [row for row in rows if row.user_id not in refused]
     built = rebuild(rows, owed, refused, CAPACITY)
     for row in rows:
-        assert parse_held(built.applied[row.user_id]) == (row.number, row.applied_at_ms)
+        assert parse_entry(built.applied[row.user_id]) == (row.number, row.applied_at_ms)
         assert row.user_id not in built.pending
     for one in owed:
         if 1 <= one.number <= CAPACITY:
             assert one.user_id in built.applied, "whoever is owed a ticket is known"
     assert all(built.applied[user] == REFUSED for user in refused)
-    held = {number for entry in built.applied.values() if (number := parse_held(entry)[0]) is not None}
+    held = {number for entry in built.applied.values() if (number := ticket_of(entry)) is not None}
     assert built.count == max(held, default=0) <= CAPACITY
     assert set(built.released) | held == set(range(1, built.count + 1))
     assert not set(built.released) & held
@@ -61,8 +62,8 @@ def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0917
 ) -> None:
     """Every row is known, every winner without one is on the way or dead, every other number is free."""
     rows = [row for row in rows if row.user_id not in refused]
-    released -= {number for held in applied.values() if (number := parse_held(held)[0])}
-    count = max([count, *(number for held in applied.values() if (number := parse_held(held)[0]))], default=0)
+    released -= {number for held in applied.values() if (number := ticket_of(held))}
+    count = max([count, *(number for held in applied.values() if (number := ticket_of(held)))], default=0)
     seen = Snapshot(_view(count), applied, {}, {number for number in released if number <= count})
     after, pending, free = dict(applied), set[str](), set(seen.released)
     for word, *args in find_repairs(seen, rows, refused, dead, free_from_ms=0):
@@ -81,13 +82,13 @@ def test_after_the_repairs_gate_and_ledger_agree(  # noqa: PLR0917
     by_person = {row.user_id: row.number for row in rows}
     waits = {(one.user_id, one.number) for one in dead}
     for user, number in by_person.items():
-        assert parse_held(after[user])[0] == number
+        assert ticket_of(after[user]) == number
     for user, held in after.items():
-        number = parse_held(held)[0]
+        number = ticket_of(held)
         if held == REFUSED:
             continue
         assert user in by_person or user in pending or (user, number) in waits
-    owners = {number for held in after.values() if (number := parse_held(held)[0])}
+    owners = {number for held in after.values() if (number := ticket_of(held))}
     assert count == max([*owners, count])
     for user, number in waits:
         assert user in after or number in owners or number > CAPACITY or number < 1

@@ -22,7 +22,7 @@ CALLS = {
     "firstcome.ledger.ledger": {
         "Ledger": [
             *["write", "refuse", "open_failed", "coupons", "next_restore_epoch"],
-            *["claim_failed", "resolve_failed", "move_failed", "postpone_failed", "bury_failed"],
+            *["claim_failed", "resolve_failed", "move_failed", "put_off"],
         ],
     },
     "firstcome.stream.producer": {"Stream": ["send"]},

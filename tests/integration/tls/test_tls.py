@@ -109,7 +109,7 @@ def test_a_coupon_goes_its_whole_way_over_tls(right: Settings, event_id: str) ->
     assert stream.send(ticket, 1, "") is Sent.DELIVERED
     assert stores.reader.unread(event_id) == [ticket]
     world.consume(ticket)
-    assert ledger.coupon_of(event_id, "alice") is not None
+    assert ledger.standing(event_id, "alice").row is not None
     stream.close()
     stores.close()
 

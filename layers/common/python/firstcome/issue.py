@@ -17,6 +17,7 @@ from firstcome.runtime.telemetry import timed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from firstcome.gate.answers import ReleaseOutcome
     from firstcome.gate.gate import Gate
     from firstcome.ledger.coupons import Claim, Verdict, Written
     from firstcome.ledger.failed_events import Failure
@@ -69,8 +70,8 @@ def mark_failed(gate: Gate, tickets: Iterable[Ticket]) -> None:
         gate.mark_failed(event_id, theirs)
 
 
-def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> str:
-    """Tell the gate that the ledger refuses the person, and free their ticket. Answers the gate's word."""
+def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> ReleaseOutcome:
+    """Tell the gate that the ledger refuses the person, and free their ticket."""
     ticket = gate.standing(event_id, user_id).ticket or 0
     has_row = bool(ticket) and ledger.has_row(event_id, ticket)
     return gate.release(Ticket(event_id, user_id, ticket, 0), None, has_row=has_row)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
-from firstcome.gate.gate import ApplyOutcome
+from firstcome.gate.answers import ApplyOutcome
 from firstcome.gate.sold_out import Moment, SoldOut
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
 from firstcome.runtime.telemetry import timed
 from firstcome.stream.producer import Sent
 
 if TYPE_CHECKING:
-    from firstcome.gate.gate import Decision, EventView, Gate, Standing
+    from firstcome.gate.answers import Decision, EventView, Standing
+    from firstcome.gate.gate import Gate
     from firstcome.ledger.coupons import LedgerStanding
     from firstcome.ledger.events import Event
     from firstcome.ledger.ledger import Ledger

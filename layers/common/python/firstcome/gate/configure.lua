@@ -14,19 +14,13 @@ if ARGV[1] == 'create' and redis.call('EXISTS', EVENT, APPLIED) == 0 then
     unpack(ARGV, 6)
   )
   redis.call('DEL', PENDING, RELEASED, WINNERS) -- what an event of this id has left behind
-  if ARGV[4] ~= '0' then
-    redis.call('HSET', EVENT, 'filter_bits', ARGV[4])
-    -- One bit after the last: a filter that was lost, and begun anew by who came later, is shorter.
-    redis.call('SETBIT', WINNERS, ARGV[4], 1)
-  end
+  make_filter(ARGV[4])
   return 'CREATED'
 end
 if lost() then return 'UNKNOWN' end
 local was = redis.call('HMGET', EVENT, 'config_version', 'coupon_count', 'capacity')
 if tonumber(was[1]) >= tonumber(ARGV[2]) then return 'STALE' end
 redis.call('HSET', EVENT, 'config_version', ARGV[2], 'capacity', ARGV[3], unpack(ARGV, 6))
-if tonumber(was[2]) >= tonumber(was[3]) and tonumber(ARGV[3]) > tonumber(was[3]) then
-  redis.call('HSET', EVENT, 'fresh_from_ms', now_ms() + ARGV[5])
-end
+let_added_numbers_rest(was[2], was[3], ARGV[3], ARGV[5])
 count_up()
 return 'UPDATED'

@@ -9,5 +9,5 @@ local event = redis.call('HMGET', EVENT, 'coupon_count', 'sizes')
 if not event[1] or is_lost(event[2]) then return 'UNKNOWN' end
 local ticket, applied_at = read(redis.call('HGET', APPLIED, ARGV[1]))
 if ticket ~= tonumber(ARGV[2]) then return 'STALE' end
-redis.call('HSET', APPLIED, ARGV[1], string.format('%d %d +', ticket, applied_at))
+redis.call('HSET', APPLIED, ARGV[1], string.format(ENTRY, ticket, applied_at, DELIVERED))
 return 'NOTED'

@@ -32,12 +32,12 @@ local function lose()
 end
 
 local held = redis.call('HGET', APPLIED, user)
-if held == 'refused' then return {'REFUSED', 0, 0, 0, '', restore_epoch, now} end
+if held == REFUSED then return {'REFUSED', 0, 0, 0, '', restore_epoch, now} end
 if held then
   local ticket, applied_at, accepted_call = read(held)
   if redis.call('ZSCORE', PENDING, user) then
     local word = accepted_call == call and 'ACCEPTED' or 'ALREADY'
-    return {word, ticket, applied_at, accepted_call == '+' and 2 or 1, '', restore_epoch, now}
+    return {word, ticket, applied_at, accepted_call == DELIVERED and 2 or 1, '', restore_epoch, now}
   end
   local _, marks = sizes_of(sizes, event[7], count)
   if redis.call('ZCARD', PENDING) ~= marks then return lose() end -- theirs may be among those that are gone

@@ -22,6 +22,9 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- An entry of applied_user, as entry.py says: these and read() are all that knows its form.
+local REFUSED, ENTRY, DELIVERED, NO_CALL = 'refused', '%d %d %s', '+', '-'
+
 local function read(held)
   if not held then return nil end
   local ticket, applied_at, call = string.match(held, '^(%d+) (%d+) (%S+)$')
@@ -76,7 +79,7 @@ end
 local function hand_out(user, ticket, member, now, call, count, write_seq, bits, sizes)
   local applied, pending, released = string.match(sizes, ' (%d+) (%d+) (%d+)$')
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
-  applied = applied + redis.call('HSET', APPLIED, user, string.format('%d %d %s', ticket, now, call))
+  applied = applied + redis.call('HSET', APPLIED, user, string.format(ENTRY, ticket, now, call))
   pending = pending + redis.call('ZADD', PENDING, now, user)
   put_into_filter(user, bits)
   if member then

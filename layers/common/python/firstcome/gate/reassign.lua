@@ -13,7 +13,7 @@
 if lost() then return {'UNKNOWN', 0, 0} end
 local user, old = ARGV[1], tonumber(ARGV[2])
 local held = redis.call('HGET', APPLIED, user)
-if held == 'refused' then return {'REFUSED', 0, 0} end
+if held == REFUSED then return {'REFUSED', 0, 0} end
 local ticket, applied_at = read(held)
 if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end
 
@@ -21,5 +21,5 @@ local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bit
 local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, '-', event[1], write_seq, event[3], sizes)
+hand_out(user, new, member, now, NO_CALL, event[1], write_seq, event[3], sizes)
 return {'REASSIGNED', new, now}

@@ -20,7 +20,7 @@ for i = 3, #ARGV, 4 do
   elseif word == 'pend' then
     pending = pending + redis.call('ZADD', PENDING, b, a)
   elseif word == 'refuse' then
-    put(a, 'refused')
+    put(a, REFUSED)
     note(a)
   elseif word == 'free' then
     free(tonumber(a), tonumber(b))

@@ -10,7 +10,7 @@ if lost() then return 'UNKNOWN' end
 local user, ticket, instead, has_row, rest = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
 local held = redis.call('HGET', APPLIED, user)
 if held and read(held) ~= ticket then return 'STALE' end
-if not held and instead ~= 'refused' then return 'STALE' end
+if not held and instead ~= REFUSED then return 'STALE' end
 
 put(user, instead)
 unmark(user)

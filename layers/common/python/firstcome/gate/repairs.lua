@@ -15,8 +15,7 @@ local function lost()
     write_lost(event[3])
     return true
   end
-  -- A lost filter is no lost gate: "sold out" is not remembered any more.
-  if event[4] and redis.call('STRLEN', WINNERS) ~= event[4] / 8 + 1 then redis.call('HDEL', EVENT, 'filter_bits') end
+  check_filter(event[4])
   return false
 end
 
@@ -25,12 +24,6 @@ end
 local function count_up()
   write_seq = write_seq + 1
   redis.call('HSET', EVENT, 'write_seq', write_seq, 'sizes', string.format('%d %d %d %d', write_seq, applied, pending, released))
-end
-
--- For who is in applied_user since just now: a filter of winners that was read before is known to be older.
-local function note(user)
-  put_into_filter(user, redis.call('HGET', EVENT, 'filter_bits'))
-  redis.call('HSET', EVENT, 'noted_ms', now_ms())
 end
 
 local function put(user, held)
@@ -55,7 +48,7 @@ local function free(ticket, free_from)
 end
 
 local function learn(user, ticket, applied_at)
-  put(user, string.format('%d %d -', ticket, applied_at))
+  put(user, string.format(ENTRY, ticket, applied_at, NO_CALL))
   note(user)
   take_from_free(ticket)
   local count = tonumber(redis.call('HGET', EVENT, 'coupon_count'))

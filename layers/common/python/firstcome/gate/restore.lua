@@ -23,9 +23,7 @@ for i = 1, 3 do
     redis.call('DEL', KEYS[i + 1])
   end
 end
--- No filter of the rebuilt winners: "sold out" is not remembered any more, and Redis is asked each time.
-redis.call('DEL', WINNERS)
-redis.call('HDEL', EVENT, 'filter_bits', 'fresh_from_ms')
+drop_filter()
 redis.call('PERSIST', EVENT)
 redis.call('DEL', KEYS[9])
 return 'RESTORED'

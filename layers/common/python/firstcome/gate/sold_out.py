@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 # An environment that serves more sold-out events than this at a time forgets the oldest: each may hold 200 KB.
 EVENTS_MAX = 16
+# Of the filter of winners, for each coupon. A person sets two, so 1.4 % of the losers look like a winner, which costs a
+# round trip; with half as many bits, 5 % would.
+FILTER_BITS = 16
+
+
+def filter_bits(capacity: int, settings: Settings) -> int:
+    """Return how large the event's filter of winners is to be; 0: its "sold out" is never remembered."""
+    return FILTER_BITS * capacity if capacity <= settings.sold_out_memory_coupons else 0
 
 
 @dataclass(frozen=True, slots=True)

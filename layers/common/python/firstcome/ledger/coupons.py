@@ -15,7 +15,7 @@ from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from firstcome.ledger.database import Connection, Database
 
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 
 # The outcomes that leave a failed row, and why.
-_FAILED = {
+FAILED_REASONS = {
     Outcome.UNKNOWN_EVENT: Reason.UNKNOWN_EVENT,
     Outcome.OUT_OF_RANGE: Reason.TICKET_OUT_OF_RANGE,
     Outcome.TAKEN: Reason.TICKET_TAKEN,
@@ -228,7 +228,7 @@ def _judge(ticket: Ticket, columns: tuple[Any, ...], fault: str) -> Verdict:
 
 def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[Failure]:
     for claim, verdict in zip(claims, verdicts, strict=True):
-        reason = _FAILED.get(verdict.outcome)
+        reason = FAILED_REASONS.get(verdict.outcome)
         if reason is not None:
             one = claim.ticket
             detail = "; ".join(filter(None, (claim.note, verdict.detail or f"ticket {one.number}")))
@@ -257,25 +257,9 @@ def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
         after = page[-1][0]
 
 
-def coupon_of(ledger: Database, event_id: str, user_id: str) -> Ticket | None:
-    """Return the person's coupon row; None where there is none."""
-    row = ledger.read(lambda connection: statements.coupon_of(connection, event_id=event_id, user_id=user_id))
-    return None if row is None else Ticket(event_id, user_id, row[0], to_ms(row[1]))
-
-
-def owned(ledger: Database, event_id: str, tickets: Iterable[int]) -> set[int]:
-    """Return which of the tickets have a coupon row."""
-    asked = sorted(set(tickets))
-    if not asked:
-        return set()
-    return ledger.read(
-        lambda connection: {row[0] for row in statements.owned(connection, event_id=event_id, tickets=asked)}
-    )
-
-
 def has_row(ledger: Database, event_id: str, ticket: int) -> bool:
     """Say whether the ticket has a coupon row."""
-    return bool(owned(ledger, event_id, [ticket]))
+    return ledger.read(lambda connection: statements.has_row(connection, event_id=event_id, ticket=ticket)) is not None
 
 
 def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:

@@ -36,7 +36,6 @@ class Event:
     restore_epoch: int  # raised by every restore of the gate
     config_version: int  # raised by every change
     created_at_ms: int
-    updated_at_ms: int
     ended_at_ms: int | None
 
     @property
@@ -77,11 +76,6 @@ def gated_events(ledger: Database, retention_days: int) -> list[Event]:
     return ledger.read(
         lambda connection: [_event(row) for row in statements.gated_events(connection, retention_days=retention_days)]
     )
-
-
-def live_events(ledger: Database) -> list[Event]:
-    """Return the events that have not ended."""
-    return gated_events(ledger, retention_days=0)
 
 
 def is_gated(ledger: Database, event_id: str) -> bool:
@@ -164,7 +158,6 @@ def _event(columns: tuple[Any, ...]) -> Event:
         restore_epoch,
         config_version,
         created_at,
-        updated_at,
         ended_at,
     ) = columns
     return Event(
@@ -177,6 +170,5 @@ def _event(columns: tuple[Any, ...]) -> Event:
         restore_epoch,
         config_version,
         to_ms(created_at),
-        to_ms(updated_at),
         None if ended_at is None else to_ms(ended_at),
     )

@@ -98,18 +98,6 @@ def move_failed(ledger: Database, row: FailedRow, ticket: Ticket) -> bool:
     return ledger.transact(work)
 
 
-def postpone_failed(
-    ledger: Database, row: FailedRow, wait_ms: int, reason: Reason, detail: str, *, counted: bool
-) -> bool:
-    """Give the row back, due again in `wait_ms`; where not `counted`, with its attempt. False: the lease is lost."""
-    return bool(put_off(ledger, [PutOff(row, FailedStatus.WAITING, wait_ms, reason, detail, counted)]))
-
-
-def bury_failed(ledger: Database, row: FailedRow, reason: Reason, detail: str) -> bool:
-    """Leave the row to an operator; False, and nothing changed, where the lease is lost."""
-    return bool(put_off(ledger, [PutOff(row, FailedStatus.DEAD, 0, reason, detail)]))
-
-
 def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
     """Postpone or bury the rows of one lease in one statement; return how many were still ours."""
     if not rows:

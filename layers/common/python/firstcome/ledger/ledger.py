@@ -13,9 +13,7 @@ class Ledger(Database):
     """Everything that the others ask of the ledger, through one connection. See `Database` for what may go wrong."""
 
     write = coupons.write
-    coupon_of = coupons.coupon_of
     has_row = coupons.has_row
-    owned = coupons.owned
     standing = coupons.standing
     audit_counts = coupons.audit_counts
     coupons = coupons.coupons  # last: from here on the name is the method's
@@ -26,8 +24,6 @@ class Ledger(Database):
     claim_failed = leases.claim_failed
     resolve_failed = leases.resolve_failed
     move_failed = leases.move_failed
-    postpone_failed = leases.postpone_failed
-    bury_failed = leases.bury_failed
     put_off = leases.put_off
     redrive = leases.redrive
 
@@ -40,7 +36,6 @@ class Ledger(Database):
 
     create_event = events.create_event
     event = events.event
-    live_events = events.live_events
     gated_events = events.gated_events
     is_gated = events.is_gated
     set_state = events.set_state

@@ -57,14 +57,11 @@ LOCK IN SHARE MODE
 SELECT ticket, user_id, applied_at FROM coupon FORCE INDEX (PRIMARY)
 WHERE event_id = :event_id AND ticket > :after ORDER BY ticket LIMIT :page
 
--- name: coupon_of(event_id, user_id)^
-SELECT ticket, applied_at FROM coupon WHERE event_id = :event_id AND user_id = :user_id
-
 -- name: coupon_of_locked(event_id, user_id)^
 SELECT ticket, applied_at FROM coupon WHERE event_id = :event_id AND user_id = :user_id LOCK IN SHARE MODE
 
--- name: owned(event_id, tickets)
-SELECT ticket FROM coupon WHERE event_id = :event_id AND ticket IN :tickets
+-- name: has_row(event_id, ticket)$
+SELECT 1 FROM coupon WHERE event_id = :event_id AND ticket = :ticket
 
 -- name: audit_counts(event_id)^
 SELECT COUNT(*), COUNT(DISTINCT user_id), COUNT(DISTINCT ticket), MIN(ticket), MAX(ticket)
@@ -262,16 +259,16 @@ VALUES (:event_id, :name, :capacity, :opens_at, :closes_at, 'draft', UTC_TIMESTA
 ON DUPLICATE KEY UPDATE config_version = coupon_event.config_version
 
 -- name: event(event_id)^
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, updated_at, ended_at
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
 FROM coupon_event WHERE event_id = :event_id
 
 -- name: event_locked(event_id)^
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, updated_at, ended_at
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
 FROM coupon_event WHERE event_id = :event_id FOR UPDATE
 
 -- name: gated_events(retention_days)
 -- Few rows in all, so a scan: the events that have, or should have, a gate.
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, updated_at, ended_at
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
 FROM coupon_event
 WHERE state <> 'ended' OR ended_at > UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY
 ORDER BY event_id

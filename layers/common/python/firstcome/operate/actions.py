@@ -18,7 +18,7 @@ from firstcome.runtime.redaction import mark
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firstcome.gate.gate import EventView
+    from firstcome.gate.answers import EventView
     from firstcome.ledger.events import Event
     from firstcome.operate.arguments import Input
     from firstcome.stores import Stores
@@ -159,8 +159,7 @@ def wipe(stores: Stores, given: Input) -> dict[str, Any]:
     if not stores.reader.caught_up():
         raise BadInput("busy", "records are unread: wait until consume has read them")
     stores.ledger.wipe(event_id)
-    with stores.gate.answering():
-        stores.gate.redis.delete(*stores.gate.keys(event_id))
+    stores.gate.delete(event_id)
     return {"wiped": event_id}
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.gate import REFUSED, parse_held
-from firstcome.retry.reconcile import Snapshot, snapshot
+from firstcome.gate.entry import REFUSED, ticket_of
 from firstcome.rules import FailedStatus
 
 if TYPE_CHECKING:
+    from firstcome.gate.answers import Snapshot
     from firstcome.ledger.events import Event
     from firstcome.rules import Ticket
     from firstcome.stores import Stores
@@ -106,7 +106,7 @@ def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
     while True:
         attempt += 1
         # The gate first: what it has settled by now must be a row, whenever the rows are read.
-        seen = snapshot(stores.gate, event.event_id)
+        seen = stores.gate.read_all(event.event_id)
         books = _books(stores, event)
         after = stores.gate.show(event.event_id)
         stable = (seen and seen.view.write_seq) == (after and after.write_seq)
@@ -194,7 +194,7 @@ def _people(report: Report, seen: Snapshot, books: Books) -> None:
     """Gate and ledger, person by person."""
     failed = {one.user_id for one in books.failed}
     for user_id, held in seen.applied.items():
-        ticket, _ = parse_held(held)
+        ticket = ticket_of(held)
         row = books.rows.get(user_id)
         if row is not None and row.number != ticket:
             report.find("I6", "gate and ledger name different tickets", user_id, "reconcile")
@@ -219,7 +219,7 @@ def _numbers(report: Report, seen: Snapshot, books: Books) -> None:
     owners.update(
         ticket
         for user_id, held in seen.applied.items()
-        if user_id not in books.rows and (ticket := parse_held(held)[0]) is not None
+        if user_id not in books.rows and (ticket := ticket_of(held)) is not None
     )
     for ticket, people in sorted(owners.items()):
         if people > 1:
@@ -252,10 +252,7 @@ def _stuck(report: Report, seen: Snapshot, books: Books) -> None:
 
 
 def _expiry(report: Report, stores: Stores, event: Event) -> None:
-    with stores.gate.answering():
-        lives = {key: int(stores.gate.redis.pttl(key)) for key in stores.gate.keys(event.event_id)}
-    report.figures["I7"] = {"gate_lost": False, "keys_that_expire": sum(life >= 0 for life in lives.values())}
-    if event.ended_at_ms is None:
-        for key, life in lives.items():
-            if life >= 0:
-                report.find("I7", "a key of a live gate expires", key, "restore, once it is gone")
+    expiring = stores.gate.times_to_live(event.event_id)
+    report.figures["I7"] = {"gate_lost": False, "keys_that_expire": len(expiring)}
+    for key in expiring if event.ended_at_ms is None else ():
+        report.find("I7", "a key of a live gate expires", key, "restore, once it is gone")

@@ -82,9 +82,7 @@ def _over(stores: Stores, event_id: str, *, in_stream: bool) -> Event:
         raise BadInput("unknown_event", f"there is no event {event_id}")
     if stores.ledger.is_gated(event_id):  # the statement that erases asks again, under the event's lock
         raise not_over(event_id, stores.settings.retention_days)
-    with stores.gate.answering():
-        alive = stores.gate.redis.exists(*stores.gate.keys(event_id))
-    if alive:
+    if stores.gate.exists(event_id):
         raise BadInput("gate_alive", f"the gate of {event_id} is still there: let it go with `expire`")
     if in_stream:
         raise BadInput("in_stream", f"the stream still has records of {event_id}: they go by themselves with their age")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.rules import Unavailable
@@ -39,15 +40,32 @@ NOTES = {
     GateOutcome.LOST: "the ledger has it; the gate is lost, and hears of it when it is restored",
     GateOutcome.GONE: "the ledger has it; the event is past its retention, and has no gate any more",
 }
-# What the scripts answer, where the operator reads something else.
-_RENAMED = {"STALE": GateOutcome.UNCHANGED}
+# What the scripts answer, as the operator reads it.
+_CONFIGURED = {
+    ConfigureOutcome.CREATED: GateOutcome.CREATED,
+    ConfigureOutcome.UPDATED: GateOutcome.UPDATED,
+    ConfigureOutcome.STALE: GateOutcome.UNCHANGED,
+    ConfigureOutcome.UNKNOWN: GateOutcome.LOST,
+}
+_RELEASED = {
+    ReleaseOutcome.RELEASED: GateOutcome.RELEASED,
+    ReleaseOutcome.STALE: GateOutcome.UNCHANGED,
+    ReleaseOutcome.UNKNOWN: GateOutcome.LOST,
+}
+_EXPIRING = {
+    ExpireOutcome.EXPIRING: GateOutcome.EXPIRING,
+    ExpireOutcome.LIVE: GateOutcome.LIVE,
+    ExpireOutcome.PENDING: GateOutcome.PENDING,
+    ExpireOutcome.UNKNOWN: GateOutcome.LOST,
+}
 
 
 def configured(stores: Stores, event: Event, *, create: bool = False) -> dict[str, Any]:
     """Tell the gate what the ledger says now; where it is away or lost, the scheduled retry does it."""
 
-    def tell() -> str:
-        return stores.gate.configure(event.event_id, event.config_version, event.gate_fields, create=create)
+    def tell() -> GateOutcome:
+        said = stores.gate.configure(event.event_id, event.config_version, event.gate_fields, create=create)
+        return _CONFIGURED[said]
 
     return _answer(stores, event.event_id, or_away(tell))
 
@@ -55,17 +73,17 @@ def configured(stores: Stores, event: Event, *, create: bool = False) -> dict[st
 def refused(stores: Stores, event_id: str, user_id: str) -> dict[str, Any]:
     """Tell the gate that the ledger refuses this person; where it is away or lost, the scheduled retry does it."""
 
-    def tell() -> str:
-        before = stores.gate.standing(event_id, user_id)
-        said = release_refused(stores.ledger, stores.gate, event_id, user_id)
-        return GateOutcome.REFUSED if said == GateOutcome.RELEASED and before.ticket is None else said
+    def tell() -> GateOutcome:
+        had_none = stores.gate.standing(event_id, user_id).ticket is None
+        outcome = _RELEASED[release_refused(stores.ledger, stores.gate, event_id, user_id)]
+        return GateOutcome.REFUSED if outcome is GateOutcome.RELEASED and had_none else outcome
 
     return _answer(stores, event_id, or_away(tell))
 
 
 def expiring(stores: Stores, event_id: str, at_ms: int) -> dict[str, Any]:
     """Let the gate go at that time, if it has ended and nothing waits; raise `Unavailable` where Redis is away."""
-    return _answer(stores, event_id, stores.gate.expire(event_id, at_ms))
+    return _answer(stores, event_id, _EXPIRING[stores.gate.expire(event_id, at_ms)])
 
 
 def or_away(read: Callable[[], Any]) -> Any:
@@ -76,9 +94,9 @@ def or_away(read: Callable[[], Any]) -> Any:
         return f"away: {trouble}"[:SAID_MAX_LENGTH]
 
 
-def _answer(stores: Stores, event_id: str, said: str) -> dict[str, Any]:
-    if said == "UNKNOWN":  # there is no gate
-        said = GateOutcome.LOST if stores.ledger.is_gated(event_id) else GateOutcome.GONE
-    outcome = str(_RENAMED.get(said, said))
-    note = next((note for known, note in NOTES.items() if known == outcome), None)
-    return {"gate": outcome} | ({"note": note} if note else {})
+def _answer(stores: Stores, event_id: str, outcome: GateOutcome | str) -> dict[str, Any]:
+    """Return the outcome, or which server is away, and a note where there is one."""
+    if outcome is GateOutcome.LOST and not stores.ledger.is_gated(event_id):  # there is no gate
+        outcome = GateOutcome.GONE
+    note = NOTES.get(outcome) if isinstance(outcome, GateOutcome) else None
+    return {"gate": str(outcome)} | ({"note": note} if note else {})

@@ -6,17 +6,18 @@ for what nothing else looks at: a row that the gate forgot, a winner without row
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from firstcome.gate.gate import REFUSED, parse_held
+from firstcome.gate.answers import ReconcileOutcome
+from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
 from firstcome.rules import FailedStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firstcome.gate.gate import EventView, Gate
+    from firstcome.gate.answers import EventView, Snapshot
+    from firstcome.gate.gate import Gate
     from firstcome.ledger.ledger import Ledger
     from firstcome.rules import Ticket
     from firstcome.settings import Settings
@@ -34,31 +35,11 @@ class Reconciled(StrEnum):
     LOST = "gate_lost"  # the gate is lost: restore is for that
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The whole gate of one event, as it was at `view.write_seq`."""
-
-    view: EventView
-    applied: dict[str, str]
-    pending: dict[str, int]
-    released: set[int]
-
-
-def snapshot(gate: Gate, event_id: str) -> Snapshot | None:
-    """Read the whole gate without blocking it; None where it is lost. It holds only if `write_seq` has not moved since.
-
-    What is read page by page counts only if the gate has not lost a key meanwhile: it is looked at again afterwards.
-    """
-    view = gate.show(event_id)
-    if view is None:
-        return None
-    _, applied_key, pending_key, released_key, _ = gate.keys(event_id)
-    with gate.answering():
-        applied = dict(gate.redis.hscan_iter(applied_key, count=1_000))
-        pending = {user: int(at) for user, at in gate.redis.zscan_iter(pending_key, count=1_000)}
-        released = {int(ticket) for _, ticket in gate.redis.zscan_iter(released_key, count=1_000)}
-    after = gate.show(event_id)
-    return Snapshot(view, applied, pending, released) if after and after.replid == view.replid else None
+_SAID = {
+    ReconcileOutcome.RECONCILED: Reconciled.RECONCILED,
+    ReconcileOutcome.MOVED: Reconciled.MOVED,
+    ReconcileOutcome.UNKNOWN: Reconciled.LOST,
+}
 
 
 def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
@@ -79,7 +60,7 @@ def reconcile(
     Raises `Unavailable` where one of them cannot be read.
     """
     replid = gate.replid(event_id)
-    seen = snapshot(gate, event_id)
+    seen = gate.read_all(event_id)
     if seen is None:
         return Reconciled.LOST, []
     if seen.pending or not reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
@@ -91,10 +72,8 @@ def reconcile(
         dead=ledger.open_failed(event_id),
         free_from_ms=seen.view.now_ms + settings.released_rest_ms,
     )
-    word = gate.reconcile(event_id, seen.view.write_seq, replid, repairs)
-    if word == "RECONCILED":
-        return Reconciled.RECONCILED, repairs
-    return (Reconciled.MOVED if word == "MOVED" else Reconciled.LOST), []
+    outcome = _SAID[gate.reconcile(event_id, seen.view.write_seq, replid, repairs)]
+    return outcome, repairs if outcome is Reconciled.RECONCILED else []
 
 
 def find_repairs(
@@ -107,15 +86,16 @@ def find_repairs(
     for row in rows:
         owners.add(row.number)
         holds[row.user_id] = row.number
-        if parse_held(seen.applied.get(row.user_id, ""))[0] != row.number:
+        if ticket_of(seen.applied.get(row.user_id, "")) != row.number:
             repairs.append(("learn", row.user_id, row.number, row.applied_at_ms))
     never = set(refused)
     repairs += [("refuse", user_id) for user_id in sorted(never) if seen.applied.get(user_id) != REFUSED]
     waits = {(one.user_id, one.number): one for one in dead if 1 <= one.number <= seen.view.capacity}
     for user_id, held in seen.applied.items():
-        ticket, applied_at_ms = parse_held(held)
-        if ticket is None or applied_at_ms is None or user_id in holds or user_id in never:
+        given = parse_entry(held)
+        if given is None or user_id in holds or user_id in never:
             continue
+        ticket, applied_at_ms = given
         owners.add(ticket)
         if (user_id, ticket) not in waits:  # else an operator decides, by the dead row
             repairs.append(("pend", user_id, applied_at_ms))

@@ -6,9 +6,9 @@ import random
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from firstcome.gate.gate import Reassigned
+from firstcome.gate.answers import ReassignOutcome
 from firstcome.issue import update_gate
-from firstcome.ledger.coupons import Claim, Outcome, Verdict
+from firstcome.ledger.coupons import FAILED_REASONS, Claim, Outcome, Verdict
 from firstcome.ledger.leases import PutOff
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
 from firstcome.runtime.telemetry import logger
@@ -113,11 +113,19 @@ def _write_all(ledger: Ledger, rows: Sequence[FailedRow]) -> list[Verdict | _Fai
 
 def _failed(verdict: Verdict) -> Verdict | _Failed:
     """Return why the attempt has failed, where it has for certain; otherwise the verdict."""
-    if verdict.outcome is Outcome.UNKNOWN_EVENT:
-        return _Failed(Reason.UNKNOWN_EVENT, f"there is no event {verdict.ticket.event_id}")
-    if verdict.outcome is Outcome.REJECTED:
-        return _Failed(Reason.LEDGER_REJECTED, verdict.detail)
-    return verdict
+    return _Failed(*_why(verdict)) if verdict.outcome in (Outcome.UNKNOWN_EVENT, Outcome.REJECTED) else verdict
+
+
+def _why(verdict: Verdict) -> tuple[Reason, str]:
+    """Return why there is no row, for the operator who reads the failed row."""
+    event_id, _, number, _ = verdict.ticket
+    details = {
+        Outcome.UNKNOWN_EVENT: f"there is no event {event_id}",
+        Outcome.OUT_OF_RANGE: f"ticket {number} is outside 1..capacity",
+        Outcome.TAKEN: f"ticket {number} is taken as well",
+        Outcome.REJECTED: verdict.detail,
+    }
+    return FAILED_REASONS[verdict.outcome], details[verdict.outcome]
 
 
 def _put_off(settings: Settings, row: FailedRow, failed: _Failed) -> PutOff:
@@ -135,19 +143,19 @@ def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriv
         # The insert has read the capacity again. Only a ticket that the gate itself gave instead may be tried.
         standing = gate.standing(ticket.event_id, ticket.user_id)
         if standing.ticket is None or standing.applied_at_ms is None or standing.ticket == ticket.number:
-            raise _Failed(Reason.TICKET_OUT_OF_RANGE, f"ticket {ticket.number} is outside 1..capacity")
+            raise _Failed(*_why(verdict))
         instead = Ticket(ticket.event_id, ticket.user_id, standing.ticket, standing.applied_at_ms)
         return _rewrite(ledger, gate, row, instead)
     return _finish(ledger, gate, row, verdict)
 
 
 def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
-    word, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
+    outcome, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
     if instead is not None:
         return _rewrite(ledger, gate, row, instead)
-    if word is Reassigned.UNKNOWN:
+    if outcome is ReassignOutcome.UNKNOWN:
         raise Unavailable("gate", f"the gate of {ticket.event_id} is lost")
-    if word is Reassigned.REFUSED:
+    if outcome is ReassignOutcome.REFUSED:
         ledger.resolve_failed(row, FailedStatus.REFUSED)
         return Redriven.REFUSED
     # None is left. The ledger decides first: in the gate alone it would not hold.
@@ -163,7 +171,7 @@ def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redr
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
         if ledger.move_failed(row, ticket):  # else it is not ours any more: whoever has it decides
             gate.mark_failed(ticket.event_id, [ticket])
-        ledger.postpone_failed(row, 0, row.reason, f"ticket {ticket.number} is taken as well", counted=False)
+        ledger.put_off([PutOff(row, FailedStatus.WAITING, 0, *_why(verdict), counted=False)])
         return Redriven.WAITING
     return _finish(ledger, gate, row, verdict)
 
@@ -178,7 +186,7 @@ def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Red
 def _write(ledger: Ledger, ticket: Ticket) -> Verdict:
     verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
     if verdict.outcome is Outcome.REJECTED:
-        raise _Failed(Reason.LEDGER_REJECTED, verdict.detail)
+        raise _Failed(*_why(verdict))
     return verdict
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from firstcome.gate.gate import REFUSED, parse_held
+from firstcome.gate.answers import Rebuilt, RestoreOutcome
+from firstcome.gate.entry import DELIVERED, NO_CALL, REFUSED, entry_of, parse_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from firstcome.gate.gate import Gate
     from firstcome.ledger.events import Event
@@ -20,13 +18,6 @@ if TYPE_CHECKING:
     from firstcome.rules import Ticket
     from firstcome.settings import Settings
     from firstcome.stream.reader import StreamReader
-
-_T = TypeVar("_T")
-
-# The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
-TEMPORARY_TTL_MS = 10 * 60 * 1000
-# Members per command: larger ones gain nothing, and Redis serves nobody else meanwhile.
-CHUNK = 1_000
 
 
 class Restored(StrEnum):
@@ -38,14 +29,11 @@ class Restored(StrEnum):
     INCOMPLETE = "incomplete"  # the rebuilt keys lost members before they were put in place
 
 
-@dataclass(slots=True)
-class Rebuilt:
-    """The content of a gate."""
-
-    applied: dict[str, str] = field(default_factory=dict)
-    pending: dict[str, int] = field(default_factory=dict)
-    released: list[int] = field(default_factory=list)
-    count: int = 0
+_SAID = {
+    RestoreOutcome.RESTORED: Restored.RESTORED,
+    RestoreOutcome.ALIVE: Restored.ALIVE,
+    RestoreOutcome.INCOMPLETE: Restored.INCOMPLETE,
+}
 
 
 def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event: Event) -> Restored:
@@ -73,7 +61,7 @@ def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings
         "replid": replid,
         "config_version": event.config_version,
     }
-    return Restored(_put(gate, event, rebuilt, since, fields).lower())
+    return _SAID[gate.put_rebuilt(event.event_id, rebuilt, since, fields)]
 
 
 def rebuild(
@@ -92,52 +80,23 @@ def rebuild(
     gate = Rebuilt()
     taken: set[int] = set()
     for row in rows:
-        gate.applied[row.user_id] = _held(row, "-")
+        gate.applied[row.user_id] = entry_of(row, NO_CALL)
         taken.add(row.number)
     never = set(refused)
     for ticket in sorted(owed, key=lambda one: one.number):
         if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.number <= capacity:
             continue
-        gate.applied[ticket.user_id] = _held(ticket, "+")
+        gate.applied[ticket.user_id] = entry_of(ticket, DELIVERED)
         gate.pending[ticket.user_id] = ticket.applied_at_ms
         taken.add(ticket.number)
     for user_id, held in survivors.items():
-        number, applied_at_ms = parse_held(held)
-        if number is None or applied_at_ms is None or user_id in gate.applied or user_id in never or number in taken:
+        given = parse_entry(held)
+        if given is None or user_id in gate.applied or user_id in never or given[0] in taken:
             continue
         gate.applied[user_id] = held
-        gate.pending[user_id] = applied_at_ms
+        number, gate.pending[user_id] = given
         taken.add(number)
     gate.applied.update((user_id, REFUSED) for user_id in never)
     gate.count = max(taken, default=0)
     gate.released = [number for number in range(1, gate.count) if number not in taken]
     return gate
-
-
-def _put(gate: Gate, event: Event, rebuilt: Rebuilt, since: int, fields: dict[str, str | int]) -> str:
-    """Write the rebuilt keys beside the real ones, then let one script put them in place."""
-    nonce = secrets.token_hex(4)
-    temporary = [f"{key}:{nonce}" for key in gate.keys(event.event_id)[1:4]]
-    applied, pending, released = temporary
-    with gate.answering():
-        for chunk in _chunks(rebuilt.applied.items()):
-            gate.redis.hset(applied, mapping=dict(chunk))
-            gate.redis.pexpire(applied, TEMPORARY_TTL_MS)
-        for scored in _chunks(rebuilt.pending.items()):
-            gate.redis.zadd(pending, dict(scored))
-            gate.redis.pexpire(pending, TEMPORARY_TTL_MS)
-        for scored in _chunks((f"{ticket}:0", ticket) for ticket in rebuilt.released):
-            gate.redis.zadd(released, dict(scored))
-            gate.redis.pexpire(released, TEMPORARY_TTL_MS)
-    sizes = [len(rebuilt.applied), len(rebuilt.pending), len(rebuilt.released)]
-    return gate.restore(event.event_id, temporary, sizes, since, fields)
-
-
-def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk
-
-
-def _held(ticket: Ticket, call: str) -> str:
-    return f"{ticket.number} {ticket.applied_at_ms} {call}"

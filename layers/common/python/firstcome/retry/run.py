@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
 from firstcome.retry.redrive import Redriven, redrive
@@ -19,7 +22,7 @@ from firstcome.rules import EventState, Unavailable, Unsuitable
 from firstcome.runtime.telemetry import count, logger, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from firstcome.ledger.events import Event
     from firstcome.stores import Stores
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 # What a run counts, and what it finds: metrics of every run, zeros included, so that an alarm on them has data.
 COUNTED = ("swept", "restored", "released", "reconciled")
+DONE = ("swept", "configured", "restored", "released", "reconciled", "reconcile_later", "expiring")  # in the answer
 # How often to look whether a lost gate may be restored, while there is nothing else to do.
 WAIT_STEP_S = 0.5
 
@@ -39,116 +43,154 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     `remaining_ms` tells how long the function may still run; no unit of work is started when less is left than
     `retry_reserve_ms`, and `stopped` says so.
     """
-    settings = stores.settings
-    counts: Counter[str] = Counter()
-    unavailable: list[str] = []
-    broken: list[str] = []
+    this = Run(stores, remaining_ms)
+    events: list[Event] = []
+    with this.unit("events"):
+        events = stores.ledger.gated_events(stores.settings.retention_days)
+    known = not this.unavailable and not this.broken
+    for event in this.in_time(events):
+        this.counts["looked"] += 1
+        with this.unit("gate"):
+            this.mend(event)
+    unread = backlog(stores.reader)
+    overdue = bounds(unread, stores.settings)
+    for event in this.in_time(events):
+        with this.unit("sweep"):
+            this.sweep(event, overdue)
+        with this.unit("expire"):
+            this.expire(event)
+    with this.unit("redrive"):
+        this.redrive()
+    while this.lost and not this.stop():
+        time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
+        lost, this.lost = this.lost, []
+        for event in lost:
+            with this.unit("restore"):
+                this.mend(event)
+    known = known and this.counts["looked"] == len(events)
+    gauges = {**_behind(unread), **_waiting(events if known else None, this)}
+    with this.unit("failed rows"):
+        gauges |= {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
+    done: dict[str, Any] = {
+        "redriven": {outcome: this.redriven[outcome] for outcome in Redriven},
+        **{name: this.counts[name] for name in DONE},
+        **gauges,
+        **_without_offset(unread),
+        "unavailable": this.unavailable,
+        "stopped": this.stop(),
+    }
+    for name in COUNTED:
+        count(name, this.counts[name])
+    for each in Redriven:
+        count(f"redriven_{each}", this.redriven[each])
+    for name, value in gauges.items():
+        measure(name, value)
+    if this.broken:
+        raise RuntimeError(f"the rest of the run is done, but for {'; '.join(this.broken)}")
+    count("runs")
+    return done
 
-    def stop() -> bool:
-        return remaining_ms() < settings.retry_reserve_ms
 
-    def trying(what: str, work: Callable[[], object]) -> None:
+@dataclass(slots=True)
+class Run:
+    """One run: the time that is left, what was done and found, and which units of work met trouble."""
+
+    stores: Stores
+    remaining_ms: Callable[[], int]
+    counts: Counter[str] = field(default_factory=Counter)
+    redriven: Counter[Redriven] = field(default_factory=Counter)
+    lost: list[Event] = field(default_factory=list)  # their gates wait for the records in flight
+    refusing: set[str] = field(default_factory=set)  # events whose applications are refused
+    unavailable: list[str] = field(default_factory=list)  # units that a server put off
+    broken: list[str] = field(default_factory=list)  # units that need somebody: an alarm shall ring
+
+    def stop(self) -> bool:
+        """Say whether too little time is left for another unit of work."""
+        return self.remaining_ms() < self.stores.settings.retry_reserve_ms
+
+    def in_time(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Return the events, as long as there is time for another."""
+        for event in events:
+            if self.stop():
+                return
+            yield event
+
+    @contextmanager
+    def unit(self, what: str) -> Iterator[None]:
+        """Do one unit of work: its trouble is logged and noted, and the next unit goes on."""
         try:
-            work()
+            yield
         except Unavailable as trouble:
             logger.warning("unit of work put off", extra={"work": what, "cause": str(trouble)})
             # A setting does not mend itself: an alarm shall ring for it. Its words are ours, and name nobody.
-            unsuitable = isinstance(trouble, Unsuitable)
-            _note(broken if unsuitable else unavailable, f"{what}: {trouble if unsuitable else trouble.what}")
+            if isinstance(trouble, Unsuitable):
+                _note(self.broken, f"{what}: {trouble}")
+            else:
+                _note(self.unavailable, f"{what}: {trouble.what}")
         except Exception as error:  # noqa: BLE001
             # A fault of ours, or a key that somebody garbled: the other events must not wait for it.
             logger.exception("unit of work failed", extra={"work": what})
             # Its type alone: this goes into a dead letter, and its words, which the log has, may name somebody.
-            _note(broken, f"{what}: {type(error).__name__}")
+            _note(self.broken, f"{what}: {type(error).__name__}")
 
-    events: list[Event] = []
-    trying("events", lambda: events.extend(stores.ledger.gated_events(settings.retention_days)))
-    known = not unavailable and not broken
-    lost: list[Event] = []  # their gates wait for the records in flight
-    refusing: set[str] = set()  # applications are refused there
-    for event in _until(stop, events):
-        counts["looked"] += 1
-        trying("gate", lambda event=event: _mend(stores, event, lost, refusing, counts))  # type: ignore[misc]
-    unread = backlog(stores.reader)
-    overdue = bounds(unread, settings)
-    for event in _until(stop, events):
-        trying("sweep", lambda event=event: _sweep(stores, event, overdue, counts, stop))  # type: ignore[misc]
-        trying("expire", lambda event=event: _expire(stores, event, counts))  # type: ignore[misc]
-    # After the sweep, and not longer than half of the time where a gate waits: there may be more failed rows than time.
-    halfway_ms = (remaining_ms() + settings.retry_reserve_ms) // 2 if lost else settings.retry_reserve_ms
-    redriven: Counter[Redriven] = Counter()
-    enough: Callable[[], bool] = lambda: stop() or remaining_ms() < halfway_ms  # noqa: E731
-    trying("redrive", lambda: redriven.update(redrive(stores.ledger, stores.gate, settings, enough)))
-    while lost and not stop():
-        time.sleep(WAIT_STEP_S)  # restore waits until the records in flight have arrived
-        for event in list(lost):
-            lost.remove(event)
-            trying("restore", lambda event=event: _mend(stores, event, lost, refusing, counts))  # type: ignore[misc]
-    known = known and counts["looked"] == len(events)
-    gauges = {**_behind(unread), **_waiting(events if known else None, refusing, counts)}
-    trying("failed rows", lambda: gauges.update(_open_rows(stores)))
-    done: dict[str, Any] = {
-        "redriven": {outcome: redriven[outcome] for outcome in Redriven},
-        "swept": counts["swept"],
-        "configured": counts["configured"],
-        "restored": counts["restored"],
-        "released": counts["released"],
-        "reconciled": counts["reconciled"],
-        "reconcile_later": counts["reconcile_later"],
-        "expiring": counts["expiring"],
-        **gauges,
-        **_without_offset(unread),
-        "unavailable": unavailable,
-        "stopped": stop(),
-    }
-    _report({name: done[name] for name in COUNTED} | {f"redriven_{each}": redriven[each] for each in Redriven}, gauges)
-    if broken:
-        raise RuntimeError(f"the rest of the run is done, but for {'; '.join(broken)}")
-    count("runs")
-    return done
+    def mend(self, event: Event) -> None:
+        """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
+        ledger, gate, reader, settings = self.stores.ledger, self.stores.gate, self.stores.reader, self.stores.settings
+        self.refusing.add(event.event_id)
+        restored = restore(ledger, gate, reader, settings, event)
+        if restored is Restored.WAITING:
+            self.lost.append(event)
+        if restored is Restored.RESTORED:
+            self.counts["restored"] += 1
+            self.refusing.discard(event.event_id)
+            logger.info("restored", extra={"event_id": event.event_id})
+        view = gate.show(event.event_id) if restored is Restored.ALIVE else None
+        if view is None:
+            return
+        self.refusing.discard(event.event_id)
+        self.counts["gates"] += 1
+        if view.oldest_pending_ms is not None:
+            age_ms = view.now_ms - view.oldest_pending_ms
+            self.counts["oldest_pending_age_ms"] = max(self.counts["oldest_pending_age_ms"], age_ms)
+        if view.config_version < event.config_version:
+            said = gate.configure(event.event_id, event.config_version, event.gate_fields)
+            self.counts["configured"] += said is ConfigureOutcome.UPDATED
+        # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else meets the ticket.
+        for user_id in gate.not_refused(event.event_id, ledger.refusals(event.event_id)):
+            released = release_refused(ledger, gate, event.event_id, user_id)
+            self.counts["released"] += released is ReleaseOutcome.RELEASED
+        if failed_over(gate, view, event.event_id):
+            outcome, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
+            self.counts["reconciled" if outcome is Reconciled.RECONCILED else "reconcile_later"] += 1
+            logger.info("reconciled", extra={"event_id": event.event_id, "outcome": outcome, "repairs": len(repairs)})
+
+    def sweep(self, event: Event, overdue: tuple[int, int]) -> None:
+        """Issue the event's overdue tickets, as long as there is time."""
+        stores = self.stores
+        for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, overdue, stop=self.stop):
+            self.counts["swept"] += swept
+
+    def expire(self, event: Event) -> None:
+        """Let the gate of an event that has ended go, once it is settled."""
+        if event.state is EventState.ENDED and event.ended_at_ms is not None:
+            at_ms = event.ended_at_ms + self.stores.settings.retention_ms
+            self.counts["expiring"] += self.stores.gate.expire(event.event_id, at_ms) is ExpireOutcome.EXPIRING
+
+    def redrive(self) -> None:
+        """Work off the failed rows that are due; where a gate waits to be restored, in half of the time that is left.
+
+        There may be more rows than time, which is also why the sweep comes first.
+        """
+        reserve_ms = self.stores.settings.retry_reserve_ms
+        halfway_ms = (self.remaining_ms() + reserve_ms) // 2 if self.lost else reserve_ms
+        enough: Callable[[], bool] = lambda: self.stop() or self.remaining_ms() < halfway_ms  # noqa: E731
+        self.redriven.update(redrive(self.stores.ledger, self.stores.gate, self.stores.settings, enough))
 
 
 def _note(known: list[str], what: str) -> None:
     """Note it once for all events: with thousands of them the answer would be too long for Lambda."""
     if what not in known:
         known.append(what)
-
-
-def _until(stop: Callable[[], bool], events: list[Event]) -> Iterator[Event]:
-    for event in events:
-        if stop():
-            return
-        yield event
-
-
-def _mend(stores: Stores, event: Event, lost: list[Event], refusing: set[str], counts: Counter[str]) -> None:
-    """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
-    ledger, gate, reader, settings = stores.ledger, stores.gate, stores.reader, stores.settings
-    refusing.add(event.event_id)
-    restored = restore(ledger, gate, reader, settings, event)
-    if restored is Restored.WAITING:
-        lost.append(event)
-    if restored is Restored.RESTORED:
-        counts["restored"] += 1
-        refusing.discard(event.event_id)
-        logger.info("restored", extra={"event_id": event.event_id})
-    view = gate.show(event.event_id) if restored is Restored.ALIVE else None
-    if view is None:
-        return
-    refusing.discard(event.event_id)
-    counts["gates"] += 1
-    if view.oldest_pending_ms is not None:
-        age_ms = view.now_ms - view.oldest_pending_ms
-        counts["oldest_pending_age_ms"] = max(counts["oldest_pending_age_ms"], age_ms)
-    if view.config_version < event.config_version:
-        counts["configured"] += gate.configure(event.event_id, event.config_version, event.gate_fields) == "UPDATED"
-    # Whoever refused somebody died before the gate heard of it, or Redis was away: nobody else would meet that ticket.
-    for user_id in gate.not_refused(event.event_id, ledger.refusals(event.event_id)):
-        counts["released"] += release_refused(ledger, gate, event.event_id, user_id) == "RELEASED"
-    if failed_over(gate, view, event.event_id):
-        word, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
-        counts["reconciled" if word is Reconciled.RECONCILED else "reconcile_later"] += 1
-        logger.info("reconciled", extra={"event_id": event.event_id, "outcome": word, "repairs": len(repairs)})
 
 
 # --- gauges: what cannot be known is left out, because a zero that was guessed would silence an alarm ----------------
@@ -171,38 +213,11 @@ def _without_offset(unread: Backlog | None) -> dict[str, int]:
     return {"partitions_without_offset": len(partitions)} if unread else {}
 
 
-def _waiting(events: list[Event] | None, refusing: set[str], counts: Counter[str]) -> dict[str, int]:
+def _waiting(events: list[Event] | None, this: Run) -> dict[str, int]:
     """Return how many events refuse everybody, and how old the oldest pending ticket is, as the run found them."""
     if events is None:
         return {}
-    found = {"lost_gates": len(refusing)}
-    if counts["gates"] or not events:
-        found["oldest_pending_age_ms"] = counts["oldest_pending_age_ms"]
+    found = {"lost_gates": len(this.refusing)}
+    if this.counts["gates"] or not events:
+        found["oldest_pending_age_ms"] = this.counts["oldest_pending_age_ms"]
     return found
-
-
-def _open_rows(stores: Stores) -> dict[str, int]:
-    return {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
-
-
-def _report(counts: dict[str, int], gauges: dict[str, int]) -> None:
-    for name, value in counts.items():
-        count(name, value)
-    for name, value in gauges.items():
-        measure(name, value)
-
-
-# --- units of work ---------------------------------------------------------------------------------------------------
-
-
-def _sweep(
-    stores: Stores, event: Event, bounds: tuple[int, int], counts: Counter[str], stop: Callable[[], bool]
-) -> None:
-    for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, bounds, stop=stop):
-        counts["swept"] += swept
-
-
-def _expire(stores: Stores, event: Event, counts: Counter[str]) -> None:
-    if event.state is EventState.ENDED and event.ended_at_ms is not None:
-        at_ms = event.ended_at_ms + stores.settings.retention_ms
-        counts["expiring"] += stores.gate.expire(event.event_id, at_ms) == "EXPIRING"

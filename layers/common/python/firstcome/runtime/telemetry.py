@@ -1,7 +1,7 @@
 """Logs and metrics of one execution environment: JSON lines and CloudWatch's embedded metric format, both on stdout.
 
 Neither needs a connection: Lambda ships stdout. Bodies, tokens and secrets are never logged; ids of people are, as
-they are or hashed (`pseudonym`).
+they are or hashed (`redaction`).
 """
 
 from __future__ import annotations

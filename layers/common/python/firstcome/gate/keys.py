@@ -1,0 +1,25 @@
+"""The names of an event's keys in Redis; what each holds stands in prelude.lua. They share a hash slot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Keys(NamedTuple):
+    """The keys of one event, in the order in which the scripts take them."""
+
+    event: str
+    applied_user: str
+    pending: str
+    released: str
+    winners: str
+
+
+def keys_of(event_id: str) -> Keys:
+    """Return the keys of one event."""
+    return Keys(*(f"coupon:{{{event_id}}}:{part}" for part in Keys._fields))
+
+
+def lost_key(event_id: str) -> str:
+    """Return the key that notes since when the gate has been lost; it is no part of the gate."""
+    return f"coupon:{{{event_id}}}:lost"
