@@ -84,7 +84,6 @@ GUARDS = [
     ),
     Guard(
         "a ticket is marked as it is given",
-        f"{LAYER}/gate/prelude.lua",
         "  pending = pending + redis.call('ZADD', PENDING, now, user)\n",
         "",
         "tests/integration/test_retry.py::test_a_ticket_whose_record_was_never_sent_is_issued",

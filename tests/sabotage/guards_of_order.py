@@ -57,14 +57,12 @@ GUARDS = [
     ),
     Guard(
         "the sweep issues what is overdue",
-        f"{LAYER}/retry/sweep.py",
         "overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)",
         "overdue: list[object] = []",
         f"{RETRY}::test_a_ticket_whose_record_was_never_sent_is_issued",
     ),
     Guard(
         "a taken ticket is reassigned",
-        f"{LAYER}/retry/redrive.py",
         "return _reassign(ledger, gate, row, ticket)",
         'raise _Failed(Reason.TICKET_TAKEN, "taken")',
         f"{RETRY}::test_a_taken_ticket_is_reassigned",
