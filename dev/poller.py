@@ -96,6 +96,9 @@ class Worker:
             self._commit(consumer, done)
             self._committed |= done
         if time.monotonic() >= self._commit_again_at:
+            # An offset beyond the end is of a topic that was deleted: the one that was made anew begins at 0.
+            ends = consumer.end_offsets(list(self._committed))
+            self._committed = {at: offset for at, offset in self._committed.items() if offset <= ends.get(at, 0)}
             self._commit(consumer, self._committed)
             self._commit_again_at = time.monotonic() + self._commit_again_s
 

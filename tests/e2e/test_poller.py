@@ -18,6 +18,7 @@ from kafka.errors import NoError
 
 from dev.cloud import Cloud
 from dev.poller import Worker
+from dev.process import wait_until
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -119,6 +120,17 @@ class Line:
             admin.close()
         return next((found.offset for at, found in offsets.items() if at.partition == partition), None)
 
+    def make_anew(self) -> None:
+        """Delete the topic, with the group's offsets, and make another of its name."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        try:
+            admin.delete_topics([self.topic])
+            wait_until(lambda: self.topic not in admin.list_topics(), "the topic is gone")
+            admin.create_topics({self.topic: {"num_partitions": PARTITIONS, "replication_factor": 1}})
+            admin.wait_for_topics([self.topic], timeout_ms=int(PATIENCE_S * 1000))
+        finally:
+            admin.close()
+
     def forget_offset(self) -> None:
         """Do what `offsets.retention.minutes` does."""
         at = TopicPartition(self.topic, 0)
@@ -199,6 +211,22 @@ def test_an_idle_poller_commits_its_offsets_again(line: Line) -> None:
             worker.run_once(consumer, threading.Event())
             assert line.committed() == 1
     assert line.committed(1) is None, "what was never committed is not, either"
+
+
+def test_no_offset_outlives_its_topic(line: Line) -> None:
+    """A topic that was deleted and made anew begins at 0: an offset beyond its end would skip what comes."""
+    line.produce("a")
+    line.invocation().end(well=True)
+    line.cloud.poller.stop()
+    source = {"topic": line.topic, "group": line.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
+    function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
+    worker = Worker(function, line.bootstrap, line.cloud.lambda_url, 0, commit_again_s=0)
+    with worker.consumer() as consumer:
+        worker.run_once(consumer, threading.Event())
+        assert line.committed() == 1
+        line.make_anew()
+        worker.run_once(consumer, threading.Event())
+    assert line.committed() is None
 
 
 def test_a_stopped_poller_goes_on_from_where_it_was(line: Line) -> None:
