@@ -10,6 +10,7 @@ import pytest
 
 import firstcome
 from firstcome.gate import answers, entry
+from firstcome.gate.keys import Keys, keys_of
 from firstcome.rules import Ticket
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def test_every_script_that_answers_a_word_has_an_enum() -> None:
     """A new script cannot answer a bare string."""
     answering = {path.stem for path in GATE.glob("*.lua") if re.search(r"return \{?'[A-Z]", path.read_text())}
     assert answering == WORDS.keys()
+
+
+def test_a_key_is_named_as_its_field() -> None:
+    """All of an event's keys share its hash tag, so that one script sees one event on a cluster."""
+    assert keys_of("sale") == tuple(f"coupon:{{sale}}:{part}" for part in Keys._fields)
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:

