@@ -10,12 +10,15 @@ import contextlib
 import socket
 import struct
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from dev.recipes import HOST, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from dev.servers import Servers
 
 PRODUCE = 0  # its key in Kafka's protocol
 _RECEIVE = 262_144
@@ -166,11 +169,10 @@ class Pair:
 
 
 class KafkaProxy(Proxy):
-    """A proxy before the one broker. Its answers name this port, so that clients come back here."""
+    """A proxy before the one broker. Its answers name this port, so that clients come back here.
 
-    def swallow(self) -> None:
-        """Swallow the answers to produce requests only: the record arrives, and nobody is told."""
-        super().swallow()
+    It swallows the answers to produce requests only: the record arrives, and nobody is told.
+    """
 
     def request(self, data: bytes, pair: Pair) -> bytes:
         """Note which requests produce."""
@@ -209,3 +211,45 @@ def _frames(data: bytes) -> tuple[list[bytes], bytes]:
 def _hang_up(end: socket.socket) -> None:
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """One proxy before each server."""
+
+    servers: Servers
+    redis: Proxy
+    kafka: KafkaProxy
+    mariadb: Proxy
+
+    @classmethod
+    @contextlib.contextmanager
+    def before(
+        cls, servers: Servers, kind: type[Proxy] = Proxy, kafka: type[KafkaProxy] = KafkaProxy
+    ) -> Iterator[Self]:
+        """Lend proxies of this kind, and one of that kind before the broker; all let everything through."""
+        made = cls(
+            servers,
+            kind(lambda: servers.redis.port),
+            kafka(lambda: servers.kafka.port),
+            kind(lambda: servers.mariadb.port),
+        )
+        with contextlib.ExitStack() as stack:
+            for proxy in made.all:
+                stack.enter_context(proxy)
+            yield made
+
+    @property
+    def all(self) -> tuple[Proxy, ...]:
+        """All three."""
+        return self.redis, self.kafka, self.mariadb
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The addresses of the servers, as they are reached through the proxies."""
+        servers = self.servers
+        return {
+            "FIRSTCOME_REDIS_URL": servers.redis_url.replace(str(servers.redis.port), str(self.redis.port)),
+            "FIRSTCOME_KAFKA_BOOTSTRAP": f"{HOST}:{self.kafka.port}",
+            "FIRSTCOME_MYSQL_URL": servers.mysql_url.replace(str(servers.mariadb.port), str(self.mariadb.port)),
+        }

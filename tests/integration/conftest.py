@@ -61,7 +61,7 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
     ledger.settings = settings
     gate = Gate(redis_client(settings), settings)
     world = World(Stores(ledger, gate, StreamReader(settings, ledger.outcomes), settings), event_id)
-    world.create()
+    world.open()
     return world
 
 

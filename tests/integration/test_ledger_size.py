@@ -187,5 +187,5 @@ def test_consume_commits_the_winners_beside_a_foreign_record_that_is_too_large(
     with at_most(world.stores.ledger, MIB):
         answer = load_handler("consume").handler(msk_event(world.event_id, records), None)
     assert answer == {"records": PEOPLE + 1, "issued": PEOPLE, "failed": 1}
-    assert len(world.rows()) == PEOPLE
+    assert len(world.holders()) == PEOPLE
     assert world.pending() == set()

@@ -220,10 +220,10 @@ def test_a_run_names_the_setting_that_keeps_rows_waiting(world: World) -> None:
         ledger = Ledger(connect, world.stores.settings)
         run = World(replace(world.stores, ledger=ledger), world.event_id)
         with pytest.raises(RuntimeError, match="redrive: mysql: binlog_format: set it to ROW or MIXED"):
-            run.run_retry()
+            run.retry()
         ledger.close()
     # What kept them waiting is mended: they are worked on.
-    assert world.run_retry()["redriven"]["waiting"] == 1
+    assert world.retry()["redriven"]["waiting"] == 1
 
 
 # --- connecting ------------------------------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_what_rings_an_alarm_does_not_wait(campaign: Campaign, capsys: pytest.Ca
 def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     """It does not know of the events that it had no time for whether their gates are lost, or what waits there."""
     capsys.readouterr()
-    campaign.world.run_retry(remaining_ms=0)
+    campaign.world.retry(remaining_ms=0)
     telemetry.flush()
     emitted = emf.named(capsys.readouterr().out)
     assert emitted["runs"] == [1]

@@ -129,7 +129,7 @@ def test_a_new_event_takes_nothing_over(world: World, event_id: str) -> None:
     gate.redis.zadd(gate.keys(event)[3], {"77:0": 77})
     gate.redis.zadd(gate.keys(event)[2], {"nobody": 1})
     made = World(world.stores, event)
-    made.create()
+    made.open()
     assert made.apply("ann").number == 1
     assert gate.show(event) is not None
 

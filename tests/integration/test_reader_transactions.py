@@ -94,7 +94,7 @@ def test_an_event_is_reconciled_although_a_marker_is_last(world: World) -> None:
     log.write_aborted(JUNK)
     log.close()
     world.fail_over(replica)
-    done = world.run_retry()
+    done = world.retry()
     assert (done["reconciled"], done["reconcile_later"]) == (1, 0)
     assert (done["unread_records"], done["oldest_unread_age_ms"]) == (0, 0)
     assert world.outcome("alice") == "ALREADY"

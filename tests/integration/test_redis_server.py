@@ -156,7 +156,7 @@ def test_a_redis_without_a_replication_id_is_never_taken_for_another(
         assert not failed_over(gate, view, world.event_id)
         managed = World(replace(world.stores, gate=gate), world.event_id)
         managed.apply("alice")
-        assert managed.run_retry()["reconcile_later"] == 0
+        assert managed.retry()["reconcile_later"] == 0
         assert managed.operate("reconcile")["outcome"] in {"reconciled", "busy"}
         managed.lose_gate()
     assert warnings(caplog) == ["master_replid"]

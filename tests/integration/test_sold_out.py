@@ -249,7 +249,7 @@ def test_a_restored_gate_is_asked_each_time(world: World) -> None:
     assert world.stores.gate.apply(world.event_id, "dave", "call").remember
     world.lose_gate("applied_user")
     world = world.with_settings(restore_wait_ms=0)
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     decision = world.stores.gate.apply(world.event_id, "dave", "call")
     assert (decision.outcome, decision.remember) == (ApplyOutcome.SOLD_OUT, "")
 

@@ -81,7 +81,7 @@ class Simulation:
         self.lives = 0  # how often the gate was lost
         self.failed_over = False
         self.was_late = False  # a record arrived after its send had been given up, or after a restore
-        self.world.create(CAPACITY)
+        self.world.open(CAPACITY)
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -267,7 +267,7 @@ class Simulation:
         """Assert I1 to I7 of a world that has come to rest."""
         self.check_sizes()
         found = self.world.audit()
-        rows = self.world.rows()
+        rows = self.world.holders()
         refused = set(self.stores.ledger.refusals(self.event_id))
         for user_id in PEOPLE:
             self.check_word(user_id)
@@ -291,7 +291,7 @@ class Simulation:
         assert view is not None, "the gate is lost still"
         pending = {user: self.stores.gate.standing(self.event_id, user).pending for user in PEOPLE}
         open_rows = [row.id for row in failed if row.status in {FailedStatus.WAITING, FailedStatus.DEAD}]
-        return self.world.rows(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
+        return self.world.holders(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
 
 
 def _after(calls: int) -> Callable[[], bool]:

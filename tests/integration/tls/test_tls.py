@@ -104,7 +104,7 @@ def test_a_coupon_goes_its_whole_way_over_tls(right: Settings, event_id: str) ->
     stores = Stores(ledger, Gate(redis_client(right), right), StreamReader(right), right)
     stream = Stream(right)
     world = World(stores, event_id)
-    world.create()
+    world.open()
     ticket = world.apply("alice")
     assert stream.send(ticket, 1, "") is Sent.DELIVERED
     assert stores.reader.unread(event_id) == [ticket]

@@ -31,4 +31,4 @@ def test_nobody_is_let_in_without_an_authorizer(cloud: Cloud, guarded: httpx.Cli
     assert campaign.event().body["remaining"] == 3
     assert campaign.call("PUT", f"/events/{event_id}").code == (405, "method_not_allowed")
     assert campaign.call("GET", "/elsewhere").code == (404, "unknown_path")
-    assert campaign.rows() == []
+    assert campaign.holders() == {}
