@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,10 @@ from kafka import KafkaAdminClient
 from dev.cloud import ROOT, Cloud
 from dev.invoke import InvocationError
 from dev.servers import Servers
-from tests.conftest import recreate
-from tests.faults.proxy import Proxies
+from tests.conftest import new_event_id, recreate
 from tests.faults.town import Town
 from tests.patience import PATIENCE_S
+from tests.proxy import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +142,7 @@ def distant(distant_cloud: Cloud, proxies: Proxies, request: pytest.FixtureReque
 def town_in(cloud: Cloud, request: pytest.FixtureRequest, proxies: Proxies | None = None) -> Iterator[Town]:
     """Lend an event of this cloud that does not exist yet."""
     alone = httpx.Limits(max_keepalive_connections=0)  # what serves it may be killed between two requests
-    event_id = f"fault-{uuid.uuid4().hex[:12]}"
+    event_id = new_event_id("fault")
     with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S, limits=alone) as http:
         yield Town(cloud, http, event_id, triggers=LOCAL / "triggers", proxies=proxies, name=name_of(request))
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.faults.conftest import town_in
 from tests.faults.faults import nothing, under
-from tests.faults.proxy import KafkaProxy, Pair, Proxies, Proxy
 from tests.faults.servers import lasting
+from tests.proxy import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,51 +35,24 @@ SHORT_LIVED = {
 }
 
 
-class Forgetful(Proxy):
-    """A proxy which can forget its connections, as a NAT does: neither side is told, and nothing gets through."""
-
-    def __init__(self, upstream: Callable[[], int]) -> None:
-        super().__init__(upstream)
-        self._known: set[Pair] = set()
-        self._forgotten: set[Pair] = set()
-
-    def forget(self) -> None:
-        """Forget every connection that there is; new ones are served."""
-        self._forgotten |= self._known
-
-    def request(self, data: bytes, pair: Pair) -> bytes:
-        """Drop what comes over a forgotten connection."""
-        self._known.add(pair)
-        return b"" if pair in self._forgotten else super().request(data, pair)
-
-    def answer(self, data: bytes, pair: Pair) -> bytes:
-        """Drop what comes over a forgotten connection."""
-        self._known.add(pair)
-        return b"" if pair in self._forgotten else super().answer(data, pair)
-
-
-class ForgetfulKafka(Forgetful, KafkaProxy):
-    """The same before a broker."""
-
-
 @pytest.fixture(scope="module")
-def forgetful(faulty_servers: Servers) -> Iterator[Proxies]:
-    """One proxy before each server."""
-    with Proxies.before(faulty_servers, Forgetful, ForgetfulKafka) as proxies:
+def proxies(faulty_servers: Servers) -> Iterator[Proxies]:
+    """One proxy before each server, which may forget connections: no other cloud's go through them."""
+    with Proxies.before(faulty_servers) as proxies:
         yield proxies
 
 
 @pytest.fixture(scope="module")
-def short_lived_cloud(another_cloud: Callable[..., Cloud], forgetful: Proxies) -> Iterator[Cloud]:
-    """One environment of apply, behind these proxies, under `SHORT_LIVED`."""
-    with another_cloud("frozen", SHORT_LIVED | forgetful.environ, apply_environments=1) as cloud:
+def short_lived_cloud(another_cloud: Callable[..., Cloud], proxies: Proxies) -> Iterator[Cloud]:
+    """One environment of apply, behind the proxies, under `SHORT_LIVED`."""
+    with another_cloud("frozen", SHORT_LIVED | proxies.environ, apply_environments=1) as cloud:
         yield cloud
 
 
 @pytest.fixture
-def town(short_lived_cloud: Cloud, forgetful: Proxies, request: pytest.FixtureRequest) -> Iterator[Town]:
+def town(short_lived_cloud: Cloud, proxies: Proxies, request: pytest.FixtureRequest) -> Iterator[Town]:
     """An event in that cloud."""
-    with town_in(short_lived_cloud, request, forgetful) as town:
+    with town_in(short_lived_cloud, request, proxies) as town:
         yield town
     thaw(short_lived_cloud)
 
@@ -102,7 +75,6 @@ def connections_are_closed(town: Town) -> Iterator[None]:
 def connections_are_forgotten(town: Town) -> Iterator[None]:
     """By something between: the thawed process is told nothing."""
     for proxy in town.through.all:
-        assert isinstance(proxy, Forgetful)
         proxy.forget()
     yield
 

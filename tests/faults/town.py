@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dev.servers import Servers
-    from tests.faults.proxy import Proxies
+    from tests.proxy import Proxies
 
 WHOLE_S = 180.0  # the longest that anything may take to mend: 15,000 records drain in some seconds, on two free cores
 ASK_AGAIN = 200  # of the winners, drawn by lot: all of them, where there are no more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,13 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
     world = World(Stores(ledger, gate, StreamReader(settings, ledger.outcomes), settings), event_id)
     world.open()
     return world
+
+
+@pytest.fixture
+def deaf() -> Iterator[socket.socket]:
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield listener
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ them, before or after it, the process dies, or stalls while others act. The stre
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -298,8 +297,3 @@ def _after(calls: int) -> Callable[[], bool]:
     """A `stop` that says so from that call on."""
     left = iter(range(calls))
     return lambda: next(left, None) is None
-
-
-def event_id() -> str:
-    """An event of its own for each example."""
-    return f"sim-{time.time_ns()}"

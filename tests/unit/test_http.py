@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from firstcome import rules
 from firstcome.apply import request
 from firstcome.apply.problem import MAX_BODY_BYTES, Problem
-from tests.api import JSON, Api, jwt, reached, without_servers
+from tests.api import JSON, Api, jwt, reached
 
 VALID_EVENT = "spring-sale"
 
@@ -25,11 +25,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-
-
-@pytest.fixture(scope="module")
-def api() -> Api:
-    return without_servers()
 
 
 def event(**changed: Any) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,17 +19,17 @@ from firstcome.stores import Stores
 from firstcome.stream.producer import Sent, Stream
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
-from tests.faults.proxy import Proxy
 from tests.integration.tls.conftest import NAME, PASSWORD, USER
 from tests.patience import PATIENCE_MS
+from tests.proxy import Proxy
 from tests.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from firstcome.settings import Settings
-    from tests.faults.proxy import Pair
     from tests.integration.tls.conftest import Tls
+    from tests.proxy import Pair
 
 # Who is not believed is asked again until the time is up.
 HASTY: dict[str, Any] = {
@@ -195,16 +193,6 @@ class Recorder(Proxy):
         return super().request(data, pair)
 
 
-@contextmanager
-def recorded(port: int) -> Iterator[Recorder]:
-    recorder = Recorder(lambda: port)
-    recorder.start()
-    try:
-        yield recorder
-    finally:
-        recorder.stop()
-
-
 @every_use
 def test_a_server_without_tls_is_refused_and_told_nothing(
     right: Settings,
@@ -215,9 +203,7 @@ def test_a_server_without_tls_is_refused_and_told_nothing(
 ) -> None:
     """No falling back to plain text: neither a name nor a password goes over the wire."""
     addresses = {"ask_redis": redis_url, "ask_mysql": mysql_url}
-    port = urlsplit(addresses.get(use.__name__, f"//{kafka_bootstrap}")).port
-    assert port is not None
-    with recorded(port) as recorder:
+    with Recorder.to(addresses.get(use.__name__, kafka_bootstrap)) as recorder:
         settings = replace(
             right,
             redis_url=f"rediss://{USER}:{PASSWORD}@{NAME}:{recorder.port}/0",
