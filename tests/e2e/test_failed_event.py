@@ -79,9 +79,10 @@ def test_a_row_that_failed_is_issued_by_the_clock_once_it_is_repaired(
     campaign.assert_promise(rows=3)
 
 
-def test_a_row_that_fails_for_good_is_dead_shown_by_the_audit_and_brought_back_by_the_operator(
+def test_a_dead_row_is_shown_by_the_audit_and_can_be_redriven(
     campaign: Campaign, wait_until: Callable[..., None]
 ) -> None:
+    """What fails for good waits for the operator, who brings it back once the cause has gone."""
     campaign.open()
     with campaign.rejected("alice"):
         campaign.win("alice")
@@ -141,7 +142,8 @@ def test_a_record_for_a_ticket_that_is_taken_gets_the_next_one(campaign: Campaig
     campaign.assert_promise(rows=2)
 
 
-def test_a_record_for_a_ticket_that_is_taken_is_refused_where_none_is_left(campaign: Campaign) -> None:
+def test_a_record_for_a_taken_ticket_is_refused_once_all_are_gone(campaign: Campaign) -> None:
+    """As after a failover that forgot an application, when nothing is left to give: refused for good, and said so."""
     campaign.open(capacity=1)
     campaign.win("alice")
     campaign.wait_consumed()

@@ -25,7 +25,7 @@ COUPONS = 100
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_all_coupons_are_given_though_apply_is_killed_when_half_of_them_are_out(town: Town, attempt: int) -> None:
+def test_all_coupons_are_given_though_apply_is_killed_halfway(town: Town, attempt: int) -> None:
     """Every environment at once, in the middle of a burst; then 2,000 new people ask."""
     town.open(COUPONS)
     with town.once(COUPONS // 2, lambda: town.kill("apply")):
@@ -38,7 +38,7 @@ def test_all_coupons_are_given_though_apply_is_killed_when_half_of_them_are_out(
 
 
 @under(nothing, apply_dies_before_the_gate, apply_dies_after_the_gate_before_the_send)
-def test_the_ticket_of_somebody_who_never_comes_back_is_no_stuck_ticket(town: Town, fault: Fault) -> None:
+def test_the_ticket_of_somebody_who_leaves_becomes_a_row(town: Town, fault: Fault) -> None:
     """Whoever was given a ticket by a process that died has a coupon, though they were told nothing."""
     town.open(COUPONS)
     with fault(town):

@@ -50,9 +50,7 @@ def test_everybody_who_asks_again_gets_the_same_answer(town: Town, fault: Fault)
     town.assert_promise()
 
 
-def test_somebody_whose_client_gives_up_and_asks_again_has_the_ticket_that_was_theirs(
-    town: Town, wait_until: Callable[..., None]
-) -> None:
+def test_a_client_that_gives_up_and_asks_again_gets_its_ticket(town: Town, wait_until: Callable[..., None]) -> None:
     """The first environment freezes with the ticket in its hand; when it thaws, it sends the record once more."""
     town.open(COUPONS)
     with apply_freezes_after_the_gate_before_the_send(town):

@@ -30,19 +30,21 @@ def test_a_record_that_comes_again_gives_no_second_coupon(town: Town, fault: Fau
     assert len(town.records()) == COUPONS * (3 if fault is records_come_twice_and_out_of_order else 1)
 
 
-def test_one_batch_with_every_record_three_times_that_comes_twice_gives_no_second_coupon(town: Town) -> None:
+def test_a_batch_of_repeated_records_that_comes_twice_gives_one_each(town: Town) -> None:
+    """Each record stands three times in a batch, and the batch is delivered twice."""
     town.open(COUPONS)
     with consume_dies_between_insert_and_commit(town), town.unconsumed(), records_come_twice_and_out_of_order(town):
         town.rush(PEOPLE)
     town.assert_promise()
 
 
-def test_1000_requests_of_one_person_whose_ticket_is_pending_make_one_record(town: Town) -> None:
+def test_1000_requests_for_one_pending_ticket_make_one_record(town: Town) -> None:
+    """However often a winner asks before the row is there: one ticket, one record."""
     town.open(COUPONS)
     town.rehearse()
     with town.unconsumed():
         told = town.rush([GREEDY] * 1_000)
-        assert [one.answer.word for one in told].count("accepted") <= 1
+        assert {one.answer.word for one in told} <= {"reserved", "accepted"}
         assert {one.ticket for one in told} == {1}
         assert [(one.user_id, one.number) for one in town.records()] == [(GREEDY, 1)]
     town.assert_promise()

@@ -44,7 +44,7 @@ def test_a_burst_ends_whole(distant: Town, fault: Fault) -> None:
     distant.assert_promise()
 
 
-def test_a_burst_ends_whole_after_a_failover_that_forgot_the_last_writes(distant: Town) -> None:
+def test_a_burst_ends_whole_after_a_failover_to_an_older_replica(distant: Town) -> None:
     """The ledger decides who keeps a ticket that was given twice; the other is given another, or refused visibly."""
     distant.open(COUPONS)
     distant.rush(EARLY)
@@ -232,7 +232,7 @@ def half_a_gate(town: Town, part: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["event", "applied_user"])
-def test_a_gate_without_this_key_is_fenced_and_restored(town: Town, part: str) -> None:
+def test_a_gate_without_this_key_refuses_and_is_restored(town: Town, part: str) -> None:
     """Nobody is given a ticket by half a gate."""
     half_a_gate(town, part)
     assert town.ask("late").answer.word == "gate_lost"
@@ -256,7 +256,7 @@ def test_a_gate_without_this_key_is_found_lost_and_restored(town: Town, part: st
 @pytest.mark.parametrize(
     ("policy", "word"), [("noeviction", "accepted"), ("volatile-lru", "accepted"), ("allkeys-lru", "try_again")]
 )
-def test_an_environment_that_starts_refuses_a_redis_that_may_evict_gates(town: Town, policy: str, word: str) -> None:
+def test_a_cold_start_refuses_a_redis_that_may_evict_gates(town: Town, policy: str, word: str) -> None:
     """Until the policy is another one; those that touch only keys with a time to live do no harm."""
     town.open(3)
     with faults.redis_configured(town, "maxmemory-policy", policy):

@@ -170,7 +170,7 @@ def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: Worl
     local.assert_promise(rows=0)
 
 
-def test_a_gate_that_never_stops_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_keeps_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
     history = whole.stores.reader.history
     busy = iter(range(1_000))

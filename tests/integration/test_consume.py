@@ -247,7 +247,7 @@ def test_a_batch_of_many_events_is_settled_in_each(world: World, consume: Callab
     assert world.pending() == other.pending() == set()
 
 
-def test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed(
+def test_a_batch_fails_whole_while_the_ledger_is_away(
     world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handler raises, so the offset stays; bad records wait with the good ones."""
@@ -289,7 +289,7 @@ def _calls(environment: ModuleType) -> tuple[int, int]:
     return environment.ledger.read(questions), int(stats["cmdstat_evalsha"]["calls"])
 
 
-def test_what_is_no_kafka_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
+def test_any_other_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
     """A mistaken invocation is told what to send."""
     mistakes: list[Any] = [{"hello": "world"}, {"records": []}, [], "x", None]
     for mistaken in mistakes:

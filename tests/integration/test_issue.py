@@ -50,7 +50,7 @@ def test_a_second_ticket_of_one_person_is_released(world: World) -> None:
     assert world.apply("carol").number == 2
 
 
-def test_a_ticket_that_somebody_else_has_becomes_a_failed_row_that_owns_it(world: World) -> None:
+def test_a_ticket_that_somebody_else_has_becomes_a_failed_row(world: World) -> None:
     """The sweep leaves it alone from then on."""
     replica = world.snapshot()
     alice = world.apply("alice")

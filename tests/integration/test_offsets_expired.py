@@ -107,7 +107,7 @@ def test_records_that_were_read_may_go_with_their_offset(world: World, stream: L
     assert world.retry()["restored"] == 1
 
 
-def test_records_that_nobody_may_have_read_are_not_guessed_about(world: World, stream: Log) -> None:
+def test_deleted_records_that_may_be_unread_are_not_guessed_about(world: World, stream: Log) -> None:
     """The log begins with a record without an outcome, or is empty: who was deleted before it is not known."""
     stream.write(encode(world.apply("dave"), 1))
     for begin in (4, 5):
@@ -127,7 +127,7 @@ def test_a_first_batch_without_its_offset_moves_the_backlog(world: World) -> Non
 
 
 @pytest.mark.usefixtures("stream")
-def test_without_the_ledger_a_tail_without_offset_is_unknown(world: World) -> None:
+def test_a_tail_that_has_no_offset_is_known_through_the_ledger_only(world: World) -> None:
     """Nobody can tell an expired offset from a backlog then."""
     settings = replace(world.stores.settings, mysql_url="mysql://root@127.0.0.1:9/none")
     away = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)

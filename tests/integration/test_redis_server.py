@@ -114,7 +114,7 @@ def test_what_a_managed_redis_keeps_to_itself_is_said_once(
     assert "noeviction" in str([record.__dict__.get("therefore") for record in caplog.records])
 
 
-def test_a_redis_without_a_replication_id_is_never_taken_for_another(
+def test_a_redis_that_hides_its_replication_id_counts_as_the_same(
     proxy: Rewording, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A failover cannot be noticed there: nothing is reconciled for ever, and the log says what to do after one."""
@@ -181,7 +181,7 @@ def test_a_mistake_of_ours_is_no_trouble_of_the_server() -> None:
         gate.standing("E", "alice")
 
 
-def test_who_answers_and_is_no_redis_is_unavailable() -> None:
+def test_a_server_that_is_no_redis_is_unavailable() -> None:
     """Another server listens there: nobody knows anything, and it is not a fault of this request."""
     with (
         a_server_that_says("", raw=b"HTTP/1.1 400 Bad Request\r\n\r\n") as (url, _),

@@ -70,7 +70,7 @@ def test_a_sweep_takes_many_batches(world: World) -> None:
     world.assert_promise(rows=25)
 
 
-def test_a_run_without_time_starts_nothing(world: World) -> None:
+def test_a_run_that_is_out_of_time_starts_nothing(world: World) -> None:
     """It stops in time, says so, and the next one goes on."""
     world.apply("alice")
     done = world.retry(remaining_ms=world.stores.settings.retry_reserve_ms - 1)
@@ -181,7 +181,7 @@ def _run_for_a_second(world: World) -> dict[str, Any]:
     return retry.run(world.stores, lambda: next(left_ms))
 
 
-def test_a_ticket_beyond_the_capacity_waits_until_the_capacity_has_grown(world: World) -> None:
+def test_a_ticket_beyond_the_capacity_waits_until_it_has_grown(world: World) -> None:
     """It is tried again against the capacity of that time, and never reassigned by an old one."""
     world.stores.ledger.write([Claim(world.ticket("alice", 4))])
     assert world.retry()["redriven"]["waiting"] > 0
@@ -224,7 +224,7 @@ def test_a_lost_gate_is_rebuilt_from_ledger_and_stream(world: World, lost: tuple
     assert world.pending() == {"unread", "next", "after"}
 
 
-def test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived(world: World) -> None:
+def test_a_gate_stays_lost_until_records_in_flight_may_have_arrived(world: World) -> None:
     """One apply may live that long; then, in the same run if there is time, it is restored."""
     world.consume(world.apply("alice"))
     world.lose_gate()
@@ -236,7 +236,7 @@ def test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived(world:
     assert world.with_settings(restore_wait_ms=1).retry()["restored"] == 1
 
 
-def test_a_gate_stays_fenced_while_the_stream_cannot_be_read(world: World) -> None:
+def test_a_gate_stays_lost_while_the_stream_cannot_be_read(world: World) -> None:
     """A rebuilt gate that lacks a record would hand its ticket out again."""
     world.send(world.apply("alice"))
     world.lose_gate()
@@ -276,7 +276,7 @@ def _reading_late(world: World, ticket: Any, unread: Callable[..., Any]) -> Call
     return late
 
 
-def test_a_gate_that_was_made_but_never_told_is_made_by_the_retry(world: World) -> None:
+def test_a_gate_that_create_did_not_reach_is_made_by_the_retry(world: World) -> None:
     """The operator's create died between ledger and gate."""
     world.lose_gate()
     assert world.retry()["restored"] == 1

@@ -138,7 +138,7 @@ def test_every_function_registers_both_hooks(
         hook(*args, **kwargs)
 
 
-def test_a_cluster_that_was_never_used_stays_unasked() -> None:
+def test_a_cluster_that_was_never_used_is_left_alone() -> None:
     """Its client would connect when it is made."""
     from firstcome.gate.connect import redis_client
     from firstcome.gate.gate import Gate

@@ -165,7 +165,7 @@ def test_a_server_that_wants_tls_does_not_serve_plain_text(right: Settings, use:
     refuse(use, replace(right, redis_url=plain, redis_ca_file="", kafka_security="PLAINTEXT", mysql_ca_file=""))
 
 
-def test_a_server_that_is_not_believed_is_given_no_password(right: Settings, tls: Tls) -> None:
+def test_a_server_of_a_wrong_certificate_is_given_no_password(right: Settings, tls: Tls) -> None:
     """The handshake fails before Redis is told who asks."""
     with tls.redis_admin() as admin:
 
