@@ -17,9 +17,10 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
 import hypothesis
 import pymysql
 import pytest
@@ -27,10 +28,13 @@ import pytest
 import dev.process
 from dev.servers import Servers
 from tests import workers
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from dev.cloud import Cloud
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / ".local" / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}"
@@ -124,10 +128,17 @@ def child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
+@pytest.fixture(scope="session")
+def http(cloud: Cloud) -> Iterator[httpx.Client]:
+    """An HTTP client of the API of the folder's own cloud."""
+    with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S) as client:
+        yield client
+
+
 @pytest.fixture
 def event_id() -> str:
     """An event that no other test knows."""
-    return f"test-{uuid.uuid4().hex}"
+    return new_event_id()
 
 
 @pytest.fixture(scope="session")
@@ -163,6 +174,11 @@ def load_handler() -> Iterator[Callable[[str], ModuleType]]:
                 getattr(module, part).close()
 
 
+def new_event_id(prefix: str = "test") -> str:
+    """Return an event that no other test knows, and no other example of a property."""
+    return f"{prefix}-{uuid.uuid4().hex[:20]}"
+
+
 def recreate(mysql_url: str, suffix: str = "") -> str:
     """Make the database of the URL anew, or one beside it whose name ends in `suffix`; return its URL."""
     url = urlsplit(mysql_url + suffix)
@@ -174,11 +190,11 @@ def recreate(mysql_url: str, suffix: str = "") -> str:
 
 
 @contextmanager
-def connected(mysql_url: str) -> Iterator[pymysql.cursors.Cursor]:
-    """Lend a cursor on the URL's server, and on none of its databases."""
+def connected(mysql_url: str, **options: Any) -> Iterator[pymysql.cursors.Cursor]:
+    """Lend a cursor of a session of its own on the URL's server, and on none of its databases unless one is named."""
     url = urlsplit(mysql_url)
     connection = pymysql.connect(
-        user=url.username, password=url.password or "", host=url.hostname, port=url.port or 3306
+        user=url.username, password=url.password or "", host=url.hostname, port=url.port or 3306, **options
     )
     with connection, connection.cursor() as cursor:
         yield cursor

@@ -17,6 +17,7 @@ from firstcome.retry import run as retry
 from firstcome.rules import Ticket, rfc3339
 from firstcome.stream.record import encode
 from tests.patience import PATIENCE_S
+from tests.promise import assert_promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,7 @@ class World:
     stores: Stores
     event_id: str
 
-    def create(self, capacity: int = 3) -> None:
+    def open(self, capacity: int = 3) -> None:
         """Make the event, and open it."""
         now = int(time.time() * 1000)
         window = {"opens_at": rfc3339(now - HOUR_MS), "closes_at": rfc3339(now + HOUR_MS)}
@@ -90,14 +91,18 @@ class World:
         """Issue the tickets as one batch."""
         return issue.issue(self.stores.ledger, self.stores.gate, [Claim(ticket) for ticket in tickets])
 
-    def run_retry(self, remaining_ms: int = PLENTY_MS) -> dict[str, Any]:
+    def retry(self, remaining_ms: int = PLENTY_MS) -> dict[str, Any]:
         """Do one scheduled run of a function that may run for so long."""
         deadline = time.monotonic() + remaining_ms / 1000
         return retry.run(self.stores, lambda: int((deadline - time.monotonic()) * 1000))
 
-    def rows(self) -> dict[str, int]:
-        """The coupon rows: who has which ticket."""
-        return {row.user_id: row.number for row in self.stores.ledger.coupons(self.event_id)}
+    def rows(self) -> list[Ticket]:
+        """Return the coupon rows, by ticket."""
+        return list(self.stores.ledger.coupons(self.event_id))
+
+    def holders(self) -> dict[str, int]:
+        """Return who has which ticket."""
+        return holders(self.rows())
 
     def pending(self) -> set[str]:
         """The people whose rows are not known to exist."""
@@ -106,8 +111,7 @@ class World:
 
     def lose_gate(self, *parts: str) -> None:
         """Let Redis lose the event's keys, or only some of them."""
-        keys = self.stores.gate.keys(self.event_id)
-        self.stores.gate.redis.delete(*([getattr(keys, part) for part in parts] or keys))
+        lose_keys(self.stores.gate, self.event_id, *parts)
 
     def adopt(self) -> None:
         """Let what a test has written into the gate count as an older version's: the next script adopts the sizes."""
@@ -132,12 +136,8 @@ class World:
         return self.operate("audit")
 
     def assert_promise(self, rows: int | None = None) -> None:
-        """Assert that the audit finds nothing, and that nothing is on its way."""
-        found = self.audit()
-        assert found["ok"], found["findings"]
-        assert found["quiet"], found
-        if rows is not None:
-            assert len(self.rows()) == rows, self.rows()
+        """See `tests.promise.assert_promise`."""
+        assert_promise(self, rows)
 
     def with_settings(self, **changed: Any) -> World:
         """The same world under other settings."""
@@ -146,6 +146,19 @@ class World:
         reader = type(self.stores.reader)(settings, self.stores.ledger.outcomes)
         self.stores.ledger.settings = settings
         return World(replace(self.stores, settings=settings, gate=gate, reader=reader), self.event_id)
+
+
+def holders(rows: list[Ticket]) -> dict[str, int]:
+    """Return who has which ticket; nobody may have two."""
+    found = {row.user_id: row.number for row in rows}
+    assert len(found) == len(rows), f"somebody has two coupons: {rows}"
+    return found
+
+
+def lose_keys(gate: Gate, event_id: str, *parts: str) -> None:
+    """Let Redis lose these keys of the event's gate, all of them where none is named."""
+    keys = gate.keys(event_id)
+    gate.redis.delete(*([getattr(keys, part) for part in parts] or keys))
 
 
 def msk_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from dev.cloud import Cloud
 from tests.e2e.campaign import Campaign
-from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from dev.servers import Servers
 
@@ -59,13 +59,6 @@ def guarded(
     )
     with guarded:
         yield guarded
-
-
-@pytest.fixture(scope="session")
-def http(cloud: Cloud) -> Iterator[httpx.Client]:
-    """An HTTP client of the cloud's API."""
-    with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S) as client:
-        yield client
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def check(name: str, campaign: Campaign, answered: Callable[[str], Any], expecte
     assert part(answer, wanted) == wanted, answer
     if wanted == ACCEPTED:
         campaign.wait_consumed()
-    assert campaign.rows() == [(number, f"user-{number:04}") for number in range(1, case.rows + 1)]
+    assert campaign.holders() == {f"user-{number:04}": number for number in range(1, case.rows + 1)}
 
 
 def read(name: str, answer: dict[str, Any]) -> tuple[int, str]:

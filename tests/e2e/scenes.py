@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from firstcome.apply.problem import MAX_BODY_BYTES
-from tests.e2e.campaign import HOUR_MS
+from tests.world import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

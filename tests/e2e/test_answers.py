@@ -100,7 +100,7 @@ def test_an_event_may_be_cached_for_a_second_and_counts_down(campaign: Campaign)
 
 
 @pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
-def test_a_lost_gate_says_when_to_come_back_and_is_back_after_a_scheduled_run(campaign: Campaign, ask: Scene) -> None:
+def test_a_lost_gate_says_when_to_come_back_until_it_is_restored(campaign: Campaign, ask: Scene) -> None:
     """Nobody is told a guess; what was given stays given."""
     campaign.open()
     campaign.win("alice")
@@ -136,7 +136,7 @@ def test_the_correlation_id_comes_back(campaign: Campaign) -> None:
     assert campaign.event().headers["x-correlation-id"]
 
 
-def test_nobody_applies_or_asks_without_an_identity(campaign: Campaign, guarded: Cloud) -> None:
+def test_applying_and_asking_need_an_identity(campaign: Campaign, guarded: Cloud) -> None:
     """Where no authorizer vouches for the caller; the event itself is open to all."""
     campaign.open()
     with httpx.Client(base_url=guarded.api_url, timeout=PATIENCE_S) as client:

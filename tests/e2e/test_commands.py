@@ -129,9 +129,7 @@ def test_a_second_up_waits_for_the_first_and_says_where_it_listens(clone: Clone)
         starter.stop(kill=True)
 
 
-def test_a_gate_that_redis_has_lost_is_restored_before_the_cloud_is_ready(
-    cloud: Cloud, campaign: Campaign, tmp_path: Path
-) -> None:
+def test_a_lost_gate_is_restored_before_the_cloud_is_ready(cloud: Cloud, campaign: Campaign, tmp_path: Path) -> None:
     """After `up` nobody is told to try again: the schedule's first run comes before, and not a minute later."""
     campaign.open()
     campaign.win("alice")

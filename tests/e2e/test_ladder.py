@@ -20,7 +20,8 @@ ROUNDS = ("calm", "killed", "consumer_killed")
 NAMES = [step.name for step in STEPS]
 
 
-def test_every_step_answers_the_crowd_and_firstcome_is_exact_whoever_is_killed(cloud: Cloud, tmp_path: Path) -> None:
+def test_firstcome_is_exact_on_the_ladder_whoever_is_killed(cloud: Cloud, tmp_path: Path) -> None:
+    """Every step answers the whole crowd; firstcome alone has no wrong coupon, processes or consumer killed."""
     bench = Bench(cloud.servers, tmp_path, quick=True, say=lambda _: None)
     with closing(bench.stores()) as stores:
         rows = ladder.measure(bench, PLAN, stores, cloud)

@@ -174,9 +174,10 @@ def test_an_environment_serves_one_request_at_a_time(cloud: Cloud, hold: Hold, t
     assert {request.result()[0] for request in asked} == {200}
 
 
-def test_a_killed_environment_costs_only_its_own_request_and_comes_back(
+def test_a_killed_environment_costs_one_request_and_comes_back(
     cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor, wait_until: Callable[..., None]
 ) -> None:
+    """The request that it served is lost; the next one finds a new environment."""
     busy = threads.submit(ask, cloud, f"/x?hold={hold.port}")
     victim = hold.arrived()
     others = [threads.submit(ask, cloud, "/x") for _ in range(60)]
@@ -208,14 +209,16 @@ def test_an_invocation_over_the_timeout_says_so(hasty: Cloud, hold: Hold) -> Non
         hasty.invoke("tiny", {"hold": hold.port})
 
 
-def test_what_a_function_raises_is_told_to_who_invokes_it_and_to_nobody_else(cloud: Cloud) -> None:
+def test_what_a_function_raises_is_told_to_its_invoker_alone(cloud: Cloud) -> None:
+    """Who invokes it reads type and message; who asks over HTTP reads 500 and nothing else."""
     assert ask(cloud, "/x?raise=1") == (500, {"message": "Internal Server Error"})
     with pytest.raises(InvocationError, match="tiny: LookupError: as asked") as caught:
         cloud.invoke("tiny", {"raise": 1})
     assert caught.value.said["stackTrace"][0].endswith('    raise LookupError("as asked")\n')
 
 
-def test_a_function_is_invoked_by_its_folder_or_its_name_in_the_template(cloud: Cloud) -> None:
+def test_a_function_is_invoked_by_its_folder_or_its_logical_id(cloud: Cloud) -> None:
+    """`apply` is `ApplyFunction`: what the template calls it, and what its folder is called."""
     assert cloud.invoke("TinyFunction", {"answer": [1, None]}) == [1, None]
     with pytest.raises(InvocationError, match="Function not found"):
         cloud.invoke("nobody", {})
@@ -267,7 +270,8 @@ def test_a_body_may_have_ten_mebibytes(cloud: Cloud, mebibytes: int, status: int
     assert ask(cloud, "/x", method="POST", body=chunks, content_type="text/plain")[0] == status
 
 
-def test_a_body_that_announces_more_is_refused_before_all_of_it_is_sent(cloud: Cloud) -> None:
+def test_a_body_announced_as_too_large_is_refused_before_it_is_sent(cloud: Cloud) -> None:
+    """The announced length decides: nobody waits for the rest."""
     assert ask(cloud, "/x", method="POST", body=b"x" * MEBIBYTE, content_length=str(11 * MEBIBYTE))[0] == 413
 
 
@@ -372,7 +376,8 @@ def test_everything_ends_with_a_starter_that_is_killed(tmp_path: Path, wait_unti
     wait_until(lambda: not any(map(lives, pids)), "all processes have ended")
 
 
-def test_the_clock_tries_again_as_often_as_the_template_says_and_no_longer_than_the_next_one(cloud: Cloud) -> None:
+def test_the_clock_tries_again_as_often_as_the_template_says(cloud: Cloud) -> None:
+    """And no longer than until the next run is due."""
     pauses: list[float] = []
     schedule = {"every_s": 60, "input": '{"raise": 1}', "attempts": 2}
     with closing(Lambda(cloud.lambda_url)) as client:

@@ -6,22 +6,23 @@ import contextlib
 import fcntl
 import os
 import signal
-import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from kafka import KafkaAdminClient
 
 from dev.cloud import ROOT, Cloud
 from dev.invoke import InvocationError
 from dev.servers import Servers
-from tests.conftest import recreate
-from tests.faults.proxy import KafkaProxy, Proxy
-from tests.faults.town import Proxies, Town
+from tests.conftest import new_event_id, recreate
+from tests.faults.town import Town
+from tests.patience import PATIENCE_S
+from tests.proxy import Proxies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from firstcome.settings import Settings
 
@@ -82,88 +83,83 @@ def faulty_servers() -> Iterator[Servers]:
 def faulty_cloud(faulty_servers: Servers, child_environment: dict[str, str]) -> Iterator[Cloud]:
     """The functions and the poller; the schedule is the test's."""
     (LOCAL / "triggers").mkdir(exist_ok=True)
-    cloud = Cloud(
-        LOCAL,
-        servers=faulty_servers,
-        environment=SETTINGS | child_environment,
-        apply_environments=ENVIRONMENTS,
-        clock=False,
-    )
-    cloud.start(say=lambda _: None)
-    try:
+    environment = SETTINGS | child_environment
+    with Cloud(
+        LOCAL, servers=faulty_servers, environment=environment, apply_environments=ENVIRONMENTS, clock=False
+    ) as cloud:
         yield cloud
-    finally:
-        cloud.stop()
+
+
+@pytest.fixture(scope="session")
+def another_cloud(faulty_cloud: Cloud, child_environment: dict[str, str]) -> Callable[..., Cloud]:
+    """Describe a cloud over the same servers, of other settings and options; the poller is that of `faulty_cloud`."""
+
+    def another(name: str, environment: dict[str, str], **options: Any) -> Cloud:
+        return Cloud(
+            LOCAL / name,
+            servers=faulty_cloud.servers,
+            environment=SETTINGS | child_environment | environment,
+            clock=False,
+            **{"poller": False, **options},
+        )
+
+    return another
 
 
 @pytest.fixture(scope="session")
 def proxies(faulty_servers: Servers) -> Iterator[Proxies]:
     """One proxy before each server."""
-    servers = faulty_servers
-    made = Proxies(
-        Proxy(lambda: servers.redis.port), KafkaProxy(lambda: servers.kafka.port), Proxy(lambda: servers.mariadb.port)
-    )
-    for proxy in made.all:
-        proxy.start()
-    yield made
-    for proxy in made.all:
-        proxy.stop()
+    with Proxies.before(faulty_servers) as proxies:
+        yield proxies
 
 
 @pytest.fixture(scope="session")
-def distant_cloud(faulty_cloud: Cloud, proxies: Proxies, child_environment: dict[str, str]) -> Iterator[Cloud]:
-    """The same functions over the same servers, reached through the proxies. The poller is the other cloud's."""
-    servers = faulty_cloud.servers
-    through = {
-        "FIRSTCOME_REDIS_URL": servers.redis_url.replace(str(servers.redis.port), str(proxies.redis.port)),
-        "FIRSTCOME_KAFKA_BOOTSTRAP": f"127.0.0.1:{proxies.kafka.port}",
-        "FIRSTCOME_MYSQL_URL": servers.mysql_url.replace(str(servers.mariadb.port), str(proxies.mariadb.port)),
-    }
-    cloud = Cloud(
-        LOCAL / "distant",
-        servers=servers,
-        environment=SETTINGS | child_environment | through,
-        apply_environments=ENVIRONMENTS,
-        poller=False,
-        clock=False,
-    )
-    cloud.start(say=lambda _: None)
-    try:
+def distant_cloud(another_cloud: Callable[..., Cloud], proxies: Proxies) -> Iterator[Cloud]:
+    """The same functions over the same servers, reached through the proxies."""
+    with another_cloud("distant", proxies.environ, apply_environments=ENVIRONMENTS) as cloud:
         yield cloud
-    finally:
-        cloud.stop()
 
 
 @pytest.fixture
 def town(faulty_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Town]:
     """An event that does not exist yet, and everything whole; see `Town`."""
-    yield from _town(faulty_cloud, None, request)
+    with town_in(faulty_cloud, request) as town:
+        yield from _mended(town)
 
 
 @pytest.fixture
 def distant(distant_cloud: Cloud, proxies: Proxies, request: pytest.FixtureRequest) -> Iterator[Town]:
-    """The same, where the functions reach the servers through `distant.proxies`."""
+    """The same, where the functions reach the servers through `distant.through`."""
     for proxy in proxies.all:
         proxy.start()
-    yield from _town(distant_cloud, proxies, request)
+    with town_in(distant_cloud, request, proxies) as town:
+        yield from _mended(town)
     for proxy in proxies.all:
         proxy.start()
 
 
-def _town(cloud: Cloud, proxies: Proxies | None, request: pytest.FixtureRequest) -> Iterator[Town]:
-    servers = cloud.servers
-    for trigger in (LOCAL / "triggers").iterdir():
+@contextlib.contextmanager
+def town_in(cloud: Cloud, request: pytest.FixtureRequest, proxies: Proxies | None = None) -> Iterator[Town]:
+    """Lend an event of this cloud that does not exist yet."""
+    alone = httpx.Limits(max_keepalive_connections=0)  # what serves it may be killed between two requests
+    event_id = new_event_id("fault")
+    with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S, limits=alone) as http:
+        yield Town(cloud, http, event_id, triggers=LOCAL / "triggers", proxies=proxies, name=name_of(request))
+
+
+def _mended(town: Town) -> Iterator[Town]:
+    """Have everything whole before and after, and the event gone."""
+    for trigger in town.triggers.iterdir():
         trigger.unlink()
-    _whole(servers)
-    town = Town(cloud, servers, LOCAL / "triggers", f"fault-{uuid.uuid4().hex[:12]}", proxies, name_of(request))
+    _whole(town.servers)
     yield town
-    _whole(servers)
-    for function in cloud.functions:
-        for pid in cloud.environments(function):
+    _whole(town.servers)
+    for function in town.cloud.functions:
+        for pid in town.cloud.environments(function):
             os.kill(pid, signal.SIGCONT)
     with contextlib.suppress(InvocationError):  # an event that is not whole stays, for whoever looks for the reason
         town.operate("wipe")
-    _forget_what_was_read(servers, town.settings)
+    _forget_what_was_read(town.servers, town.settings)
 
 
 def _forget_what_was_read(servers: Servers, settings: Settings) -> None:

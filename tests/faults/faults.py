@@ -216,4 +216,4 @@ def records_come_twice_and_out_of_order(town: Town) -> Iterator[None]:
     yield
     records = town.records()
     assert records
-    town.produce([*reversed(records), *random.Random(town.seed).sample(records, len(records))])
+    town.send(*reversed(records), *random.Random(town.seed).sample(records, len(records)))

@@ -20,21 +20,21 @@ ANSWERS_BEFORE = 20  # of a rush: the fault comes in the middle of it
 @contextmanager
 def redis_is_away(town: Town) -> Iterator[None]:
     """Connections are cut and refused; the gate itself is whole."""
-    with _through(town.proxies.redis.refuse, town.proxies.redis.start, lasts_s=REDIS_AWAY_S):  # type: ignore[union-attr]
+    with _through(town.through.redis.refuse, town.through.redis.start, lasts_s=REDIS_AWAY_S):
         yield
 
 
 @contextmanager
 def redis_hears_nothing(town: Town) -> Iterator[None]:
     """Connections and requests are taken; what was asked meanwhile reaches Redis when nobody waits any more."""
-    with _through(town.proxies.redis.deafen, town.proxies.redis.start):  # type: ignore[union-attr]
+    with _through(town.through.redis.deafen, town.through.redis.start):
         yield
 
 
 @contextmanager
 def redis_answers_are_lost(town: Town) -> Iterator[None]:
     """The gate decides, and nobody is told."""
-    with _through(town.proxies.redis.swallow, town.proxies.redis.start):  # type: ignore[union-attr]
+    with _through(town.through.redis.swallow, town.through.redis.start):
         yield
 
 
@@ -93,13 +93,6 @@ def restart_redis(town: Town) -> None:
     """Kill Redis and start it again; it reads what was saved, if anything was."""
     town.servers.redis.stop(kill=True)
     town.servers.redis.start()
-
-
-def lose(town: Town, *parts: str) -> None:
-    """Let Redis lose these keys of the gate, all of them where none is named."""
-    with town.gate() as gate:
-        keys = gate.keys(town.event_id)
-        gate.redis.delete(*([getattr(keys, part) for part in parts] or keys))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from kafka.partitioner.default import murmur2
 
 from dev.poller import WORKERS
 from dev.process import PATIENCE_S, wait_until
+from tests.conftest import connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +38,8 @@ def ordinary_url(servers: Servers) -> str:
 @contextmanager
 def as_root(servers: Servers) -> Iterator[Any]:
     """Lend a cursor of a session of its own, whose transaction ends with it."""
-    url = urlsplit(servers.mysql_url)
-    connection = pymysql.connect(
-        host=url.hostname, port=url.port or 3306, user="root", database=url.path.lstrip("/"), autocommit=True
-    )
-    with connection, connection.cursor() as cursor:
+    database = urlsplit(servers.mysql_url).path.lstrip("/")
+    with connected(servers.mysql_url, database=database, autocommit=True) as cursor:
         yield cursor
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 FIGURES = Path(__file__).parents[2] / ".local" / "faults" / "figures.jsonl"
 
@@ -23,6 +24,13 @@ COLUMNS = {
     "slowest_s": "slowest answer, s",
     "whole_s": "whole again after, s",
 }
+
+
+def note(test: str, figures: dict[str, Any]) -> None:
+    """Add the figures of one test to the file that the table is made of."""
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    with FIGURES.open("a") as file:
+        file.write(json.dumps({"test": test, **figures}) + "\n")
 
 
 def main() -> None:

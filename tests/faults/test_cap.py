@@ -24,7 +24,7 @@ def test_everything_dies_at_a_random_moment_and_all_coupons_are_given(town: Town
     town.seed = int(os.environ.get(SEED) or random.randrange(2**32))
     print(f"{SEED}={town.seed}")
     chance = random.Random(town.seed)
-    town.opening(COUPONS)
+    town.open(COUPONS)
     victims = [partial(town.kill, name) for name in PROCESSES]
     victims += [partial(server.stop, kill=True) for server in town.servers.ours.values()]
     chance.shuffle(victims)
@@ -42,7 +42,7 @@ def test_everything_dies_at_a_random_moment_and_all_coupons_are_given(town: Town
 
 def test_every_process_is_killed_and_no_server(town: Town) -> None:
     """Then nothing at all is forgotten."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with town.once(COUPONS // 2, partial(town.kill, *PROCESSES)):
         town.rush(PEOPLE)
     town.assert_promise()

@@ -25,42 +25,42 @@ COUPONS = 10
 @contextmanager
 def redis_is_away(town: Town) -> Iterator[None]:
     """Its port is closed."""
-    town.proxies.redis.refuse()  # type: ignore[union-attr]
+    town.through.redis.refuse()
     yield
 
 
 @contextmanager
 def redis_is_deaf(town: Town) -> Iterator[None]:
     """It accepts, and never answers."""
-    town.proxies.redis.swallow()  # type: ignore[union-attr]
+    town.through.redis.swallow()
     yield
 
 
 @contextmanager
 def kafka_is_away(town: Town) -> Iterator[None]:
     """Its port is closed."""
-    town.proxies.kafka.refuse()  # type: ignore[union-attr]
+    town.through.kafka.refuse()
     yield
 
 
 @contextmanager
 def kafka_is_deaf(town: Town) -> Iterator[None]:
     """It accepts, and never hears."""
-    town.proxies.kafka.deafen()  # type: ignore[union-attr]
+    town.through.kafka.deafen()
     yield
 
 
 @contextmanager
 def mysql_is_away(town: Town) -> Iterator[None]:
     """Its port is closed."""
-    town.proxies.mariadb.refuse()  # type: ignore[union-attr]
+    town.through.mariadb.refuse()
     yield
 
 
 @contextmanager
 def mysql_is_deaf(town: Town) -> Iterator[None]:
     """It accepts, and never answers."""
-    town.proxies.mariadb.swallow()  # type: ignore[union-attr]
+    town.through.mariadb.swallow()
     yield
 
 
@@ -96,14 +96,14 @@ def test_a_cold_start_into_an_outage_answers_within_its_bound(distant: Town, fau
     How long each library waits is held to its settings in tests/integration: test_connect.py and test_stream.py.
     """
     word, statuses = EXPECTED[fault]
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     with fault(distant):
         distant.kill("apply")
         told = distant.ask("early")
         assert told.answer.word == word
         if word != "try_again":
-            assert distant.status("early")[1]["status"] in statuses
-    for proxy in distant.proxies.all:  # type: ignore[union-attr]
+            assert distant.status("early").body["status"] in statuses
+    for proxy in distant.through.all:
         proxy.start()
     distant.assert_promise()
 
@@ -112,7 +112,7 @@ def test_a_cold_start_into_an_outage_answers_within_its_bound(distant: Town, fau
 def test_a_cold_start_of_the_others_does_what_can_be_done(distant: Town, fault: Fault) -> None:
     """Each of them fails with the name of what is away, or does its part; none is ended by its timeout."""
     committed, put_off, away = OTHERS[fault]
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     with distant.gate() as gate:
         decision = gate.apply(distant.event_id, "early", "call")
     assert decision.ticket is not None

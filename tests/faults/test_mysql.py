@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cloud import Cloud
 from tests.faults import servers as faults
-from tests.faults.conftest import LOCAL, SETTINGS, name_of
+from tests.faults.conftest import town_in
 from tests.faults.faults import nothing, under
-from tests.faults.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dev.cloud import Cloud
     from tests.faults.faults import Fault
+    from tests.faults.town import Town
 
 BACKLOG = 100
 MEANWHILE = 20
 FAILURES = 3
 
 # The waits of a batch, in seconds rather than half minutes.
-HASTY = SETTINGS | {
+HASTY = {
     "FIRSTCOME_MYSQL_LOCK_WAIT_S": "1",
     "FIRSTCOME_MYSQL_DEADLOCK_RETRIES": "1",
     "FIRSTCOME_MYSQL_CONNECT_TIMEOUT_MS": "1000",
@@ -33,19 +32,12 @@ HASTY = SETTINGS | {
 
 
 @pytest.fixture(scope="module")
-def hasty_cloud(faulty_cloud: Cloud, child_environment: dict[str, str]) -> Iterator[Cloud]:
+def hasty_cloud(faulty_cloud: Cloud, another_cloud: Callable[..., Cloud]) -> Iterator[Cloud]:
     """The same functions over the same servers under `HASTY`; the other cloud's poller rests meanwhile."""
     faulty_cloud.poller.stop()
-    cloud = Cloud(
-        LOCAL / "hasty",
-        servers=faulty_cloud.servers,
-        environment=HASTY | child_environment | {"FIRSTCOME_MYSQL_URL": faults.ordinary_url(faulty_cloud.servers)},
-        apply_environments=2,
-        clock=False,
-    )
-    cloud.start(say=lambda _: None)
-    yield cloud
-    cloud.stop()
+    ordinary = {"FIRSTCOME_MYSQL_URL": faults.ordinary_url(faulty_cloud.servers)}
+    with another_cloud("hasty", HASTY | ordinary, apply_environments=2, poller=True) as cloud:
+        yield cloud
     faulty_cloud.poller.start()
 
 
@@ -53,13 +45,8 @@ def hasty_cloud(faulty_cloud: Cloud, child_environment: dict[str, str]) -> Itera
 def town(hasty_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Town]:
     """An event whose records wait in the stream: the poller rests until the test starts it."""
     hasty_cloud.poller.stop()
-    yield Town(
-        hasty_cloud,
-        hasty_cloud.servers,
-        LOCAL / "triggers",
-        f"fault-{uuid.uuid4().hex[:12]}",
-        name=name_of(request),
-    )
+    with town_in(hasty_cloud, request) as town:
+        yield town
     hasty_cloud.poller.stop()
 
 
@@ -88,7 +75,7 @@ def test_an_outage_of_the_ledger_costs_time_and_nothing_else(
     town: Town, fault: Fault, wait_until: Callable[..., None]
 ) -> None:
     """Winners are accepted meanwhile; no record is skipped, and none becomes a failed row."""
-    town.opening(BACKLOG + MEANWHILE)
+    town.open(BACKLOG + MEANWHILE)
     town.rush(BACKLOG)
     before = failures(town)
     with fault(town):
@@ -96,8 +83,10 @@ def test_an_outage_of_the_ledger_costs_time_and_nothing_else(
         meanwhile = town.rush(MEANWHILE)
         assert {told.answer.word for told in meanwhile} == {"accepted"}
         wait_until(lambda: failures(town) >= before + FAILURES, "consume has failed again and again")
-        code, body = town.status(meanwhile[0].answer.user_id)
-        assert (code, body.get("status")) in {(200, "pending"), (503, 503)}, "never an answer that has to be taken back"
+        reply = town.status(meanwhile[0].answer.user_id)
+        assert (reply.status, reply.body["status"]) in {(200, "pending"), (503, 503)}, (
+            "never an answer that has to be taken back"
+        )
     wait_until(lambda: drained(town), "the backlog has drained")
     assert len(town.rows()) == BACKLOG + MEANWHILE
     town.assert_promise(failed=0)
@@ -106,7 +95,7 @@ def test_an_outage_of_the_ledger_costs_time_and_nothing_else(
 @under(nothing, faults.mysql_rolls_the_insert_back_as_a_deadlock)
 def test_the_victim_of_a_deadlock_is_issued_at_once(town: Town, fault: Fault, wait_until: Callable[..., None]) -> None:
     """Repeated in the process: not even the batch fails."""
-    town.opening(BACKLOG)
+    town.open(BACKLOG)
     town.rush(BACKLOG)
     before = failures(town)
     with fault(town):
@@ -118,15 +107,15 @@ def test_the_victim_of_a_deadlock_is_issued_at_once(town: Town, fault: Fault, wa
 
 def test_a_row_that_the_ledger_has_no_room_for_fails_alone(town: Town, wait_until: Callable[..., None]) -> None:
     """Error 1114 for one row: its neighbours are committed, and it is issued once the cause has gone."""
-    town.opening(BACKLOG)
+    town.open(BACKLOG)
     town.rush(["bob"])
     town.rush(BACKLOG - 1)
     with faults.signalling(town, "coupon", 1114, "bob"):
         town.cloud.poller.start()
         wait_until(lambda: drained(town), "the backlog has drained")
         assert [row.number for row in town.rows()] == list(range(2, BACKLOG + 1))
-        assert town.failed() == [("bob", "waiting", "ledger_rejected")]
-        assert town.status("bob")[1]["status"] == "failed"
+        assert town.failures() == [("bob", "waiting", "ledger_rejected")]
+        assert town.status("bob").body["status"] == "failed"
     town.assert_promise(failed=1)
-    assert town.failed() == [("bob", "resolved", "ledger_rejected")]
+    assert town.failures() == [("bob", "resolved", "ledger_rejected")]
     assert town.rows()[0].user_id == "bob", "with the ticket that he was told"

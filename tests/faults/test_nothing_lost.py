@@ -52,7 +52,7 @@ DRAIN = 15_000
     the_topic_is_missing,
 )
 def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> None:
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with fault(town):
         town.rush(PEOPLE)
     town.assert_promise()
@@ -65,8 +65,9 @@ def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> No
     kafka_hears_after_the_send_has_timed_out,
     kafka_takes_the_records_and_the_answers_are_lost,
 )
-def test_everybody_who_was_accepted_has_a_coupon_though_the_network_fails(distant: Town, fault: Fault) -> None:
-    distant.opening(COUPONS)
+def test_everybody_accepted_has_a_coupon_though_the_network_fails(distant: Town, fault: Fault) -> None:
+    """Kafka refuses, hears nothing, hears late, or its answers are lost: who was told yes has a coupon."""
+    distant.open(COUPONS)
     with fault(distant):
         distant.rush(PEOPLE)
     distant.assert_promise()
@@ -75,18 +76,16 @@ def test_everybody_who_was_accepted_has_a_coupon_though_the_network_fails(distan
 @pytest.mark.parametrize("coupons", [100, 1_000])
 def test_a_broker_that_is_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town, coupons: int) -> None:
     """And nobody is turned away for it."""
-    town.opening(coupons)
+    town.open(coupons)
     with kafka_is_killed_in_a_burst_for_10_s(town):
         told = town.rush(coupons + 200)
     assert {one.answer.status for one in told} <= {202, 409}, "the outage is nobody's business"
     town.assert_promise()
 
 
-def test_a_database_that_is_killed_for_10_s_while_15000_records_drain_costs_no_coupon(
-    town: Town, wait_until: Callable[..., None]
-) -> None:
+def test_a_ledger_killed_while_15000_records_drain_costs_no_coupon(town: Town, wait_until: Callable[..., None]) -> None:
     """Nothing becomes a failed row, and nobody's hand is needed: Kafka is the buffer."""
-    town.opening(DRAIN)
+    town.open(DRAIN)
     with town.unconsumed():
         town.past_http(DRAIN)
     wait_until(lambda: town.count() > DRAIN // 10, "the drain has begun")

@@ -25,9 +25,9 @@ COUPONS = 100
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_all_coupons_are_given_though_apply_is_killed_when_half_of_them_are_out(town: Town, attempt: int) -> None:
+def test_all_coupons_are_given_though_apply_is_killed_halfway(town: Town, attempt: int) -> None:
     """Every environment at once, in the middle of a burst; then 2,000 new people ask."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with town.once(COUPONS // 2, lambda: town.kill("apply")):
         first = town.rush(COUPONS - 20)
     assert [one for one in first if not one.definite], "somebody's request died with its environment"
@@ -38,9 +38,9 @@ def test_all_coupons_are_given_though_apply_is_killed_when_half_of_them_are_out(
 
 
 @under(nothing, apply_dies_before_the_gate, apply_dies_after_the_gate_before_the_send)
-def test_the_ticket_of_somebody_who_never_comes_back_is_no_stuck_ticket(town: Town, fault: Fault) -> None:
+def test_the_ticket_of_somebody_who_leaves_becomes_a_row(town: Town, fault: Fault) -> None:
     """Whoever was given a ticket by a process that died has a coupon, though they were told nothing."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with fault(town):
         town.rush(COUPONS // 2)
     town.until_whole()
@@ -51,7 +51,7 @@ def test_the_ticket_of_somebody_who_never_comes_back_is_no_stuck_ticket(town: To
 
 def test_the_sweep_settles_what_consume_could_not(town: Town, wait_until: Callable[..., None]) -> None:
     """The row is there, the mark too, and the batch comes again: nothing is done twice."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with consume_dies_after_the_commit_before_settling(town):
         town.rush(10)
     town.until_whole()
@@ -61,7 +61,7 @@ def test_the_sweep_settles_what_consume_could_not(town: Town, wait_until: Callab
 
 def test_a_ticket_that_came_free_goes_to_whoever_asks_then(town: Town) -> None:
     """Refused people's tickets are coupons of somebody else in the end, also when apply dies in between."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with town.unconsumed():
         told = town.rush(COUPONS)
         unlucky = sorted(random.Random(town.seed).sample([one.answer.user_id for one in told], 5))

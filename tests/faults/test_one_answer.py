@@ -39,22 +39,20 @@ SAID = [(202, "reserved"), (202, "accepted"), (200, "accepted")]
 )
 def test_everybody_who_asks_again_gets_the_same_answer(town: Town, fault: Fault) -> None:
     """At once, while the ticket is pending, and when it is a coupon."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     people = town.newcomers(COUPONS)
     with fault(town), town.unconsumed():
         town.rush([person for person in people for _ in range(3)])
     town.until_whole()
     told = town.rush(people)
     assert {(one.answer.status, one.answer.word) for one in told} == {(200, "accepted")}
-    assert all(town.status(person)[1]["status"] == "issued" for person in people[:5])
+    assert all(town.status(person).body["status"] == "issued" for person in people[:5])
     town.assert_promise()
 
 
-def test_somebody_whose_client_gives_up_and_asks_again_has_the_ticket_that_was_theirs(
-    town: Town, wait_until: Callable[..., None]
-) -> None:
+def test_a_client_that_gives_up_and_asks_again_gets_its_ticket(town: Town, wait_until: Callable[..., None]) -> None:
     """The first environment freezes with the ticket in its hand; when it thaws, it sends the record once more."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with apply_freezes_after_the_gate_before_the_send(town):
         with closing(HTTPConnection(urlsplit(town.cloud.api_url).netloc)) as client:
             body = json.dumps({"user_id": "alice"})
@@ -71,7 +69,7 @@ def test_somebody_whose_client_gives_up_and_asks_again_has_the_ticket_that_was_t
 @under(nothing, kafka_refuses_connections, kafka_takes_the_records_and_the_answers_are_lost)
 def test_reserved_becomes_accepted_and_never_the_other_way(distant: Town, fault: Fault) -> None:
     """Each answer says what the one before said, or more."""
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     people = distant.newcomers(COUPONS)
     with fault(distant):
         said = [

@@ -23,26 +23,28 @@ GREEDY = "greedy"
 
 @under(nothing, records_come_twice_and_out_of_order)
 def test_a_record_that_comes_again_gives_no_second_coupon(town: Town, fault: Fault) -> None:
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with fault(town):
         town.rush(PEOPLE)
     town.assert_promise()
     assert len(town.records()) == COUPONS * (3 if fault is records_come_twice_and_out_of_order else 1)
 
 
-def test_one_batch_with_every_record_three_times_that_comes_twice_gives_no_second_coupon(town: Town) -> None:
-    town.opening(COUPONS)
+def test_a_batch_of_repeated_records_that_comes_twice_gives_one_each(town: Town) -> None:
+    """Each record stands three times in a batch, and the batch is delivered twice."""
+    town.open(COUPONS)
     with consume_dies_between_insert_and_commit(town), town.unconsumed(), records_come_twice_and_out_of_order(town):
         town.rush(PEOPLE)
     town.assert_promise()
 
 
-def test_1000_requests_of_one_person_whose_ticket_is_pending_make_one_record(town: Town) -> None:
-    town.opening(COUPONS)
+def test_1000_requests_for_one_pending_ticket_make_one_record(town: Town) -> None:
+    """However often a winner asks before the row is there: one ticket, one record."""
+    town.open(COUPONS)
     town.rehearse()
     with town.unconsumed():
         told = town.rush([GREEDY] * 1_000)
-        assert [one.answer.word for one in told].count("accepted") <= 1
+        assert {one.answer.word for one in told} <= {"reserved", "accepted"}
         assert {one.ticket for one in told} == {1}
         assert [(one.user_id, one.number) for one in town.records()] == [(GREEDY, 1)]
     town.assert_promise()
@@ -51,7 +53,7 @@ def test_1000_requests_of_one_person_whose_ticket_is_pending_make_one_record(tow
 
 def test_a_greedy_person_whose_record_arrives_late_has_one_coupon(distant: Town) -> None:
     """The sweep was faster; meanwhile the person has asked over and over."""
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     with kafka_hears_after_the_send_has_timed_out(distant):
         distant.rush([GREEDY] * 50)
         distant.rush(PEOPLE)

@@ -29,9 +29,9 @@ COUPONS = 40
     consume_dies_between_insert_and_commit,
     records_come_twice_and_out_of_order,
 )
-def test_people_who_ask_one_after_the_other_have_tickets_in_this_order(town: Town, fault: Fault) -> None:
+def test_people_who_ask_in_turn_have_tickets_in_this_order(town: Town, fault: Fault) -> None:
     """A person whose request died asks again at once: nobody is overtaken but by their own loss."""
-    town.opening(COUPONS)
+    town.open(COUPONS)
     with fault(town):
         for person in town.newcomers(COUPONS):
             while not town.ask(person).definite:

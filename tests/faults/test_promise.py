@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dev.crowd import Answer
-from tests.faults import promise
 from tests.faults.town import Told
+from tests.promise import assert_told
 
 if TYPE_CHECKING:
     from tests.faults.town import Town
@@ -24,7 +24,7 @@ def say(town: Town, user_id: str, status: int, /, **body: Any) -> None:
 
 
 def test_the_proof_sees_each_broken_law(town: Town) -> None:
-    town.opening(COUPONS)
+    town.open(COUPONS)
     town.rush(COUPONS)
     town.assert_promise()
     [first, second, *_] = town.rows()
@@ -32,7 +32,7 @@ def test_the_proof_sees_each_broken_law(town: Town) -> None:
 
     def broken(law: str) -> None:
         with pytest.raises(AssertionError, match=law):
-            promise.hold(town, full=True)
+            assert_told(town, full=True)
         town.told[:] = honest
 
     say(town, "ghost", 202, status="accepted", ticket=3)
@@ -62,7 +62,7 @@ def test_the_proof_sees_each_broken_law(town: Town) -> None:
     broken("I5: ")
     uproot(first.number)
     plant(first.number, first.user_id, "2026-01-01")
-    promise.hold(town, full=True)
+    assert_told(town, full=True)
     with town.gate() as gate:
         gate.redis.hdel(gate.keys(town.event_id).event, "sizes")
         gate.redis.zadd(gate.keys(town.event_id).pending, {first.user_id: 1})

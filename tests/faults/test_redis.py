@@ -37,16 +37,16 @@ RESTORE_WAIT_MS = int(SETTINGS["FIRSTCOME_RESTORE_WAIT_MS"])
 )
 def test_a_burst_ends_whole(distant: Town, fault: Fault) -> None:
     """Whoever cannot be answered is told to try again while it lasts, and is served when they do."""
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     distant.rush(EARLY)
     with fault(distant):
         distant.rush(MEANWHILE, threads=ENVIRONMENTS)  # nobody waits behind somebody who waits for Redis
     distant.assert_promise()
 
 
-def test_a_burst_ends_whole_after_a_failover_that_forgot_the_last_writes(distant: Town) -> None:
+def test_a_burst_ends_whole_after_a_failover_to_an_older_replica(distant: Town) -> None:
     """The ledger decides who keeps a ticket that was given twice; the other is given another, or refused visibly."""
-    distant.opening(COUPONS)
+    distant.open(COUPONS)
     distant.rush(EARLY)
     remembered = set(distant.promised())
     with faults.redis_restarts_with_an_older_snapshot(distant):
@@ -177,7 +177,7 @@ def lost_ms(whole: Gate, town: Town) -> int:
 
 def put_off(town: Town) -> None:
     """Let the schedule run: it puts off what it cannot do, and goes on."""
-    done = town.retry()
+    done = town.schedule()
     assert done is not None
 
 
@@ -188,7 +188,7 @@ def put_off(town: Town) -> None:
 )
 def test_out_of_memory_a_script_does_all_or_nothing(town: Town, script: Callable[[Town], Callable[[], None]]) -> None:
     """Where it does nothing, somebody hears of it, and what it should have done is done later."""
-    town.opening(3)
+    town.open(3)
     then = script(town)
     try:
         with faults.redis_is_out_of_memory(town):
@@ -200,12 +200,12 @@ def test_out_of_memory_a_script_does_all_or_nothing(town: Town, script: Callable
 
 def test_out_of_memory_an_ended_gate_expires_whole(town: Town) -> None:
     """A time to live needs no memory: what has ended makes room when room is wanted most."""
-    town.opening(3)
+    town.open(3)
     town.fill()
     town.until_whole()
     town.operate("end")
     with faults.redis_is_out_of_memory(town):
-        done = town.retry()
+        done = town.schedule()
         assert done is not None
         assert done["expiring"] >= 1
     with town.gate() as ended:
@@ -222,17 +222,17 @@ def test_out_of_memory_an_ended_gate_expires_whole(town: Town) -> None:
 
 def half_a_gate(town: Town, part: str) -> None:
     """Lose one key of a gate that has rows, a ticket on its way that no record carries, and a free one."""
-    town.opening(10)
+    town.open(10)
     town.rush(4)
     for user_id in ("on-the-way", "refused"):
         unfinished.a_ticket_without_record(town, user_id)
     unfinished.read(town)
     town.operate("refuse", user_id="refused")
-    faults.lose(town, part)
+    town.lose_gate(part)
 
 
 @pytest.mark.parametrize("part", ["event", "applied_user"])
-def test_a_gate_without_this_key_is_fenced_and_restored(town: Town, part: str) -> None:
+def test_a_gate_without_this_key_refuses_and_is_restored(town: Town, part: str) -> None:
     """Nobody is given a ticket by half a gate."""
     half_a_gate(town, part)
     assert town.ask("late").answer.word == "gate_lost"
@@ -256,9 +256,9 @@ def test_a_gate_without_this_key_is_found_lost_and_restored(town: Town, part: st
 @pytest.mark.parametrize(
     ("policy", "word"), [("noeviction", "accepted"), ("volatile-lru", "accepted"), ("allkeys-lru", "try_again")]
 )
-def test_an_environment_that_starts_refuses_a_redis_that_may_evict_gates(town: Town, policy: str, word: str) -> None:
+def test_a_cold_start_refuses_a_redis_that_may_evict_gates(town: Town, policy: str, word: str) -> None:
     """Until the policy is another one; those that touch only keys with a time to live do no harm."""
-    town.opening(3)
+    town.open(3)
     with faults.redis_configured(town, "maxmemory-policy", policy):
         town.kill("apply")
         assert {told.answer.word for told in town.rush(3)} == {word}

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cloud import ROOT, Cloud
+from dev.cloud import ROOT
 from tests.faults import servers as faults
 from tests.faults import unfinished
-from tests.faults.conftest import LOCAL, SETTINGS, name_of
+from tests.faults.conftest import town_in
 from tests.faults.faults import under
-from tests.faults.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from dev.cloud import Cloud
     from tests.faults.faults import Fault
+    from tests.faults.town import Town
 
 CAPACITY = 4
 TIMEOUT_S = 3
@@ -51,25 +51,25 @@ def test_a_retry_that_dies_is_taken_up_by_the_next(
     town: Town, work: Callable[[Town], None], step: str, wait_until: Callable[..., None]
 ) -> None:
     """Nothing is done twice with effect, and nothing stays undone."""
-    town.opening(CAPACITY)
+    town.open(CAPACITY)
     work(town)
     when, call = step.split()
     with town.dies("retry", when, call):
-        wait_until(lambda: town.retry() is None, f"retry has died {step}")
+        wait_until(lambda: town.schedule() is None, f"retry has died {step}")
     town.assert_promise(failed=1, reassigned={unfinished.FORGOTTEN})
 
 
 def test_two_retries_at_the_same_time_share_the_work(town: Town) -> None:
     """Each failed row is worked on by one of them, each ticket is issued once."""
     people = [f"late-{number:02}" for number in range(30)]
-    town.opening(60)
+    town.open(60)
     with faults.signalling(town, "coupon", 1114, "late-%"):
         town.rush(people)
         unfinished.read(town)
     for number in range(2):
         unfinished.a_ticket_without_record(town, f"unsent-{number}")
     with ThreadPoolExecutor(2) as threads:
-        done = list(threads.map(lambda _: town.retry(), range(2)))
+        done = list(threads.map(lambda _: town.schedule(), range(2)))
     assert sum(one["redriven"]["resolved"] if one else 0 for one in done) == len(people), done
     town.assert_promise(failed=len(people))
 
@@ -78,9 +78,7 @@ def test_two_retries_at_the_same_time_share_the_work(town: Town) -> None:
 
 
 @pytest.fixture(scope="module")
-def hurried_cloud(
-    faulty_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
-) -> Iterator[Cloud]:
+def hurried_cloud(another_cloud: Callable[..., Cloud], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud whose retry has a few seconds; the poller is the other cloud's."""
     folder: Path = tmp_path_factory.mktemp("hurried")
     for name in ("functions", "layers"):
@@ -88,37 +86,28 @@ def hurried_cloud(
     before, retry, after = (ROOT / "template.yaml").read_text().partition("  RetryFunction:\n")
     template = folder / "template.yaml"
     template.write_text(before + retry + after.replace("Timeout: 180", f"Timeout: {TIMEOUT_S}", 1))
-    cloud = Cloud(
-        folder / "cloud",
-        servers=faulty_cloud.servers,
-        template=template,
-        environment=SETTINGS | child_environment | {"FIRSTCOME_RETRY_RESERVE_MS": "1000"},
-        apply_environments=1,
-        poller=False,
-        clock=False,
-    )
-    cloud.start(say=lambda _: None)
-    assert cloud.functions["retry"].timeout_s == TIMEOUT_S
-    yield cloud
-    cloud.stop()
+    reserve = {"FIRSTCOME_RETRY_RESERVE_MS": "1000"}
+    with another_cloud("hurried", reserve, template=template, apply_environments=1) as cloud:
+        assert cloud.functions["retry"].timeout_s == TIMEOUT_S
+        yield cloud
 
 
 @pytest.fixture
-def hurried(hurried_cloud: Cloud, request: pytest.FixtureRequest) -> Town:
+def hurried(hurried_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Town]:
     """An event in that cloud."""
-    event_id = f"fault-{uuid.uuid4().hex[:12]}"
-    return Town(hurried_cloud, hurried_cloud.servers, LOCAL / "triggers", event_id, name=name_of(request))
+    with town_in(hurried_cloud, request) as town:
+        yield town
 
 
 def test_a_retry_that_is_ended_by_its_timeout_is_taken_up_by_the_next(
     hurried: Town, wait_until: Callable[..., None]
 ) -> None:
     """In the middle of a statement that waits for a lock: what it wrote is rolled back, and written again."""
-    hurried.opening(CAPACITY)
+    hurried.open(CAPACITY)
     unfinished.a_ticket_without_record(hurried)
     log = hurried.cloud.folder / "logs" / "retry.log"
     with faults.holding(hurried):
-        wait_until(lambda: hurried.retry() is None, "retry has run out of time")
+        wait_until(lambda: hurried.schedule() is None, "retry has run out of time")
     assert f"Task timed out after {TIMEOUT_S}.00 seconds" in log.read_text()
     hurried.assert_promise()
 
@@ -130,7 +119,7 @@ def test_a_retry_that_is_ended_by_its_timeout_is_taken_up_by_the_next(
 def the_schedule_comes_once(town: Town) -> Iterator[None]:
     """The control."""
     yield
-    town.retry()
+    town.schedule()
 
 
 @contextmanager
@@ -138,7 +127,7 @@ def the_schedule_comes_late(town: Town) -> Iterator[None]:
     """Several runs were left out."""
     yield
     faults.lasting(3, "no run of the schedule")
-    town.retry()
+    town.schedule()
 
 
 @contextmanager
@@ -146,7 +135,7 @@ def the_schedule_comes_twice(town: Town) -> Iterator[None]:
     """EventBridge delivers at least once."""
     yield
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(lambda _: town.retry(), range(2)))
+        list(threads.map(lambda _: town.schedule(), range(2)))
 
 
 @contextmanager
@@ -158,13 +147,13 @@ def the_schedule_never_comes(_: Town) -> Iterator[None]:
 @under(the_schedule_comes_once, the_schedule_comes_late, the_schedule_comes_twice, the_schedule_never_comes)
 def test_what_waits_for_the_schedule_is_seen_and_kept(town: Town, fault: Fault) -> None:
     """Nobody else is given that ticket, and its owner reads "pending", then "issued"."""
-    town.opening(CAPACITY)
+    town.open(CAPACITY)
     with fault(town):
         unfinished.a_ticket_without_record(town, "waiting")
         told = town.ask("waiting")
         assert (told.answer.word, told.ticket) == ("reserved", 1)
         town.rush(CAPACITY)
         assert town.operate("show")["gate"]["pending"] >= 1
-        assert town.status("waiting")[1]["status"] == "pending"
+        assert town.status("waiting").body["status"] == "pending"
     town.assert_promise()
     assert town.rows()[0].user_id == "waiting"

@@ -16,31 +16,23 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaProducer
-
 from dev.crowd import Answer, Crowd
 from dev.invoke import InvocationError
-from dev.process import PATIENCE_S, wait_until
-from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate
-from firstcome.ledger.connect import mysql_connection
-from firstcome.rules import Ticket, rfc3339
-from firstcome.settings import Settings
-from firstcome.stream.reader import StreamReader
-from firstcome.stream.record import encode
+from dev.process import wait_until
+from firstcome.rules import Ticket
+from tests.e2e.campaign import Campaign
+from tests.faults.table import note
+from tests.promise import assert_told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from dev.cloud import Cloud
     from dev.servers import Servers
-    from tests.faults.proxy import KafkaProxy, Proxy
+    from tests.proxy import Proxies
 
-HOUR_MS = 3_600_000
 WHOLE_S = 180.0  # the longest that anything may take to mend: 15,000 records drain in some seconds, on two free cores
 ASK_AGAIN = 200  # of the winners, drawn by lot: all of them, where there are no more
-SQL_TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +54,13 @@ class Told:
         return self.answer.status in (200, 202, 409)
 
 
-@dataclass(frozen=True)
-class Proxies:
-    """One proxy before each server."""
-
-    redis: Proxy
-    kafka: KafkaProxy
-    mariadb: Proxy
-
-    @property
-    def all(self) -> tuple[Proxy, ...]:
-        """All three."""
-        return self.redis, self.kafka, self.mariadb
-
-
-@dataclass
-class Town:
+@dataclass(kw_only=True)
+class Town(Campaign):
     """An event, the people who ask, and the hands that break things. `proxies` is None where there are none."""
 
-    cloud: Cloud
-    servers: Servers
     triggers: Path
-    event_id: str
     proxies: Proxies | None = None
     name: str = ""  # of the test
-    capacity: int = 0
     told: list[Told] = field(default_factory=list)
     whole_s: float | None = None
     seed: int = 0
@@ -95,18 +69,10 @@ class Town:
 
     # --- people ---------------------------------------------------------------------------------------------------
 
-    def opening(self, capacity: int) -> None:
-        """Make the event, and open it."""
-        now = int(time.time() * 1000)
-        window = {"opens_at": rfc3339(now - HOUR_MS), "closes_at": rfc3339(now + HOUR_MS)}
-        self.operate("create", name="An event that things happen to", capacity=capacity, **window)
-        self.operate("open")
-        self.capacity = capacity
-
     def rehearse(self) -> None:
         """Have every environment of apply connected to Kafka, as its first winner does it."""
-        rehearsal = Town(self.cloud, self.servers, self.triggers, f"{self.event_id}-rehearsal")
-        rehearsal.opening(40)
+        rehearsal = Town(self.cloud, self.http, f"{self.event_id}-rehearsal", triggers=self.triggers)
+        rehearsal.open(40)
         rehearsal.rush(40)
         rehearsal.operate("end")
 
@@ -145,7 +111,7 @@ class Town:
                 tickets.append(Ticket(self.event_id, user_id, decision.ticket, decision.applied_at_ms))
                 answer = Answer(user_id, 202, {"status": "accepted", "ticket": decision.ticket}, 0)
                 self.told.append(Told(answer, asked, time.monotonic()))
-        self.produce(tickets)
+        self.send(*tickets)
 
     def ask_again(self) -> None:
         """Let those ask again who were told nothing definite, until they are, and some of the winners."""
@@ -183,32 +149,18 @@ class Town:
         """How long the slowest request took."""
         return max(one.answer.seconds for one in self.told)
 
-    def status(self, user_id: str) -> tuple[int, dict[str, Any]]:
-        """Let somebody ask how far this person's application has come."""
-        import httpx
+    # --- the schedule ---------------------------------------------------------------------------------------------
 
-        reply = httpx.get(f"{self.cloud.api_url}/events/{self.event_id}/applications/{user_id}", timeout=PATIENCE_S)
-        return reply.status_code, reply.json()
-
-    # --- the operator and the schedule ----------------------------------------------------------------------------
-
-    def operate(self, action: str, **payload: Any) -> dict[str, Any]:
-        """Let the operator act on this event."""
-        event = {} if action == "migrate" else {"event_id": self.event_id}
-        answer: dict[str, Any] = self.cloud.invoke("operate", {"action": action, **event, **payload})
-        return answer
-
-    def retry(self) -> dict[str, Any] | None:
-        """Do one scheduled run; answer None where it died or could not do anything."""
+    def schedule(self) -> dict[str, Any] | None:
+        """Do one scheduled run; return None where it died or could not do anything."""
         try:
-            answer: dict[str, Any] = self.cloud.invoke("retry", {})
+            return self.retry()
         except InvocationError:
             return None
-        return answer
 
     def sweeps(self) -> int:
         """Do one scheduled run, and answer how many tickets it swept."""
-        done = self.retry()
+        done = self.schedule()
         return done["swept"] if done else 0
 
     def until_whole(self, bound_s: float = WHOLE_S) -> float:
@@ -217,7 +169,7 @@ class Town:
         seen: dict[str, Any] = {}
 
         def whole() -> bool:
-            seen["retry"] = self.retry()
+            seen["retry"] = self.schedule()
             try:
                 seen["audit"] = self.operate("audit")
             except InvocationError as error:
@@ -242,38 +194,17 @@ class Town:
 
     # --- what is known from outside -------------------------------------------------------------------------------
 
-    def sql(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
-        """Run one statement on the ledger, past the functions."""
-        with mysql_connection(self.settings, SQL_TIMEOUT_MS) as connection, connection.cursor() as cursor:
-            cursor.execute(statement, arguments)
-            return list(cursor.fetchall())
-
-    @contextlib.contextmanager
-    def gate(self) -> Iterator[Gate]:
-        """Lend the event's gate, past the functions."""
-        gate = Gate(redis_client(self.settings), self.settings)
-        try:
-            yield gate
-        finally:
-            gate.redis.close()
-
     @property
-    def settings(self) -> Settings:
-        """Where the servers are, without any proxy."""
-        return Settings.from_env(self.servers.environ)
-
-    def rows(self) -> list[Ticket]:
-        """Return the coupon rows, by ticket."""
-        select = "SELECT user_id, ticket, CAST(ROUND(UNIX_TIMESTAMP(applied_at) * 1000) AS SIGNED) FROM coupon"
-        found = self.sql(f"{select} WHERE event_id = %s ORDER BY ticket", self.event_id)
-        return [Ticket(self.event_id, user_id, ticket, applied_at_ms) for user_id, ticket, applied_at_ms in found]
+    def servers(self) -> Servers:
+        """The servers, which are the tests' to break."""
+        return self.cloud.servers
 
     def count(self) -> int:
         """Return how many coupon rows there are."""
         [(count,)] = self.sql("SELECT COUNT(*) FROM coupon WHERE event_id = %s", self.event_id)
         return int(count)
 
-    def failed(self) -> list[tuple[str, str, str]]:
+    def failures(self) -> list[tuple[str, str, str]]:
         """Return the failed rows that ever were: person, status, reason."""
         return [
             (user_id, status, reason)
@@ -285,10 +216,6 @@ class Town:
     def refused(self) -> set[str]:
         """Return who was refused for good."""
         return {user_id for (user_id,) in self.sql("SELECT user_id FROM refusal WHERE event_id = %s", self.event_id)}
-
-    def records(self) -> list[Ticket]:
-        """Return what the stream has ever carried of this event."""
-        return StreamReader(self.settings).history(self.event_id, SQL_TIMEOUT_MS)
 
     def free(self) -> int:
         """Return how many tickets nobody has."""
@@ -356,32 +283,30 @@ class Town:
         if failure:
             raise failure[0]
 
-    @contextlib.contextmanager
-    def unconsumed(self) -> Iterator[None]:
-        """Let the records stay in the stream meanwhile."""
-        self.cloud.poller.stop()
-        try:
-            yield
-        finally:
-            self.cloud.poller.start()
-
-    def produce(self, tickets: Iterable[Ticket]) -> None:
-        """Write records into the stream, past the functions, in this order."""
-        producer = KafkaProducer(bootstrap_servers=self.servers.kafka_bootstrap, acks="all")
-        try:
-            sent = [
-                producer.send(self.settings.kafka_topic, encode(ticket, 1), key=ticket.user_id.encode())
-                for ticket in tickets
-            ]
-            for future in sent:
-                future.get(PATIENCE_S)
-        finally:
-            producer.close()
-
     # --- the proof ------------------------------------------------------------------------------------------------
 
-    def assert_promise(self, **known: Any) -> dict[str, Any]:
-        """See `tests.faults.promise.assert_promise`."""
-        from tests.faults.promise import assert_promise
+    def assert_promise(
+        self,
+        rows: int | None = None,
+        *,
+        fill: bool = True,
+        reassigned: Collection[str] = (),
+        forgotten: bool = False,
+        failed: int | None = 0,
+    ) -> dict[str, Any]:
+        """Let everybody ask who is still to, wait until all is whole, hold the end to the promise; return the figures.
 
-        return assert_promise(self, **known)
+        `fill`: newcomers take what is left. `failed`: so many failed rows there may ever have been, None for any.
+        `reassigned` and `forgotten` are those of `tests.promise.assert_told`.
+        """
+        self.until_whole()
+        self.ask_again()
+        if fill:
+            self.fill()
+        self.until_whole()
+        super().assert_promise(rows)
+        figures = assert_told(self, full=fill, reassigned=reassigned, forgotten=forgotten)
+        note(self.name, figures)
+        if failed is not None:
+            assert figures["failed_rows"] <= failed, f"failed rows that should not be: {self.failures()}"
+        return figures

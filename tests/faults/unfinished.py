@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from dev.process import wait_until
 from firstcome.rules import Ticket
-from tests.faults.redis_faults import lose
 from tests.faults.servers import signalling
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def a_failed_row(town: Town, user_id: str = "bob") -> None:
         town.rush([user_id])
         town.rush(2)
         read(town)
-    assert (user_id, "waiting", "ledger_rejected") in town.failed()
+    assert (user_id, "waiting", "ledger_rejected") in town.failures()
 
 
 def somebody_elses_ticket(town: Town, left: int) -> None:
@@ -35,9 +34,9 @@ def somebody_elses_ticket(town: Town, left: int) -> None:
     town.rush(town.capacity - left)
     town.until_whole()
     first = town.rows()[0]
-    town.produce([Ticket(town.event_id, FORGOTTEN, first.number, first.applied_at_ms)])
+    town.send(Ticket(town.event_id, FORGOTTEN, first.number, first.applied_at_ms))
     read(town)
-    assert town.failed() == [(FORGOTTEN, "waiting", "ticket_taken")]
+    assert town.failures() == [(FORGOTTEN, "waiting", "ticket_taken")]
 
 
 def the_last_ticket_twice(town: Town) -> None:
@@ -53,7 +52,7 @@ def the_first_ticket_twice(town: Town) -> None:
 def a_lost_gate(town: Town) -> None:
     """Redis has lost all of the event: restore is to rebuild it."""
     town.rush(2)
-    lose(town)
+    town.lose_gate()
 
 
 def a_row_that_the_gate_forgot(town: Town) -> None:

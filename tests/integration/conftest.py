@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,15 @@ def world(redis_url: str, kafka_bootstrap: str, mysql_url: str, ledger: Ledger, 
     ledger.settings = settings
     gate = Gate(redis_client(settings), settings)
     world = World(Stores(ledger, gate, StreamReader(settings, ledger.outcomes), settings), event_id)
-    world.create()
+    world.open()
     return world
+
+
+@pytest.fixture
+def deaf() -> Iterator[socket.socket]:
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield listener
 
 
 @pytest.fixture

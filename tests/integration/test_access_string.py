@@ -53,8 +53,8 @@ def test_it_is_enough_for_the_whole_life_of_an_event(world: World, settings: Set
     limited.commit(1)
     limited.consume(alice)
     assert "alice" not in limited.pending()
-    limited.run_retry()
-    assert limited.rows().keys() == {"alice", "bob"}
+    limited.retry()
+    assert limited.holders().keys() == {"alice", "bob"}
     limited.lose_gate()
     assert limited.operate("restore")["outcome"] == "restored"
     client.hset(limited.stores.gate.keys(world.event_id).event, "replid", "the old primary's")
@@ -62,7 +62,7 @@ def test_it_is_enough_for_the_whole_life_of_an_event(world: World, settings: Set
     limited.operate("refuse", user_id="carol", reason="a bot")
     limited.assert_promise(rows=2)
     limited.operate("end")
-    limited.run_retry()
+    limited.retry()
     assert not limited.audit()["findings"]
 
 

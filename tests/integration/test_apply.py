@@ -118,7 +118,9 @@ def test_reserved_stays_reserved_until_there_is_a_row(start: Callable[..., Api],
     assert words == [(202, "reserved"), (202, "accepted")] * 2
 
 
-def test_what_the_gate_has_not_noted_is_not_said(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_delivery_that_the_gate_has_noted_is_accepted(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A delivery that the gate could not note is `reserved`, because whoever asks again would read that."""
     gate = api.module.applications.gate
     real = gate.delivered
@@ -197,7 +199,7 @@ def test_nothing_is_decided_while_redis_is_away(start: Callable[..., Api], world
     assert api.post(world.event_id, {"user_id": "alice"}).code == (503, "try_again")
 
 
-def test_a_lost_gate_cannot_be_told_from_no_event_without_the_ledger(start: Callable[..., Api]) -> None:
+def test_a_gate_that_is_not_there_says_try_again_without_the_ledger(start: Callable[..., Api]) -> None:
     """503 for a name that nobody knows: it may be an event."""
     api = start(**NO_MYSQL)
     assert [api.post("who-knows", {"user_id": "alice"}).code for _ in range(2)] == [(503, "try_again")] * 2

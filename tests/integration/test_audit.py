@@ -157,7 +157,7 @@ def test_the_command_that_it_names_repairs_it(whole: World, plant: Callable[[Wor
     for finding in whole.audit()["findings"]:
         if finding["command"] in {"reconcile", "restore"}:
             whole.operate(finding["command"])
-    whole.run_retry()
+    whole.retry()
     found = whole.audit()
     assert found["ok"], found["findings"]
 
@@ -166,11 +166,11 @@ def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: Worl
     """An event that was made anew under the same name owes nobody what the former one gave."""
     local = whole.with_settings(local_cloud=True)
     local.operate("wipe")
-    local.create()
+    local.open()
     local.assert_promise(rows=0)
 
 
-def test_a_gate_that_never_stops_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_keeps_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
     history = whole.stores.reader.history
     busy = iter(range(1_000))

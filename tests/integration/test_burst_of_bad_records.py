@@ -83,7 +83,7 @@ def test_many_bad_rows_cost_the_retry_what_two_cost(world: World, bad: Callable[
     def cost(size: int) -> int:
         store(world, [bad(world, next(numbers)) for _ in range(size)])
         before = ledger.read(statements)
-        assert world.run_retry()["redriven"]["waiting"] == size
+        assert world.retry()["redriven"]["waiting"] == size
         return ledger.read(statements) - before
 
     cost(SOME)  # connects
@@ -103,9 +103,9 @@ def endless(world: World) -> World:
 def test_no_burst_of_bad_rows_keeps_a_ticket_from_the_sweep(endless: World) -> None:
     """A run that has more failed rows than time sweeps all the same."""
     endless.apply("alice")
-    done = endless.run_retry(remaining_ms=endless.stores.settings.retry_reserve_ms + 3_000)
+    done = endless.retry(remaining_ms=endless.stores.settings.retry_reserve_ms + 3_000)
     assert done["stopped"], "the rows take all the time that is left"
-    assert (done["swept"], endless.rows()) == (1, {"alice": 1})
+    assert (done["swept"], endless.holders()) == (1, {"alice": 1})
 
 
 def test_no_burst_of_bad_rows_keeps_a_gate_lost(endless: World) -> None:
@@ -113,7 +113,7 @@ def test_no_burst_of_bad_rows_keeps_a_gate_lost(endless: World) -> None:
     endless.consume(endless.apply("alice"))
     endless.lose_gate()
     waiting = endless.with_settings(restore_wait_ms=500)
-    done = waiting.run_retry(remaining_ms=waiting.stores.settings.retry_reserve_ms + 6_000)
+    done = waiting.retry(remaining_ms=waiting.stores.settings.retry_reserve_ms + 6_000)
     assert done["restored"] == 1
 
 
@@ -134,13 +134,13 @@ def test_good_and_bad_rows_of_one_claim_each_get_their_own_answer(world: World) 
             Failure(Reason.NOT_JSON, "", b"{"),
         ],
     )
-    redriven = world.run_retry()["redriven"]
+    redriven = world.retry()["redriven"]
     assert redriven == {"resolved": 2, "refused": 1, "waiting": 2, "dead": 0}
-    assert world.rows() == {"alice": 1, "bob": 2, "carol": 3}
+    assert world.holders() == {"alice": 1, "bob": 2, "carol": 3}
     rows = {(row.reason, row.status, row.attempts) for row in ledger.list_failed(None, None, 10) if not row.lease}
     assert {one for one in rows if one[1] is FailedStatus.WAITING} == {
         (Reason.UNKNOWN_EVENT, FailedStatus.WAITING, 1),
         (Reason.NOT_JSON, FailedStatus.WAITING, 1),
     }
     assert ledger.redrive(None, None) == 2
-    assert world.with_settings(failed_attempts=1).run_retry()["redriven"]["dead"] == 2
+    assert world.with_settings(failed_attempts=1).retry()["redriven"]["dead"] == 2

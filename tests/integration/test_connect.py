@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import socket
 import subprocess
 import uuid
 from contextlib import suppress
@@ -31,17 +30,11 @@ from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 from tests.waits import watch
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOSTS = ("localhost", "%")  # a server may have an anonymous user at localhost, who comes before one from anywhere
-
-
-@pytest.fixture
-def deaf() -> Iterator[socket.socket]:
-    """A server that accepts connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
-        yield listener
 
 
 @pytest.fixture

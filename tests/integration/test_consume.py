@@ -47,7 +47,7 @@ def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callabl
     tickets = [world.apply(name) for name in ("alice", "bob", "carol")]
     answer = consume(msk_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))
     assert answer == {"records": 3, "issued": 3, "failed": 0}
-    assert world.rows() == {"alice": 1, "bob": 2, "carol": 3}
+    assert world.holders() == {"alice": 1, "bob": 2, "carol": 3}
     assert world.pending() == set()
 
 
@@ -118,7 +118,7 @@ def test_bad_records_cost_no_good_neighbour(world: World, consume: Callable[...,
     event["records"]["other-0"] = msk_event("other", [encode(alice, 1)])["records"]["other-0"]
     answer = consume(event)
     assert answer == {"records": len(bad) + 3, "issued": 1, "failed": len(bad) + 1}
-    assert world.rows() == {"alice": 1}
+    assert world.holders() == {"alice": 1}
     rows = world.stores.ledger.list_failed(None, None, 100)
     found = {(row.source.topic, row.source.offset): (row.payload, row.reason) for row in rows if row.source is not None}
     expected = {(topic, number): (record or b"", reason) for number, (record, reason) in enumerate(bad, start=1)}
@@ -208,12 +208,12 @@ def test_whatever_stands_beside_a_good_record_it_becomes_a_row(
 ) -> None:
     """No bytes of another producer fail the batch, or cost a person the coupon."""
     user_id = f"user-{uuid.uuid4().hex}"
-    world.operate("raise_capacity", capacity=len(world.rows()) + 4)
-    start = len(world.rows()) * 1_000  # a place in the stream of its own
+    world.operate("raise_capacity", capacity=len(world.holders()) + 4)
+    start = len(world.holders()) * 1_000  # a place in the stream of its own
     values = [*before, encode(world.apply(user_id), 1), *after]
     answer = consume(msk_event(world.event_id, values, start=start))
     assert answer == {"records": len(values), "issued": 1, "failed": len(values) - 1}
-    assert user_id in world.rows()
+    assert user_id in world.holders()
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -223,12 +223,12 @@ def test_whatever_a_record_is_made_of_its_neighbour_becomes_a_row(
 ) -> None:
     """No type of any part of a record, or of the record, fails the batch."""
     user_id = f"user-{uuid.uuid4().hex}"
-    world.operate("raise_capacity", capacity=len(world.rows()) + 4)
-    event = msk_event(world.event_id, [b"{}", encode(world.apply(user_id), 1)], start=len(world.rows()) * 1_000)
+    world.operate("raise_capacity", capacity=len(world.holders()) + 4)
+    event = msk_event(world.event_id, [b"{}", encode(world.apply(user_id), 1)], start=len(world.holders()) * 1_000)
     [records] = event["records"].values()
     records[0] |= damage
     assert consume(event | {"records": {"a": records, "b": [other]}})["records"] == 3
-    assert user_id in world.rows()
+    assert user_id in world.holders()
 
 
 def test_a_batch_that_comes_again_changes_nothing(world: World, consume: Callable[..., Any]) -> None:
@@ -241,13 +241,13 @@ def test_a_batch_that_comes_again_changes_nothing(world: World, consume: Callabl
 def test_a_batch_of_many_events_is_settled_in_each(world: World, consume: Callable[..., Any]) -> None:
     """Records of two events in one batch settle in two gates."""
     other = type(world)(world.stores, f"{world.event_id[:40]}-2")
-    other.create()
+    other.open()
     tickets = [world.apply("alice"), other.apply("alice")]
     assert consume(msk_event(world.event_id, [encode(ticket, 1) for ticket in tickets]))["issued"] == 2
     assert world.pending() == other.pending() == set()
 
 
-def test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed(
+def test_a_batch_fails_whole_while_the_ledger_is_away(
     world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handler raises, so the offset stays; bad records wait with the good ones."""
@@ -289,7 +289,7 @@ def _calls(environment: ModuleType) -> tuple[int, int]:
     return environment.ledger.read(questions), int(stats["cmdstat_evalsha"]["calls"])
 
 
-def test_what_is_no_kafka_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
+def test_any_other_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
     """A mistaken invocation is told what to send."""
     mistakes: list[Any] = [{"hello": "world"}, {"records": []}, [], "x", None]
     for mistaken in mistakes:

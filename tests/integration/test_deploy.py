@@ -34,5 +34,5 @@ def test_the_orders_of_deploy_md_are_carried_out(world: World) -> None:
             here.commit(1)
     assert list(answers) == ["migrate", "create", "open", "show", "audit", "end"]
     assert answers["create"]["created"]
-    assert (here.rows(), answers["show"]["coupons"]) == ({"alice": 1}, 1)
+    assert (here.holders(), answers["show"]["coupons"]) == ({"alice": 1}, 1)
     assert (answers["audit"]["ok"], answers["audit"]["quiet"]) == (True, True)

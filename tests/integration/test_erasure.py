@@ -99,8 +99,8 @@ def test_an_erased_person_is_nowhere_in_the_ledger(sold: World) -> None:
     assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 2}
     assert "alice" not in everything(sold)
     assert "bob" in everything(sold)
-    pseudonym, other = sorted(sold.rows(), key=lambda name: sold.rows()[name])
-    assert (other, sorted(sold.rows().values())) == ("bob", [1, 2])
+    pseudonym, other = sorted(sold.holders(), key=lambda name: sold.holders()[name])
+    assert (other, sorted(sold.holders().values())) == ("bob", [1, 2])
     assert pseudonym.startswith(ERASED)
     sold.assert_promise(rows=2)
 
@@ -164,7 +164,7 @@ def test_a_pseudonym_is_nobodys_id(sold: World) -> None:
     end(sold)
     sold.operate("erase", user_id="alice")
     sold.operate("erase", user_id="bob")
-    names = [*sold.rows()]
+    names = [*sold.holders()]
     assert len(set(names)) == 2
     for name in names:
         with pytest.raises(BadInput):
@@ -182,12 +182,12 @@ def test_an_erased_winner_is_unknown_to_the_api(sold: World, api: Api) -> None:
 
 def test_a_record_that_comes_again_wins_no_second_coupon(sold: World) -> None:
     """The ticket is taken: by whom, nobody knows any more. The cap holds, and the record becomes a failed row."""
-    ticket = sold.ticket("alice", sold.rows()["alice"])
+    ticket = sold.ticket("alice", sold.holders()["alice"])
     end(sold)
     sold.operate("erase", user_id="alice")
     [verdict] = sold.consume(ticket).written.verdicts
     assert verdict.outcome is Outcome.TAKEN
-    assert len(sold.rows()) == 2
+    assert len(sold.holders()) == 2
 
 
 # --- what is turned down ---------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_who_is_owed_a_coupon_is_not_forgotten(sold: World, status: FailedStatus
 def test_a_person_is_erased_wherever_they_are_named(sold: World) -> None:
     """In every event that is over; the answer says where they are still named, and why."""
     live = type(sold)(sold.stores, f"{sold.event_id[:40]}-live")
-    live.create()
+    live.open()
     live.apply("alice")  # the gate alone knows
     end(sold)
     answer = act(sold, user_id="alice")
@@ -310,8 +310,8 @@ def test_a_purged_event_names_nobody(sold: World, monkeypatch: pytest.MonkeyPatc
     assert sold.operate("purge", event_id=None, all_events=True)["erased"] == {sold.event_id: 5}
     for name in ("alice", "bob", "carol", "mallory"):
         assert name not in everything(sold)
-    assert sorted(sold.rows().values()) == [1, 2, 3]
-    assert all(name.startswith(ERASED) for name in sold.rows())
+    assert sorted(sold.holders().values()) == [1, 2, 3]
+    assert all(name.startswith(ERASED) for name in sold.holders())
     sold.assert_promise(rows=3)
     assert sold.operate("purge", event_id=None, all_events=True) == {"action": "purge", "erased": {}, "kept": []}
     assert sold.operate("purge")["erased"] == {}
@@ -324,9 +324,9 @@ def test_a_purge_that_died_goes_on(sold: World, monkeypatch: pytest.MonkeyPatch)
     sold.stores.ledger.transact(
         lambda connection: statements.erase_coupons(connection, event_id=sold.event_id, low=1, high=1)
     )
-    [first] = [name for name, ticket in sold.rows().items() if ticket == 1]
+    [first] = [name for name, ticket in sold.holders().items() if ticket == 1]
     assert sold.operate("purge", event_id=None, all_events=True)["erased"] == {sold.event_id: 2}
-    assert first in sold.rows()
+    assert first in sold.holders()
 
 
 def test_ids_are_kept_for_the_time_that_the_setting_says(sold: World) -> None:
@@ -335,7 +335,7 @@ def test_ids_are_kept_for_the_time_that_the_setting_says(sold: World) -> None:
     keeping = sold.with_settings(ledger_retention_days=365)
     assert keeping.operate("purge", event_id=None, all_events=True) == {"action": "purge", "erased": {}, "kept": []}
     other = type(sold)(sold.stores, f"{sold.event_id[:40]}-2")
-    other.create()
+    other.open()
     other.consume(other.apply("dave"))
     other.operate("end")
     purged = sold.with_settings(ledger_retention_days=0).operate("purge", event_id=None, all_events=True)

@@ -63,12 +63,12 @@ def test_the_granted_rights_are_enough_to_serve(serving: World) -> None:
     serving.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *bob)])
     [row] = serving.operate("list_failed")["rows"]
     assert serving.operate("redrive", id=row["id"])["due"] == 1
-    assert serving.run_retry()["redriven"]["resolved"] == 1
+    assert serving.retry()["redriven"]["resolved"] == 1
     serving.apply("carol")
     assert serving.operate("refuse", user_id="carol")["gate"] == "RELEASED"
     serving.operate("raise_capacity", capacity=4)
     serving.apply("dave")
-    assert serving.run_retry()["swept"] == 1
+    assert serving.retry()["swept"] == 1
     serving.assert_promise(rows=3)
     serving.operate("end")
     serving.lose_gate()

@@ -22,7 +22,7 @@ def test_an_issued_ticket_is_settled(world: World) -> None:
     """The row is committed, and its holder is no longer pending."""
     alice, bob = world.apply("alice"), world.apply("bob")
     assert world.consume(alice, bob).written.issued == 2
-    assert world.rows() == {"alice": 1, "bob": 2}
+    assert world.holders() == {"alice": 1, "bob": 2}
     assert world.pending() == set()
 
 
@@ -45,12 +45,12 @@ def test_a_second_ticket_of_one_person_is_released(world: World) -> None:
     assert (first.number, bob.number, again.number) == (1, 1, 2)
     world.consume(first)
     assert outcomes(world.consume(again)) == [Outcome.OTHER]
-    assert world.rows() == {"alice": 1}
+    assert world.holders() == {"alice": 1}
     assert world.stores.gate.standing(world.event_id, "alice").ticket == 1
     assert world.apply("carol").number == 2
 
 
-def test_a_ticket_that_somebody_else_has_becomes_a_failed_row_that_owns_it(world: World) -> None:
+def test_a_ticket_that_somebody_else_has_becomes_a_failed_row(world: World) -> None:
     """The sweep leaves it alone from then on."""
     replica = world.snapshot()
     alice = world.apply("alice")
@@ -67,7 +67,7 @@ def test_a_refused_person_gets_no_row_by_a_record_that_comes_late(world: World) 
     alice = world.apply("alice")
     world.operate("refuse", user_id="alice")
     assert outcomes(world.consume(alice)) == [Outcome.REFUSED]
-    assert world.rows() == {}
+    assert world.holders() == {}
     assert world.outcome("alice") == "REFUSED"
     world.assert_promise(rows=0)
 
@@ -77,6 +77,6 @@ def test_the_ledger_goes_on_when_the_gate_is_away(world: World) -> None:
     alice = world.apply("alice")
     away = Gate(redis_client(Settings(redis_url="redis://127.0.0.1:9/0")), Settings())
     issued = issue(world.stores.ledger, away, [Claim(alice)])
-    assert (issued.gate_updated, world.rows(), world.pending()) == (False, {"alice": 1}, {"alice"})
-    assert world.with_settings(sweep_overdue_ms=0).run_retry()["swept"] == 1
+    assert (issued.gate_updated, world.holders(), world.pending()) == (False, {"alice": 1}, {"alice"})
+    assert world.with_settings(sweep_overdue_ms=0).retry()["swept"] == 1
     world.assert_promise(rows=1)

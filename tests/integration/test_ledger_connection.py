@@ -137,7 +137,7 @@ def test_a_connection_that_was_idle_for_long_is_replaced_unasked(ledger: Ledger)
     assert not first.open
 
 
-def test_a_connection_that_dies_in_a_transaction_leaves_nothing_behind(
+def test_a_connection_that_dies_in_a_transaction_leaves_no_row(
     ledger: Ledger, kill: Callable[[Connection], None]
 ) -> None:
     """What was not committed is rolled back: a kept connection is replaced once, a fresh one is `Unavailable`."""
@@ -162,7 +162,7 @@ def test_a_connection_that_dies_in_a_transaction_leaves_nothing_behind(
     assert ledger.audit_counts("E").rows == 1
 
 
-def test_a_commit_without_an_answer_is_unavailable(ledger: Ledger, kill: Callable[[Connection], None]) -> None:
+def test_a_commit_whose_answer_is_lost_is_unavailable(ledger: Ledger, kill: Callable[[Connection], None]) -> None:
     """Whether it has committed is not known: the caller asks again, and everything may be repeated."""
     connection_of(ledger)
     with pytest.raises(Unavailable, match="not known"):
@@ -193,7 +193,7 @@ def test_a_silent_server_is_waited_for_once(ledger: Ledger) -> None:
     impatient.close()
 
 
-def test_nobody_listening_is_unavailable(ledger: Ledger) -> None:
+def test_a_port_that_is_closed_is_unavailable(ledger: Ledger) -> None:
     """A refused connection says so at once."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

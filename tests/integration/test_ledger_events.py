@@ -89,7 +89,7 @@ def test_a_change_of_an_event_that_is_not_there_is_bad_input(ledger: Ledger) -> 
             change()
 
 
-def test_every_restore_counts_a_generation(ledger: Ledger) -> None:
+def test_every_restore_raises_the_restore_epoch(ledger: Ledger) -> None:
     """Two restores never have the same one."""
     assert [ledger.next_restore_epoch("E").restore_epoch for _ in range(3)] == [2, 3, 4]
 

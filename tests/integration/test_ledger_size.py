@@ -114,7 +114,7 @@ def test_a_good_record_that_cannot_be_issued_is_cut_too(small: Ledger) -> None:
     assert "ticket 99" in row.detail
 
 
-def test_a_batch_that_came_in_parts_changes_nothing_when_it_comes_again(small: Ledger) -> None:
+def test_a_batch_that_came_in_parts_changes_nothing_the_second_time(small: Ledger) -> None:
     """The same rows, the same failed row."""
     batch = [claim(n) for n in range(1, PEOPLE + 1)], [foreign(7)]
     small.write(*batch)
@@ -173,7 +173,7 @@ def test_a_server_that_takes_no_row_at_all_is_unavailable(ledger: Ledger, monkey
         ledger.write([], [foreign(1, 60)])
 
 
-def test_consume_commits_the_winners_beside_a_foreign_record_that_is_too_large(
+def test_winners_beside_a_record_that_is_too_large_are_committed(
     world: World, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One answer, nobody pending: the gate hears of every part."""
@@ -187,5 +187,5 @@ def test_consume_commits_the_winners_beside_a_foreign_record_that_is_too_large(
     with at_most(world.stores.ledger, MIB):
         answer = load_handler("consume").handler(msk_event(world.event_id, records), None)
     assert answer == {"records": PEOPLE + 1, "issued": PEOPLE, "failed": 1}
-    assert len(world.rows()) == PEOPLE
+    assert len(world.holders()) == PEOPLE
     assert world.pending() == set()

@@ -233,7 +233,7 @@ def test_rows_that_the_server_rejects_fail_alone(ledger: Ledger, signal: str, po
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_nothing_is_committed_where_a_failed_row_cannot_be_stored(ledger: Ledger, signal: str) -> None:
+def test_a_batch_whose_failed_row_cannot_be_stored_is_rolled_back(ledger: Ledger, signal: str) -> None:
     """Where neither the row nor its failed row can be stored, the stream keeps the record: nothing is swallowed."""
     with trigger(ledger, "coupon", "NEW.user_id = 'poison'", signal), trigger(ledger, "failed_event", "TRUE", signal):
         with pytest.raises(Unavailable, match="failed row"):

@@ -77,7 +77,7 @@ def test_the_status_of_the_refused_is_refused(api: Api, world: World) -> None:
         assert api.status(world.event_id, user_id).body == body
 
 
-def test_who_has_no_ticket_has_no_application(api: Api, world: World) -> None:
+def test_only_who_has_a_ticket_has_an_application(api: Api, world: World) -> None:
     """404, another one than for an event that nobody made."""
     assert api.status(world.event_id, "bob").code == (404, "no_application")
     assert api.status("nobody-made-it", "bob").code == (404, "unknown_event")
@@ -174,7 +174,7 @@ def test_an_event_past_its_retention_is_answered_by_the_ledger(api: Api, world: 
     assert api.event(world.event_id).body["state"] == "ended"
 
 
-def test_an_ended_event_whose_gate_is_lost_too_early_is_not_guessed_at(api: Api, world: World) -> None:
+def test_an_ended_event_whose_gate_is_lost_too_early_says_try_again(api: Api, world: World) -> None:
     """503 within the retention: it will be restored, and somebody's ticket may be known to the stream alone."""
     world.apply("alice")
     world.operate("end")

@@ -220,10 +220,10 @@ def test_a_run_names_the_setting_that_keeps_rows_waiting(world: World) -> None:
         ledger = Ledger(connect, world.stores.settings)
         run = World(replace(world.stores, ledger=ledger), world.event_id)
         with pytest.raises(RuntimeError, match="redrive: mysql: binlog_format: set it to ROW or MIXED"):
-            run.run_retry()
+            run.retry()
         ledger.close()
     # What kept them waiting is mended: they are worked on.
-    assert world.run_retry()["redriven"]["waiting"] == 1
+    assert world.retry()["redriven"]["waiting"] == 1
 
 
 # --- connecting ------------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_apply_says_try_again_while_a_password_needs_tls(
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x05\x00\x00\x00\x0a9.7", b"\x01\x00\x00\x00\x0a", b"", b"\x00" * 64],
     ids=["http", "cut off", "no version", "nothing", "zeros"],
 )
-def test_a_greeting_of_no_server_is_unavailable(ledger_settings: Settings, raw: bytes) -> None:
+def test_a_greeting_of_another_protocol_is_unavailable(ledger_settings: Settings, raw: bytes) -> None:
     """Whatever the library makes of it, it happened while connecting: nobody was asked."""
     with a_server_that_says(raw=raw) as port:
         other = replace(ledger_settings, mysql_url=f"mysql://root@127.0.0.1:{port}/firstcome")

@@ -247,7 +247,7 @@ def test_every_run_of_retry_has_data(campaign: Campaign, capsys: pytest.CaptureF
     assert emitted["runs"] == [1]
 
 
-def test_what_the_retry_cannot_know_is_no_zero(
+def test_what_the_retry_cannot_know_is_left_out(
     campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that is away leaves out the figures that need it; the run is still a run."""
@@ -282,7 +282,7 @@ def test_what_rings_an_alarm_does_not_wait(campaign: Campaign, capsys: pytest.Ca
 def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     """It does not know of the events that it had no time for whether their gates are lost, or what waits there."""
     capsys.readouterr()
-    campaign.world.run_retry(remaining_ms=0)
+    campaign.world.retry(remaining_ms=0)
     telemetry.flush()
     emitted = emf.named(capsys.readouterr().out)
     assert emitted["runs"] == [1]
@@ -345,7 +345,7 @@ def test_the_correlation_id_leads_from_request_to_row(campaign: Campaign, capsys
 
 
 @pytest.mark.parametrize("mode", ["plain", "hashed"])
-def test_the_logs_name_nobody_where_they_must_not(
+def test_the_logs_name_people_only_if_they_are_told_to(
     campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """Hashed: no id in any line of any function, nor in what Lambda logs of an error; plain: there to be found."""

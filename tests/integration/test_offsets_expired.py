@@ -49,7 +49,7 @@ def stream(world: World) -> Iterator[Log]:
 @pytest.mark.usefixtures("stream")
 def test_an_expired_offset_is_no_backlog(world: World) -> None:
     """The ledger knows the outcome of every record: nothing is unread, the operator sees why, and the audit passes."""
-    done = world.run_retry()
+    done = world.retry()
     assert (done["unread_records"], done["oldest_unread_age_ms"], done["partitions_without_offset"]) == (0, 0, 1)
     assert world.operate("show")["unread"] == 0
     assert world.audit()["invariants"]["I3"]["figures"]["partitions_without_offset"] == 1
@@ -60,8 +60,8 @@ def test_an_expired_offset_is_no_backlog(world: World) -> None:
 def test_an_expired_offset_keeps_nobody_from_the_sweep(world: World) -> None:
     """A winner whose process died before the send gets the row all the same."""
     world.apply("dave")
-    assert world.run_retry()["swept"] == 1
-    assert set(world.rows()) == {"alice", "bob", "carol", "dave"}
+    assert world.retry()["swept"] == 1
+    assert set(world.holders()) == {"alice", "bob", "carol", "dave"}
 
 
 def test_what_is_owed_behind_an_expired_offset_is_left_to_consume(world: World, stream: Log) -> None:
@@ -69,12 +69,12 @@ def test_what_is_owed_behind_an_expired_offset_is_left_to_consume(world: World, 
     dave = world.apply("dave")
     stream.write(encode(dave, 1))
     world.apply("erin")
-    done = world.run_retry()
+    done = world.retry()
     assert (done["swept"], done["unread_records"], done["partitions_without_offset"]) == (0, 1, 1)
     world.consume(dave)
     world.commit(5)
-    assert world.run_retry()["swept"] == 1
-    assert set(world.rows()) == {"alice", "bob", "carol", "dave", "erin"}
+    assert world.retry()["swept"] == 1
+    assert set(world.holders()) == {"alice", "bob", "carol", "dave", "erin"}
 
 
 def test_a_lost_gate_is_restored_without_an_offset(world: World, stream: Log) -> None:
@@ -82,7 +82,7 @@ def test_a_lost_gate_is_restored_without_an_offset(world: World, stream: Log) ->
     dave = world.apply("dave")
     stream.write(encode(dave, 1))
     world.lose_gate()
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     assert world.pending() == {"dave"}
     assert [world.outcome(name) for name in ("alice", "dave", "erin")] == ["ALREADY", "ALREADY", "ACCEPTED"]
 
@@ -94,7 +94,7 @@ def test_a_gate_is_reconciled_without_an_offset(world: World) -> None:
     erin = world.apply("erin")
     world.consume(erin)
     world.fail_over(replica)
-    done = world.run_retry()
+    done = world.retry()
     assert (done["reconciled"], done["reconcile_later"]) == (1, 0)
     assert world.outcome("erin") == "ALREADY"
 
@@ -102,12 +102,12 @@ def test_a_gate_is_reconciled_without_an_offset(world: World) -> None:
 def test_records_that_were_read_may_go_with_their_offset(world: World, stream: Log) -> None:
     """The first record that is left has an outcome, so those before it had been read when retention took them."""
     stream.delete_before(2)
-    assert world.run_retry()["unread_records"] == 0
+    assert world.retry()["unread_records"] == 0
     world.lose_gate()
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
 
 
-def test_records_that_nobody_may_have_read_are_not_guessed_about(world: World, stream: Log) -> None:
+def test_deleted_records_that_may_be_unread_are_not_guessed_about(world: World, stream: Log) -> None:
     """The log begins with a record without an outcome, or is empty: who was deleted before it is not known."""
     stream.write(encode(world.apply("dave"), 1))
     for begin in (4, 5):
@@ -127,7 +127,7 @@ def test_a_first_batch_without_its_offset_moves_the_backlog(world: World) -> Non
 
 
 @pytest.mark.usefixtures("stream")
-def test_without_the_ledger_a_tail_without_offset_is_unknown(world: World) -> None:
+def test_a_tail_that_has_no_offset_is_known_through_the_ledger_only(world: World) -> None:
     """Nobody can tell an expired offset from a backlog then."""
     settings = replace(world.stores.settings, mysql_url="mysql://root@127.0.0.1:9/none")
     away = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)

@@ -138,7 +138,7 @@ def test_a_change_reaches_the_ledger_while_the_gate_is_away(
     answer = handler.handler({"action": "pause", "event_id": world.event_id}, None)
     assert answer["gate"].startswith("away: redis")
     assert world.outcome("alice") == "ACCEPTED"
-    assert world.run_retry()["configured"] == 1
+    assert world.retry()["configured"] == 1
     assert world.outcome("bob") == "PAUSED"
 
 

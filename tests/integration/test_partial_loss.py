@@ -71,7 +71,7 @@ def test_a_loss_that_was_found_once_holds_for_everybody(full: World, part: str) 
         assert full.outcome(user_id) is ApplyOutcome.UNKNOWN
 
 
-def test_no_mark_is_a_row_only_where_marks_are_whole(full: World) -> None:
+def test_a_missing_mark_says_row_only_while_all_marks_are_there(full: World) -> None:
     """A winner whose mark was lost with all others is told neither `accepted` nor anything else."""
     full.lose_gate("pending")
     assert full.outcome("ben") is ApplyOutcome.UNKNOWN
@@ -129,7 +129,7 @@ def test_a_new_event_takes_nothing_over(world: World, event_id: str) -> None:
     gate.redis.zadd(gate.keys(event).released, {"77:0": 77})
     gate.redis.zadd(gate.keys(event).pending, {"nobody": 1})
     made = World(world.stores, event)
-    made.create()
+    made.open()
     assert made.apply("ann").number == 1
     assert gate.show(event) is not None
 

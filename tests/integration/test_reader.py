@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_nothing_written_is_nothing_unread(log: Log) -> None:
+def test_an_empty_topic_is_read_to_its_end(log: Log) -> None:
     """An empty topic of a group that was never seen is read to its end."""
     assert log.reader.unread() == []
     assert log.reader.backlog().oldest_ms is None
@@ -83,7 +83,7 @@ def test_a_bad_record_is_skipped_and_counted(log: Log) -> None:
     assert log.reader.lag() == 4
 
 
-def test_the_oldest_unread_is_the_earliest_first_one_of_all_partitions(log: Log) -> None:
+def test_the_oldest_unread_is_the_earliest_of_all_partitions(log: Log) -> None:
     """A backlog explains a pending ticket that is younger than the oldest unread record."""
     log.write(record(1, applied_at_ms=NOW_MS + 30), record(2, applied_at_ms=NOW_MS + 40))
     log.write(record(3, applied_at_ms=NOW_MS + 10), record(4, applied_at_ms=NOW_MS + 20), partition=1)

@@ -75,7 +75,7 @@ def test_records_behind_a_transaction_under_way_are_unread(log: Log) -> None:
     assert log.reader.lag() == 1
 
 
-def test_history_has_no_aborted_records_unless_asked(log: Log) -> None:
+def test_history_has_aborted_records_only_if_asked(log: Log) -> None:
     """They never came to anything; but the log still names their people, which an erasure must know."""
     log.write_committed(record(1))
     log.write_aborted(record(2))
@@ -94,7 +94,7 @@ def test_an_event_is_reconciled_although_a_marker_is_last(world: World) -> None:
     log.write_aborted(JUNK)
     log.close()
     world.fail_over(replica)
-    done = world.run_retry()
+    done = world.retry()
     assert (done["reconciled"], done["reconcile_later"]) == (1, 0)
     assert (done["unread_records"], done["oldest_unread_age_ms"]) == (0, 0)
     assert world.outcome("alice") == "ALREADY"

@@ -19,6 +19,7 @@ from firstcome.retry.reconcile import failed_over
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.settings import Settings
 from tests.patience import PATIENT
+from tests.proxy import Pair, Proxy
 from tests.world import World, outcome_of
 
 if TYPE_CHECKING:
@@ -27,60 +28,29 @@ if TYPE_CHECKING:
 WRAPPED = "Error running script (call to f_08be): @user_script:1: @user_script: 1: -"  # by Redis 6.2
 
 
-class Relay:
-    """Stands between us and a real Redis, and changes words of its answers into others of the same length."""
+class Rewording(Proxy):
+    """Changes words of the server's answers into others of the same length."""
 
-    def __init__(self, redis_url: str) -> None:
-        url = urlsplit(redis_url)
-        self._behind = (url.hostname, url.port)
+    def __init__(self, upstream: Callable[[], tuple[str, int]]) -> None:
+        super().__init__(upstream)
         self.words: dict[bytes, bytes] = {}
-        self._ends: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
-        self._threads = [Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
 
     def say(self, instead_of: str, word: str) -> None:
         """Change one word from now on."""
         assert len(instead_of) == len(word)
         self.words[instead_of.encode()] = word.encode()
 
-    def close(self) -> None:
-        """End every thread: whoever is connected must have left."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-        for end in self._ends:
-            end.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._behind)
-                self._ends += [client, server]
-                for ends in ((client, server, {}), (server, client, self.words)):
-                    self._threads.append(Thread(target=self._pass_on, args=ends, daemon=True))
-                    self._threads[-1].start()
-
-    @staticmethod
-    def _pass_on(source: socket.socket, target: socket.socket, words: dict[bytes, bytes]) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 20):
-                for word, instead in words.items():
-                    data = data.replace(word, instead)
-                target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+    def answer(self, data: bytes, pair: Pair) -> bytes:
+        for word, instead in self.words.items():
+            data = data.replace(word, instead)
+        return super().answer(data, pair)
 
 
 @pytest.fixture
-def relay(redis_url: str) -> Iterator[Relay]:
-    """The real Redis behind a relay that still passes everything on as it is."""
-    relay = Relay(redis_url)
-    yield relay
-    relay.close()
+def proxy(redis_url: str) -> Iterator[Rewording]:
+    """The real Redis behind a proxy that still passes everything on as it is."""
+    with Rewording.to(redis_url) as proxy:
+        yield proxy
 
 
 @contextmanager
@@ -101,63 +71,63 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("version", ["6.2", "5.0"])
 def test_a_redis_that_is_too_old_is_refused_by_name(
-    relay: Relay, client: redis.Redis, event: str, version: str
+    proxy: Rewording, client: redis.Redis, event: str, version: str
 ) -> None:
     """Nothing is decided there, at any request; a newer one in its place is found without a new environment."""
     number = str(client.info("server")["redis_version"])
-    relay.say(f"redis_version:{number}", f"redis_version:{version}{number[3:]}")
-    with gate_at(relay.url) as gate:
+    proxy.say(f"redis_version:{number}", f"redis_version:{version}{number[3:]}")
+    with gate_at(f"redis://{proxy.address}/0") as gate:
         for _ in range(2):
             with pytest.raises(Unsuitable, match=rf"version {version}\S* is too old: expected Redis 7\.0 or newer"):
                 gate.apply(event, "alice", "call")
         assert not client.exists(gate.keys(event).applied_user)
-        relay.words.clear()
+        proxy.words.clear()
         assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 
 
-def test_the_oldest_redis_that_is_supported_is_taken(relay: Relay, client: redis.Redis, event: str) -> None:
+def test_the_oldest_redis_that_is_supported_is_taken(proxy: Rewording, client: redis.Redis, event: str) -> None:
     number = str(client.info("server")["redis_version"])
-    relay.say(f"redis_version:{number}", f"redis_version:7.0{number[3:]}")
-    with gate_at(relay.url) as gate:
+    proxy.say(f"redis_version:{number}", f"redis_version:7.0{number[3:]}")
+    with gate_at(f"redis://{proxy.address}/0") as gate:
         assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
 
 
-def test_migrate_says_that_redis_is_too_old(relay: Relay, world: World, client: redis.Redis) -> None:
+def test_migrate_says_that_redis_is_too_old(proxy: Rewording, world: World, client: redis.Redis) -> None:
     """The operator is told before the first person is."""
     number = str(client.info("server")["redis_version"])
-    relay.say(f"redis_version:{number}", f"redis_version:6.2{number[3:]}")
-    with gate_at(relay.url) as gate:
+    proxy.say(f"redis_version:{number}", f"redis_version:6.2{number[3:]}")
+    with gate_at(f"redis://{proxy.address}/0") as gate:
         stale = World(replace(world.stores, gate=gate), world.event_id)
         with pytest.raises(Unsuitable, match="too old"):
             stale.operate("migrate", partitions=1, replication=1)
 
 
 def test_what_a_managed_redis_keeps_to_itself_is_said_once(
-    relay: Relay, event: str, caplog: pytest.LogCaptureFixture
+    proxy: Rewording, event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without its policy and its version it is used all the same, and the log says what to make sure of."""
-    relay.say("maxmemory_policy", "xaxmemory_policy")
-    relay.say("redis_version", "xedis_version")
-    with gate_at(relay.url) as gate:
+    proxy.say("maxmemory_policy", "xaxmemory_policy")
+    proxy.say("redis_version", "xedis_version")
+    with gate_at(f"redis://{proxy.address}/0") as gate:
         assert outcome_of(gate, event, "alice") is ApplyOutcome.ACCEPTED
         assert outcome_of(gate, event, "bob") is ApplyOutcome.ACCEPTED
     assert warnings(caplog) == ["redis_version", "maxmemory_policy"]
     assert "noeviction" in str([record.__dict__.get("therefore") for record in caplog.records])
 
 
-def test_a_redis_without_a_replication_id_is_never_taken_for_another(
-    relay: Relay, world: World, caplog: pytest.LogCaptureFixture
+def test_a_redis_that_hides_its_replication_id_counts_as_the_same(
+    proxy: Rewording, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A failover cannot be noticed there: nothing is reconciled for ever, and the log says what to do after one."""
-    relay.say("master_replid:", "xaster_replid:")
-    with gate_at(relay.url) as gate:
+    proxy.say("master_replid:", "xaster_replid:")
+    with gate_at(f"redis://{proxy.address}/0") as gate:
         view = gate.show(world.event_id)
         assert view is not None
         assert view.replid, "written by a server that told it"
         assert not failed_over(gate, view, world.event_id)
         managed = World(replace(world.stores, gate=gate), world.event_id)
         managed.apply("alice")
-        assert managed.run_retry()["reconcile_later"] == 0
+        assert managed.retry()["reconcile_later"] == 0
         assert managed.operate("reconcile")["outcome"] in {"reconciled", "busy"}
         managed.lose_gate()
     assert warnings(caplog) == ["master_replid"]
@@ -212,7 +182,7 @@ def test_a_mistake_of_ours_is_no_trouble_of_the_server() -> None:
         gate.standing("E", "alice")
 
 
-def test_who_answers_and_is_no_redis_is_unavailable() -> None:
+def test_a_server_that_is_no_redis_is_unavailable() -> None:
     """Another server listens there: nobody knows anything, and it is not a fault of this request."""
     with (
         a_server_that_says("", raw=b"HTTP/1.1 400 Bad Request\r\n\r\n") as (url, _),

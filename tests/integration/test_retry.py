@@ -42,7 +42,7 @@ def world(world: World) -> World:
 def test_a_ticket_whose_record_was_never_sent_is_issued(world: World) -> None:
     """Apply died after the gate: the sweep makes the row."""
     world.apply("alice")
-    assert world.run_retry()["swept"] == 1
+    assert world.retry()["swept"] == 1
     world.assert_promise(rows=1)
 
 
@@ -51,17 +51,17 @@ def test_a_ticket_whose_record_is_unread_is_left_to_consume(world: World) -> Non
     alice = world.apply("alice")
     world.send(alice)
     world.apply("bob")
-    assert world.run_retry()["swept"] == 0
+    assert world.retry()["swept"] == 0
     world.commit(1)
-    assert world.run_retry()["swept"] == 2
+    assert world.retry()["swept"] == 2
 
 
 def test_while_the_stream_cannot_be_read_only_old_tickets_are_swept(world: World) -> None:
     """A backlog cannot be told from a loss, so more age is asked for."""
     world.apply("alice")
     blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, sweep_overdue_blind_ms=60_000)
-    assert blind.run_retry()["swept"] == 0
-    assert blind.with_settings(sweep_overdue_blind_ms=0).run_retry()["swept"] == 1
+    assert blind.retry()["swept"] == 0
+    assert blind.with_settings(sweep_overdue_blind_ms=0).retry()["swept"] == 1
 
 
 def test_a_sweep_takes_many_batches(world: World) -> None:
@@ -69,44 +69,44 @@ def test_a_sweep_takes_many_batches(world: World) -> None:
     world.operate("raise_capacity", capacity=25)
     for number in range(25):
         world.apply(f"user-{number}")
-    assert world.with_settings(sweep_batch=10).run_retry()["swept"] == 25
+    assert world.with_settings(sweep_batch=10).retry()["swept"] == 25
     world.assert_promise(rows=25)
 
 
-def test_a_run_without_time_starts_nothing(world: World) -> None:
+def test_a_run_that_is_out_of_time_starts_nothing(world: World) -> None:
     """It stops in time, says so, and the next one goes on."""
     world.apply("alice")
-    done = world.run_retry(remaining_ms=world.stores.settings.retry_reserve_ms - 1)
+    done = world.retry(remaining_ms=world.stores.settings.retry_reserve_ms - 1)
     assert (done["swept"], done["stopped"]) == (0, True)
-    assert world.run_retry()["swept"] == 1
+    assert world.retry()["swept"] == 1
 
 
 def test_a_garbled_gate_holds_up_no_other_event(world: World) -> None:
     """The rest of the run is done; then it fails, so that an alarm rings."""
     other = type(world)(world.stores, f"{world.event_id[:40]}-2")
-    other.create()
+    other.open()
     other.apply("alice")
     world.lose_gate()
     world.stores.gate.redis.set(world.stores.gate.keys(world.event_id).event, "garbled")
     with pytest.raises(RuntimeError, match="gate: ResponseError"):
-        world.run_retry()
-    assert other.rows() == {"alice": 1}
+        world.retry()
+    assert other.holders() == {"alice": 1}
 
 
 def test_the_answer_of_a_run_does_not_grow_with_the_events(world: World) -> None:
     """What is away, and what failed, is said once: thousands of events would be more than Lambda answers."""
     for number in range(3):
         other = type(world)(world.stores, f"{world.event_id[:40]}-{number}")
-        other.create()
+        other.open()
         other.lose_gate()
         other.stores.gate.redis.set(other.stores.gate.keys(other.event_id).event, "garbled")
     with pytest.raises(RuntimeError) as told:
-        world.run_retry()
+        world.retry()
     assert str(told.value).count("gate: ResponseError") == 1
     gone = world.with_settings(redis_url="redis://127.0.0.1:1/0")
     client = redis_client(gone.stores.settings)
     gone = type(world)(replace(gone.stores, gate=Gate(client, gone.stores.settings)), world.event_id)
-    unavailable = gone.run_retry()["unavailable"]
+    unavailable = gone.retry()["unavailable"]
     client.close()
     assert "gate: redis" in unavailable
     assert len(unavailable) == len(set(unavailable))
@@ -123,16 +123,16 @@ def conflict(world: World) -> None:
     bob = world.apply("bob")
     world.consume(alice)
     world.consume(bob)
-    assert world.rows() == {"alice": 1}
+    assert world.holders() == {"alice": 1}
 
 
 def test_a_taken_ticket_is_reassigned(world: World) -> None:
     """Both people have a coupon in the end, and the failed row is resolved."""
     conflict(world)
-    assert world.run_retry()["redriven"]["resolved"] == 1
-    assert world.rows() == {"alice": 1, "bob": 2}
+    assert world.retry()["redriven"]["resolved"] == 1
+    assert world.holders() == {"alice": 1, "bob": 2}
     assert world.stores.ledger.count_failed()[FailedStatus.WAITING] == 0
-    world.run_retry()
+    world.retry()
     world.assert_promise(rows=2)
 
 
@@ -188,10 +188,10 @@ def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> N
     conflict(world)
     for name in ("carol", "dave"):
         world.consume(world.apply(name))
-    assert world.run_retry()["redriven"]["refused"] == 1
+    assert world.retry()["redriven"]["refused"] == 1
     assert world.stores.ledger.refusals(world.event_id) == ["bob"]
     assert world.outcome("bob") == "REFUSED"
-    world.run_retry()
+    world.retry()
     world.assert_promise(rows=3)
 
 
@@ -199,7 +199,7 @@ def test_a_record_that_can_never_be_read_dies_after_its_attempts(world: World) -
     """Each attempt is counted; then an operator decides, and the audit shows it."""
     world.stores.ledger.write([], [Failure(Reason.NOT_JSON, "not JSON", b"{", world.event_id)])
     tired = world.with_settings(failed_attempts=3)
-    assert sum(tired.run_retry()["redriven"]["dead"] for _ in range(3)) == 1
+    assert sum(tired.retry()["redriven"]["dead"] for _ in range(3)) == 1
     [row] = tired.operate("list_failed", status="dead")["rows"]
     assert (row["attempts"], row["reason"]) == (3, "not_json")
     assert [finding["what"] for finding in tired.audit()["findings"]] == ["a dead failed row"]
@@ -210,7 +210,7 @@ def test_a_row_dies_with_its_last_attempt(world: World) -> None:
     world.stores.ledger.write([], [Failure(Reason.NOT_JSON, "not JSON", b"{", world.event_id)])
     hour_ms = 3_600_000
     once = world.with_settings(failed_attempts=1, failed_backoff_base_ms=hour_ms, failed_backoff_cap_ms=hour_ms)
-    assert once.run_retry()["redriven"]["dead"] == 1
+    assert once.retry()["redriven"]["dead"] == 1
 
 
 def test_trouble_with_a_server_does_not_use_up_attempts(world: World) -> None:
@@ -231,14 +231,14 @@ def _run_for_a_second(world: World) -> dict[str, Any]:
     return retry.run(world.stores, lambda: next(left_ms))
 
 
-def test_a_ticket_beyond_the_capacity_waits_until_the_capacity_has_grown(world: World) -> None:
+def test_a_ticket_beyond_the_capacity_waits_until_it_has_grown(world: World) -> None:
     """It is tried again against the capacity of that time, and never reassigned by an old one."""
     world.stores.ledger.write([Claim(world.ticket("alice", 4))])
-    assert world.run_retry()["redriven"]["waiting"] > 0
+    assert world.retry()["redriven"]["waiting"] > 0
     world.operate("raise_capacity", capacity=5)
     world.operate("redrive", all=True)
-    assert world.run_retry()["redriven"]["resolved"] == 1
-    assert world.rows() == {"alice": 4}
+    assert world.retry()["redriven"]["resolved"] == 1
+    assert world.holders() == {"alice": 4}
 
 
 def test_a_redriven_row_is_resolved_by_what_its_payload_says(world: World) -> None:
@@ -247,8 +247,8 @@ def test_a_redriven_row_is_resolved_by_what_its_payload_says(world: World) -> No
     world.stores.ledger.write([], [Failure(Reason.UNKNOWN_VERSION, "v2", encode(alice, 1), world.event_id)])
     [row] = world.operate("list_failed")["rows"]
     assert world.operate("redrive", id=row["id"])["due"] == 1
-    assert world.run_retry()["redriven"]["resolved"] == 1
-    assert world.rows() == {"alice": 1}
+    assert world.retry()["redriven"]["resolved"] == 1
+    assert world.holders() == {"alice": 1}
 
 
 # --- restore -----------------------------------------------------------------------------------------------------
@@ -267,31 +267,31 @@ def test_a_lost_gate_is_rebuilt_from_ledger_and_stream(world: World, lost: tuple
     world.operate("refuse", user_id="mallory")
     world.lose_gate(*lost)
     assert world.outcome("anybody") == "UNKNOWN"
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     assert [world.outcome(name) for name in ("row", "unread", "last", "mallory")] == ["ALREADY"] * 3 + ["REFUSED"]
     assert world.apply("next").number == 3
     assert world.apply("after").number == 5
     assert world.pending() == {"unread", "next", "after"}
 
 
-def test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived(world: World) -> None:
+def test_a_gate_stays_lost_until_records_in_flight_may_have_arrived(world: World) -> None:
     """One apply may live that long; then, in the same run if there is time, it is restored."""
     world.consume(world.apply("alice"))
     world.lose_gate()
     patient = world.with_settings(restore_wait_ms=3_600_000)
-    done = patient.run_retry(remaining_ms=patient.stores.settings.retry_reserve_ms - 1)
+    done = patient.retry(remaining_ms=patient.stores.settings.retry_reserve_ms - 1)
     assert done["restored"] == 0
     assert patient.operate("restore")["outcome"] == "waiting"
     assert world.outcome("bob") == "UNKNOWN"
-    assert world.with_settings(restore_wait_ms=1).run_retry()["restored"] == 1
+    assert world.with_settings(restore_wait_ms=1).retry()["restored"] == 1
 
 
-def test_a_gate_stays_fenced_while_the_stream_cannot_be_read(world: World) -> None:
+def test_a_gate_stays_lost_while_the_stream_cannot_be_read(world: World) -> None:
     """A rebuilt gate that lacks a record would hand its ticket out again."""
     world.send(world.apply("alice"))
     world.lose_gate()
     blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, kafka_tail_timeout_ms=300)
-    done = blind.run_retry()
+    done = blind.retry()
     assert done["restored"] == 0
     assert done["unavailable"]
     assert world.outcome("alice") == "UNKNOWN"
@@ -311,7 +311,7 @@ def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(world.stores.ledger, "refusals", consumed_meanwhile)
     monkeypatch.setattr(world.stores.reader, "unread", _reading_late(world, alice, world.stores.reader.unread))
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     assert world.outcome("alice") == "ALREADY"
 
 
@@ -326,10 +326,10 @@ def _reading_late(world: World, ticket: Any, unread: Callable[..., Any]) -> Call
     return late
 
 
-def test_a_gate_that_was_made_but_never_told_is_made_by_the_retry(world: World) -> None:
+def test_a_gate_that_create_did_not_reach_is_made_by_the_retry(world: World) -> None:
     """The operator's create died between ledger and gate."""
     world.lose_gate()
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     assert world.apply("alice").number == 1
 
 
@@ -339,7 +339,7 @@ def test_a_gate_that_missed_a_change_is_told(world: World) -> None:
 
     world.stores.ledger.set_state(world.event_id, EventState.PAUSED)
     assert world.outcome("alice") == "ACCEPTED"
-    assert world.run_retry()["configured"] == 1
+    assert world.retry()["configured"] == 1
     assert world.outcome("bob") == "PAUSED"
 
 
@@ -351,10 +351,10 @@ def test_after_a_failover_the_gate_learns_what_it_forgot(world: World) -> None:
     replica = world.snapshot()
     world.consume(world.apply("alice"), world.apply("bob"))
     world.fail_over(replica)
-    assert world.run_retry()["reconciled"] == 1
+    assert world.retry()["reconciled"] == 1
     assert world.stores.gate.standing(world.event_id, "alice").ticket == 1
     assert world.apply("carol").number == 3
-    world.run_retry()
+    world.retry()
     world.assert_promise(rows=3)
 
 
@@ -362,10 +362,10 @@ def test_a_failover_that_brought_back_a_released_ticket_wastes_none(world: World
     """A winner without row becomes pending again, and a number that nobody owns becomes free."""
     world.apply("alice")
     replica = world.snapshot()
-    world.run_retry()
+    world.retry()
     world.fail_over(replica)
     for _ in range(3):
-        world.run_retry()
+        world.retry()
     world.assert_promise(rows=1)
 
 
@@ -374,7 +374,7 @@ def test_a_busy_event_is_not_reconciled(world: World) -> None:
     replica = world.snapshot()
     world.send(world.apply("alice"))
     world.fail_over(replica)
-    assert world.run_retry()["reconcile_later"] == 1
+    assert world.retry()["reconcile_later"] == 1
 
 
 # --- the end of an event -----------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_an_ended_event_is_settled_and_then_expires_whole(world: World) -> None:
     """The pending ticket is swept first; then all keys go at one time."""
     world.apply("alice")
     world.operate("end")
-    assert world.run_retry()["expiring"] == 1
+    assert world.retry()["expiring"] == 1
     redis = world.stores.gate.redis
     lives = {redis.pexpiretime(key) for key in world.stores.gate.keys(world.event_id) if redis.exists(key)}
     assert len(lives) == 1

@@ -70,7 +70,7 @@ def test_settle_takes_more_people_than_one_command_does(gate: Gate, event_id: st
     assert view.pending == 0
 
 
-def test_own_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str) -> None:
+def test_mark_failed_takes_the_mark_off_the_ticket_that_it_names(gate: Gate, event: str) -> None:
     """The failed row decides now; of another ticket it decides nothing."""
     outcome_of(gate, event, "alice")
     gate.mark_failed(event, [row(event, "alice", 2)])
@@ -176,7 +176,7 @@ def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_i
     assert gate.apply(event_id, "alice", "again").ticket == alice.ticket
 
 
-def test_restore_without_winners_leaves_no_rest_of_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
+def test_restore_of_an_event_with_no_winners_replaces_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
     """Marks of the old gate do not live on in the new one."""
     outcome_of(gate, event, "alice")
     client.delete(gate.keys(event).event)
@@ -230,7 +230,7 @@ def test_a_gate_expires_whole_and_only_when_it_has_ended_and_settled(
 # --- overdue, lost -----------------------------------------------------------------------------------------------
 
 
-def test_overdue_tickets_come_oldest_first_and_only_those_the_backlog_does_not_explain(gate: Gate, event: str) -> None:
+def test_overdue_tickets_come_oldest_first_but_for_the_backlogs(gate: Gate, event: str) -> None:
     """Age, the time of the oldest unread record, and the limit each hold some back."""
     first = gate.apply(event, "alice", "call")
     second = gate.apply(event, "bob", "call")

@@ -73,7 +73,7 @@ def _same(one: Reply, other: Reply) -> bool:
     return (one.status, one.headers, one.body) == (other.status, other.headers, other.body)
 
 
-def test_what_is_wrong_with_a_request_is_said_with_a_memory_as_without(world: World, start: Callable[..., Api]) -> None:
+def test_a_wrong_request_is_told_so_though_the_event_is_sold_out(world: World, start: Callable[..., Api]) -> None:
     """Who asks, and for whom, is checked before anything is remembered."""
     for name in WINNERS:
         world.apply(name)
@@ -189,7 +189,7 @@ def test_a_memory_lives_from_before_its_request_and_by_both_clocks(gate: Gate, s
         assert memory.winners(sold_out) is None, asked
 
 
-def test_a_ticket_that_came_free_is_handed_out_after_every_memory_has_ended(
+def test_a_free_ticket_is_handed_out_after_every_memory_has_ended(
     client: redis.Redis, sold_out: str, wait_until: Callable[..., None]
 ) -> None:
     """And no answer meanwhile may be remembered: nobody is turned away while somebody else is served."""
@@ -231,9 +231,7 @@ def _served_only_after(gate: Gate, event: str, told_until_ms: float, wait_until:
     assert gate.apply(event, "erin", "call").remember, "it is taken: the answer may be remembered again"
 
 
-def test_an_event_that_has_more_coupons_than_a_filter_holds_is_not_remembered(
-    client: redis.Redis, event_id: str
-) -> None:
+def test_an_event_too_large_for_a_filter_is_asked_each_time(client: redis.Redis, event_id: str) -> None:
     """Every environment would fetch a filter that is too large."""
     gate = Gate(client, Settings(sold_out_memory_coupons=2))
     gate.configure(event_id, 1, fields(), create=True)
@@ -250,7 +248,7 @@ def test_a_restored_gate_is_asked_each_time(world: World) -> None:
     assert world.stores.gate.apply(world.event_id, "dave", "call").remember
     world.lose_gate("applied_user")
     world = world.with_settings(restore_wait_ms=0)
-    assert world.run_retry()["restored"] == 1
+    assert world.retry()["restored"] == 1
     decision = world.stores.gate.apply(world.event_id, "dave", "call")
     assert (decision.outcome, decision.remember) == (ApplyOutcome.SOLD_OUT, "")
 

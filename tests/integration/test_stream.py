@@ -1,12 +1,8 @@
-"""The producer's three outcomes, on a real broker behind a proxy that stops, swallows and deafens."""
+"""The producer's three outcomes, on a real broker behind a proxy that drops, swallows and forgets."""
 
 from __future__ import annotations
 
-import socket
-import struct
-import threading
 import uuid
-from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +16,11 @@ from firstcome.stream.producer import GRACE_MS, Sent, Stream
 from firstcome.stream.record import decode
 from firstcome.stream.topic import ensure_topic
 from tests.patience import PATIENT
+from tests.proxy import KafkaProxy
 from tests.waits import watch
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
 PARTITIONS = 3
@@ -30,69 +28,11 @@ PARTITIONS = 3
 DELIVERY = {"kafka_delivery_timeout_ms": 3_000, "kafka_request_timeout_ms": 1_000}
 
 
-class Proxy:
-    """A TCP proxy in front of the broker, which also names itself as the broker in what the broker says.
-
-    `requests` and `answers` say whether bytes pass in that direction or are swallowed; both may change at any time, and
-    with `heals` they pass again as soon as somebody connects.
-    """
-
-    def __init__(self, bootstrap: str) -> None:
-        self.requests = self.answers = True
-        self.heals = False
-        self.accepted = 0
-        self.open = 0
-        host, port = bootstrap.split(":")
-        self._broker = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self.bootstrap = f"127.0.0.1:{self.port}"
-        self._sockets: list[socket.socket] = []
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self._acceptor.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self.accepted += 1
-                self.open += 1
-                if self.heals:
-                    self.requests = self.answers = True
-                self._sockets.append(client)
-                broker = socket.create_connection(self._broker)
-                self._sockets.append(broker)
-                threading.Thread(target=self._copy, args=(client, broker, "requests"), daemon=True).start()
-                threading.Thread(target=self._copy, args=(broker, client, "answers"), daemon=True).start()
-
-    def _copy(self, source: socket.socket, target: socket.socket, direction: str) -> None:
-        theirs = self._broker[0].encode() + struct.pack(">i", self._broker[1])
-        ours = self._broker[0].encode() + struct.pack(">i", self.port)
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if getattr(self, direction):
-                    target.sendall(data.replace(theirs, ours))
-        self.open -= direction == "requests"
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """End every connection, and accept no more."""
-        self._listener.shutdown(socket.SHUT_RDWR)  # ends a waiting accept, which close() alone would not
-        self._acceptor.join()
-        self._listener.close()
-        for end in self._sockets:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-
 @pytest.fixture
-def proxy(kafka_bootstrap: str) -> Iterator[Proxy]:
-    proxy = Proxy(kafka_bootstrap)
-    yield proxy
-    proxy.close()
+def proxy(kafka_bootstrap: str) -> Iterator[KafkaProxy]:
+    """A proxy before the broker."""
+    with KafkaProxy.to(kafka_bootstrap) as proxy:
+        yield proxy
 
 
 @pytest.fixture
@@ -114,13 +54,6 @@ def streams() -> Iterator[Callable[..., Stream]]:
     yield make
     for stream in made:
         stream.close()
-
-
-@pytest.fixture
-def deaf() -> Iterator[socket.socket]:
-    """A server that accepts connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
-        yield listener
 
 
 def ticket(user_id: str = "u", number: int = 1) -> Ticket:
@@ -212,7 +145,7 @@ def test_a_broker_that_is_away_refuses_within_the_bound(
 
 def test_after_a_failure_the_next_sends_answer_at_once(
     streams: Callable[..., Stream],
-    proxy: Proxy,
+    proxy: KafkaProxy,
     topic: str,
     wait_until: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -221,12 +154,12 @@ def test_after_a_failure_the_next_sends_answer_at_once(
     clock = SimpleNamespace(now_s=1_000.0)
     clock.monotonic = lambda: clock.now_s
     monkeypatch.setattr(stream_module, "time", clock)
-    proxy.answers = False
-    stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, kafka_max_block_ms=400, kafka_breaker_ms=1_500)
+    proxy.drop()
+    stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, kafka_max_block_ms=400, kafka_breaker_ms=1_500)
     assert stream.send(ticket(), 0, "c") is Sent.REFUSED
     wait_until(lambda: proxy.open == 0, "the given up producer has closed its connections")
     before = proxy.accepted
-    proxy.answers = True
+    proxy.start()
     with monkeypatch.context() as watching:
         waits = watch(watching)
         for _ in range(100):
@@ -244,15 +177,15 @@ def test_after_a_failure_the_next_sends_answer_at_once(
 
 def test_a_lost_answer_is_unknown_and_the_record_may_be_there(
     streams: Callable[..., Stream],
-    proxy: Proxy,
+    proxy: KafkaProxy,
     kafka_bootstrap: str,
     topic: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The broker has the record and nobody heard it say so: UNKNOWN, never REFUSED; repeated, and there once."""
-    stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, **DELIVERY)
+    stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, **DELIVERY)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
-    proxy.answers = False
+    proxy.swallow()
     waits = watch(monkeypatch)
     assert stream.send(ticket("b"), 0, "c") is Sent.UNKNOWN
     assert waits.in_vain_s <= (DELIVERY["kafka_delivery_timeout_ms"] + GRACE_MS) / 1000
@@ -261,14 +194,14 @@ def test_a_lost_answer_is_unknown_and_the_record_may_be_there(
 
 
 def test_a_record_that_was_given_up_does_not_arrive_later(
-    streams: Callable[..., Stream], proxy: Proxy, kafka_bootstrap: str, topic: str, wait_until: Callable[..., None]
+    streams: Callable[..., Stream], proxy: KafkaProxy, kafka_bootstrap: str, topic: str, wait_until: Callable[..., None]
 ) -> None:
     """What was UNKNOWN when its send ended is not sent by anybody afterwards, when the broker is back."""
-    stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, kafka_breaker_ms=0, **DELIVERY)
+    stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, kafka_breaker_ms=0, **DELIVERY)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
-    proxy.requests = False
+    proxy.drop()
     assert stream.send(ticket("b"), 0, "c") is Sent.UNKNOWN
-    proxy.requests = True
+    proxy.start()
     wait_until(lambda: proxy.open == 0, "the given up producer has closed its connections")
     assert stream.send(ticket("c"), 0, "c") is Sent.DELIVERED
     keys = sorted(record.key for record in written(kafka_bootstrap, topic))
@@ -276,13 +209,13 @@ def test_a_record_that_was_given_up_does_not_arrive_later(
 
 
 def test_a_connection_that_died_while_frozen_costs_one_request(
-    streams: Callable[..., Stream], proxy: Proxy, kafka_bootstrap: str, topic: str
+    streams: Callable[..., Stream], proxy: KafkaProxy, kafka_bootstrap: str, topic: str
 ) -> None:
     """A dead connection is found by the request timeout, and the record goes out once on a new one: DELIVERED."""
-    stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, kafka_request_timeout_ms=500)
+    stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, kafka_request_timeout_ms=500)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
     before = proxy.accepted
-    proxy.requests, proxy.heals = False, True
+    proxy.forget()
     assert stream.send(ticket("b"), 0, "c") is Sent.DELIVERED
     assert proxy.accepted > before, "on a new connection, long before the delivery was given up"
     keys = sorted(record.key for record in written(kafka_bootstrap, topic))
@@ -290,10 +223,10 @@ def test_a_connection_that_died_while_frozen_costs_one_request(
 
 
 def test_an_idle_connection_is_renewed_before_it_is_needed(
-    streams: Callable[..., Stream], proxy: Proxy, topic: str, wait_until: Callable[..., None]
+    streams: Callable[..., Stream], proxy: KafkaProxy, topic: str, wait_until: Callable[..., None]
 ) -> None:
     """After kafka_idle_ms the producer closes its connection, and the next send makes another one."""
-    stream = streams(kafka_bootstrap=proxy.bootstrap, kafka_topic=topic, kafka_idle_ms=300)
+    stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, kafka_idle_ms=300)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
     wait_until(lambda: proxy.open == 0, "the idle connection is closed")
     before = proxy.accepted

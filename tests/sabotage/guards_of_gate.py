@@ -38,7 +38,7 @@ GUARDS = [
         "no mark is a row only where marks are whole",
         "if redis.call('ZCARD', PENDING) ~= marks then return lose() end",
         "",
-        f"{LOSS}::test_no_mark_is_a_row_only_where_marks_are_whole",
+        f"{LOSS}::test_a_missing_mark_says_row_only_while_all_marks_are_there",
     ),
     Guard(
         "an application heeds a loss that was found",
@@ -122,7 +122,7 @@ GUARDS = [
         "only what the gate has noted is said",
         'if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"',
         'if sent is Sent.DELIVERED and (self._noted(ticket) or True) else "reserved"',
-        "tests/integration/test_apply.py::test_what_the_gate_has_not_noted_is_not_said",
+        "tests/integration/test_apply.py::test_only_a_delivery_that_the_gate_has_noted_is_accepted",
     ),
     Guard(
         "the capacity bounds the numbers",
@@ -182,7 +182,7 @@ GUARDS = [
         "own compares the ticket",
         "if read(redis.call('HGET', APPLIED, user)) == ticket then",
         "if true then",
-        f"{SCRIPTS}::test_own_takes_the_mark_off_the_ticket_that_it_names",
+        f"{SCRIPTS}::test_mark_failed_takes_the_mark_off_the_ticket_that_it_names",
     ),
     Guard(
         "release compares the ticket",

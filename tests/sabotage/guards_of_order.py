@@ -22,14 +22,14 @@ GUARDS = [
         "the offset is committed after success only",
         "if not _until_done(lambda: self._lambda.invoke(self._function, payload), ended):",
         "if not _until_done(lambda: None, ended):",
-        "tests/e2e/test_poller.py::test_offsets_are_committed_after_success_and_a_failed_batch_comes_again",
+        "tests/e2e/test_poller.py::test_offsets_are_committed_after_success_only",
     ),
     Guard(
         "the gate is told after the commit",
         "    written = ledger.write(claims, failures)\n",
         "    gate.settle(claims[0].ticket.event_id, [one.ticket for one in claims])\n"
         "    written = ledger.write(claims, failures)\n",
-        f"{CONSUME}::test_when_the_ledger_is_away_the_batch_fails_and_nothing_is_swallowed",
+        f"{CONSUME}::test_a_batch_fails_whole_while_the_ledger_is_away",
     ),
     Guard(
         "a committed batch is a success without the gate",
@@ -83,7 +83,7 @@ GUARDS = [
         "restore waits for records in flight",
         "if lost_ms < settings.restore_wait_ms:",
         "if False:",
-        f"{RETRY}::test_a_gate_stays_fenced_until_the_records_in_flight_may_have_arrived",
+        f"{RETRY}::test_a_gate_stays_lost_until_records_in_flight_may_have_arrived",
     ),
     Guard(
         "restore reads the coupon rows last",
@@ -119,7 +119,7 @@ GUARDS = [
         "a run stops in time",
         "return self.remaining_ms() < self.stores.settings.retry_reserve_ms",
         "return False",
-        f"{RETRY}::test_a_run_without_time_starts_nothing",
+        f"{RETRY}::test_a_run_that_is_out_of_time_starts_nothing",
     ),
     Guard(
         "only a quiet event is reconciled",
@@ -155,7 +155,7 @@ GUARDS = [
         "an audit that could not compare is not content",
         "return False if found else True if known else None",
         "return not found",
-        f"{AUDIT}::test_a_gate_that_never_stops_moving_is_not_called_whole",
+        f"{AUDIT}::test_a_gate_that_keeps_moving_is_not_called_whole",
     ),
     Guard(
         "a list of failed rows ends where the answer is full",
@@ -191,7 +191,7 @@ GUARDS = [
         "records that nobody may have read are not guessed about",
         "            if log.begin > start:",
         "            if False:",
-        f"{EXPIRED}::test_records_that_nobody_may_have_read_are_not_guessed_about",
+        f"{EXPIRED}::test_deleted_records_that_may_be_unread_are_not_guessed_about",
     ),
     Guard(
         "bad rows leave time for a lost gate",

@@ -87,7 +87,7 @@ GUARDS = [
         "what is not known is no zero",
         "    if unread is None:\n        return {}",
         '    if unread is None:\n        return {"unread_records": 0, "oldest_unread_age_ms": 0}',
-        f"{OBSERVABILITY}::test_what_the_retry_cannot_know_is_no_zero",
+        f"{OBSERVABILITY}::test_what_the_retry_cannot_know_is_left_out",
     ),
     Guard(
         "a handler that raises writes its metrics",
@@ -105,25 +105,25 @@ GUARDS = [
         "an error that is raised names nobody",
         "            conceal(error)\n",
         "",
-        f"{OBSERVABILITY}::test_the_logs_name_nobody_where_they_must_not",
+        f"{OBSERVABILITY}::test_the_logs_name_people_only_if_they_are_told_to",
     ),
     Guard(
         "what a library quotes names nobody",
         'return _QUOTED.sub(r"\\1…\\1", str(value))',
         "return value",
-        f"{OBSERVABILITY}::test_the_logs_name_nobody_where_they_must_not",
+        f"{OBSERVABILITY}::test_the_logs_name_people_only_if_they_are_told_to",
     ),
     Guard(
         "a path names nobody",
         'return {"path": resource + named, "user_id": user_id} if named else {"path": resource}',
         'return {"path": resource + named + user_id}',
-        f"{OBSERVABILITY}::test_the_logs_name_nobody_where_they_must_not",
+        f"{OBSERVABILITY}::test_the_logs_name_people_only_if_they_are_told_to",
     ),
     Guard(
         "a log line names nobody",
         "        return mark(value)",
         "        return value",
-        f"{OBSERVABILITY}::test_the_logs_name_nobody_where_they_must_not",
+        f"{OBSERVABILITY}::test_the_logs_name_people_only_if_they_are_told_to",
     ),
     Guard(
         "no header of another producer is logged as it is",

@@ -6,7 +6,6 @@ them, before or after it, the process dies, or stalls while others act. The stre
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -81,7 +80,7 @@ class Simulation:
         self.lives = 0  # how often the gate was lost
         self.failed_over = False
         self.was_late = False  # a record arrived after its send had been given up, or after a restore
-        self.world.create(CAPACITY)
+        self.world.open(CAPACITY)
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -267,7 +266,7 @@ class Simulation:
         """Assert I1 to I7 of a world that has come to rest."""
         self.check_sizes()
         found = self.world.audit()
-        rows = self.world.rows()
+        rows = self.world.holders()
         refused = set(self.stores.ledger.refusals(self.event_id))
         for user_id in PEOPLE:
             self.check_word(user_id)
@@ -291,15 +290,10 @@ class Simulation:
         assert view is not None, "the gate is lost still"
         pending = {user: self.stores.gate.standing(self.event_id, user).pending for user in PEOPLE}
         open_rows = [row.id for row in failed if row.status in {FailedStatus.WAITING, FailedStatus.DEAD}]
-        return self.world.rows(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
+        return self.world.holders(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
 
 
 def _after(calls: int) -> Callable[[], bool]:
     """A `stop` that says so from that call on."""
     left = iter(range(calls))
     return lambda: next(left, None) is None
-
-
-def event_id() -> str:
-    """An event of its own for each example."""
-    return f"sim-{time.time_ns()}"

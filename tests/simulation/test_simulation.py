@@ -24,8 +24,9 @@ from firstcome.retry import run as retry
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.stream.reader import StreamReader
+from tests.conftest import new_event_id
 from tests.patience import PATIENT
-from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation, event_id
+from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulation = Simulation(self.stores, event_id(), self.faults)
+        self.simulation = Simulation(self.stores, new_event_id("sim"), self.faults)
 
     @rule(who=one, how=sends, fate=fates)
     def apply(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
@@ -261,7 +262,7 @@ FOUND = {
 @pytest.mark.parametrize("acts", FOUND.values(), ids=FOUND)
 def test_what_was_found_does_not_come_back(stores: Stores, acts: list[Act]) -> None:
     """Each of these once broke the promise."""
-    simulation = Simulation(stores, event_id())
+    simulation = Simulation(stores, new_event_id("sim"))
     try:
         for act in acts:
             simulation.do(act)

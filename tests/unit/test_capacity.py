@@ -128,7 +128,7 @@ def test_what_is_recommended_passes_its_own_check(burst: float, coupons: int) ->
     assert found.stacks * found.share.coupons >= coupons
 
 
-def test_stacks_are_recommended_only_where_one_is_not_enough() -> None:
+def test_more_stacks_are_recommended_only_where_one_falls_short() -> None:
     """The fewest that pass; none where no number of them does."""
     assert [recommended(Opening(burst, 10, 1_000), DEFAULT, AWS).stacks for burst in (1_000, 10_000)] == [1, 2]  # type: ignore[union-attr]
     assert recommended(Opening(10**9, 10, 1_000), DEFAULT, AWS) is None

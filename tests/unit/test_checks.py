@@ -74,7 +74,8 @@ def test_a_setting_in_the_environment_of_up_reaches_the_functions(folder: Path) 
     assert cloud._variables(function)["FIRSTCOME_LOG_USER_IDS"] == "hashed"
 
 
-def test_without_apt_get_the_ways_do_not_begin_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_ways_begin_with_apt_get_only_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has no apt-get is not told to use it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("dev.install.SEARCH_PATH", str(tmp_path))
     with pytest.raises(ProcessError) as raised:

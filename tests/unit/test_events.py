@@ -85,7 +85,7 @@ def test_a_request_reads_as_powertools_reads_it(name: str) -> None:
         assert event.headers["content-length"] == str(len(event.body.encode()))
 
 
-def test_each_request_comes_with_the_identity_that_its_route_asked_for() -> None:
+def test_each_request_has_the_identity_that_its_route_asks_for() -> None:
     """API Gateway says who calls where it has asked, and adds nothing on the open route."""
     nobody = {"apply-show", "apply-show-unknown", "apply-no-identity"}
     for name in samples("apply"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ FILES = {str(path.relative_to(TESTS)): path for path in sorted(TESTS.rglob("*.py
 CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns"}
 DURATIONS = {"elapsed", "seconds"}  # of an answer over HTTP: httpx's, and our crowd's
 HIDING = {"skip", "skipif", "xfail"}  # `importorskip` is left: it asks the environment
+NAME_MAX = 60  # characters after `test_`: one line of a report, and of the table of the crash matrix
+PAGES = [*TESTS.parent.glob("*.md"), *sorted((TESTS.parent / "docs").rglob("*.md"))]
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
@@ -111,6 +115,31 @@ def bad_habits(source: str) -> Iterator[tuple[int, str]]:
 def _holds_to_a_time(node: ast.AST, measured: Measured) -> bool:
     is_order = isinstance(node, ast.Compare) and any(isinstance(each, ORDER) for each in node.ops)
     return is_order and measured.is_duration(node)
+
+
+def names(source: str) -> list[str]:
+    """Return the names of the tests, without their `test_`."""
+    defined = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
+    return [each.name.removeprefix("test_") for each in defined if each.name.startswith("test_")]
+
+
+@cache
+def named() -> set[str]:
+    """Return all that a page may name: tests, and files of tests."""
+    tests = {f"test_{each}" for path in FILES.values() for each in names(path.read_text())}
+    return tests | {path.stem for path in FILES.values()}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_name_is_short_enough_to_be_read(name: str) -> None:
+    """The whole law stands in the docstring."""
+    assert [each for each in names(FILES[name].read_text()) if len(each) > NAME_MAX] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_test_that_a_page_names_exists(page: Path) -> None:
+    """A test that is renamed is renamed in the pages, too."""
+    assert sorted(set(re.findall(r"\btest_\w+", page.read_text())) - named()) == []
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from firstcome import rules
 from firstcome.apply import request
 from firstcome.apply.problem import MAX_BODY_BYTES, Problem
-from tests.api import JSON, Api, jwt, reached, without_servers
+from tests.api import JSON, Api, jwt, reached
 
 VALID_EVENT = "spring-sale"
 
@@ -27,11 +27,6 @@ json_values = st.recursive(
 )
 
 
-@pytest.fixture(scope="module")
-def api() -> Api:
-    return without_servers()
-
-
 def event(**changed: Any) -> dict[str, Any]:
     """The parts of a request that the functions of `problem` read."""
     return {"headers": {}, "requestContext": {"requestId": "JKJaXmPLvHcESHA="}, "isBase64Encoded": False, **changed}
@@ -40,7 +35,7 @@ def event(**changed: Any) -> dict[str, Any]:
 # --- who calls -------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_applies_or_asks_without_an_identity(api: Api) -> None:
+def test_applying_and_asking_need_an_identity(api: Api) -> None:
     """401, with the scheme to use, before anything else is looked at; only the event is open to all."""
     nobody = api.as_(None)
     for reply in (nobody.post("not an id", b"no json"), nobody.status("not an id", "alice")):
@@ -67,7 +62,7 @@ def test_only_the_two_authorizers_vouch_for_a_caller(authorizer: dict[str, Any] 
         request.caller(event(requestContext={"authorizer": authorizer}), "")
 
 
-def test_a_token_without_a_sub_is_not_the_local_identity() -> None:
+def test_the_local_identity_stands_in_for_no_token() -> None:
     """The local identity stands in for a missing authorizer, never for what one said."""
     with pytest.raises(Problem, match="unauthenticated"):
         request.caller(event(requestContext={"authorizer": {"jwt": {"claims": {}}}}), "backend")

@@ -120,7 +120,7 @@ def test_help_is_for_everybody() -> None:
         ("\udcff", "cannot be read"),
     ],
 )
-def test_a_cloud_that_is_not_up_is_no_traceback(said: str | None, told: str, tmp_path: Path) -> None:
+def test_a_cloud_that_is_down_is_said_in_one_line(said: str | None, told: str, tmp_path: Path) -> None:
     """One line says what to do."""
     if said is not None:
         (tmp_path / "cloud.env").write_bytes(said.encode(errors="surrogateescape"))

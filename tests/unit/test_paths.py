@@ -21,7 +21,7 @@ from firstcome import rules
 from firstcome.apply import problem, request
 from firstcome.apply.problem import CODES, METHODS
 from firstcome.rules import BadInput, Unavailable
-from tests.api import DOCUMENT, Api, Reached, jwt, reached, validator, without_servers
+from tests.api import DOCUMENT, Api, Reached, jwt, reached, validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,11 +32,6 @@ APPLICATIONS = f"/events/{VALID_EVENT}/applications"
 
 event_ids = st.from_regex(rules.EVENT_ID_PATTERN, fullmatch=True)
 user_ids = st.from_regex(rules.USER_ID_PATTERN, fullmatch=True)
-
-
-@pytest.fixture(scope="module")
-def api() -> Api:
-    return without_servers()
 
 
 @pytest.fixture(scope="module")

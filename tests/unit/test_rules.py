@@ -43,7 +43,7 @@ def test_these_are_no_user_ids(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [".", ".."])
-def test_an_id_that_no_url_can_carry_is_no_user_id(value: str) -> None:
+def test_a_user_id_is_one_that_a_url_can_carry(value: str) -> None:
     """Every client takes a segment of one or two dots out of a path: nobody could ask for this person's status."""
     with pytest.raises(rules.BadInput, match=r"not \. or \.\. alone") as caught:
         rules.check_user_id(value)
@@ -100,7 +100,7 @@ def test_a_time_beyond_the_calendar_is_bad_input(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "tomorrow", "2030-01-01T00:00:00", "2030-13-01T00:00:00Z", None, 5])
-def test_a_time_without_an_offset_is_no_time(value: object) -> None:
+def test_a_time_needs_an_offset(value: object) -> None:
     """The error names the field."""
     with pytest.raises(rules.BadInput, match="opens_at"):
         rules.parse_time("opens_at", value)

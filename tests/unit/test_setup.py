@@ -55,7 +55,8 @@ def test_uv_hears_of_pips_index_and_of_the_systems_certificates() -> None:
     }
 
 
-def test_what_the_user_says_to_uv_itself_counts_more_than_what_pip_is_told() -> None:
+def test_what_uv_is_told_counts_more_than_what_pip_is_told() -> None:
+    """A user who has set up both means uv where uv is asked."""
     told = uv_environment({"UV_DEFAULT_INDEX": "https://uv/simple"}, {"index-url": "https://pip/simple"})
     assert told["UV_DEFAULT_INDEX"] == "https://uv/simple"
 

@@ -101,7 +101,7 @@ def test_each_connection_has_a_token_of_the_present_credentials(use: Callable[[s
     assert keys() == {"second"}
 
 
-def test_without_credentials_there_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is told to come back; it is not a bug of ours."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)

@@ -20,7 +20,7 @@ def test_a_broker_that_is_killed_for_130_s_in_a_burst_costs_no_coupon(
     town: Town, coupons: int, wait_until: Callable[..., None]
 ) -> None:
     """Longer than every client's patience; and all coupons are given before the broker is back, by the sweep."""
-    town.opening(coupons)
+    town.open(coupons)
     with away(town.servers.kafka, town, 130):
         told = town.rush(coupons + 200)
         wait_until(

@@ -61,7 +61,7 @@ def test_a_token_is_what_redis_is_given_as_the_users_password(tls: Tls, use: Cal
         gate.close()
 
 
-def test_a_connection_that_got_no_token_is_not_used(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_is_used_only_with_its_token(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is closed, and the next call makes one that knows its user."""
     url = f"rediss://{NAME}:{tls.redis.port}/0"
     settings = replace(tls.settings(), redis_url=url, redis_iam_cache_arn=CACHE, redis_iam_user_arn=USER)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,17 +19,17 @@ from firstcome.stores import Stores
 from firstcome.stream.producer import Sent, Stream
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
-from tests.faults.proxy import Proxy
 from tests.integration.tls.conftest import NAME, PASSWORD, USER
 from tests.patience import PATIENCE_MS
+from tests.proxy import Proxy
 from tests.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from firstcome.settings import Settings
-    from tests.faults.proxy import Pair
     from tests.integration.tls.conftest import Tls
+    from tests.proxy import Pair
 
 # Who is not believed is asked again until the time is up.
 HASTY: dict[str, Any] = {
@@ -104,7 +102,7 @@ def test_a_coupon_goes_its_whole_way_over_tls(right: Settings, event_id: str) ->
     stores = Stores(ledger, Gate(redis_client(right), right), StreamReader(right), right)
     stream = Stream(right)
     world = World(stores, event_id)
-    world.create()
+    world.open()
     ticket = world.apply("alice")
     assert stream.send(ticket, 1, "") is Sent.DELIVERED
     assert stores.reader.unread(event_id) == [ticket]
@@ -167,7 +165,7 @@ def test_a_server_that_wants_tls_does_not_serve_plain_text(right: Settings, use:
     refuse(use, replace(right, redis_url=plain, redis_ca_file="", kafka_security="PLAINTEXT", mysql_ca_file=""))
 
 
-def test_a_server_that_is_not_believed_is_given_no_password(right: Settings, tls: Tls) -> None:
+def test_a_server_of_a_wrong_certificate_is_given_no_password(right: Settings, tls: Tls) -> None:
     """The handshake fails before Redis is told who asks."""
     with tls.redis_admin() as admin:
 
@@ -195,16 +193,6 @@ class Recorder(Proxy):
         return super().request(data, pair)
 
 
-@contextmanager
-def recorded(port: int) -> Iterator[Recorder]:
-    recorder = Recorder(lambda: port)
-    recorder.start()
-    try:
-        yield recorder
-    finally:
-        recorder.stop()
-
-
 @every_use
 def test_a_server_without_tls_is_refused_and_told_nothing(
     right: Settings,
@@ -215,9 +203,7 @@ def test_a_server_without_tls_is_refused_and_told_nothing(
 ) -> None:
     """No falling back to plain text: neither a name nor a password goes over the wire."""
     addresses = {"ask_redis": redis_url, "ask_mysql": mysql_url}
-    port = urlsplit(addresses.get(use.__name__, f"//{kafka_bootstrap}")).port
-    assert port is not None
-    with recorded(port) as recorder:
+    with Recorder.to(addresses.get(use.__name__, kafka_bootstrap)) as recorder:
         settings = replace(
             right,
             redis_url=f"rediss://{USER}:{PASSWORD}@{NAME}:{recorder.port}/0",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from dev.cloud import ROOT, Cloud
@@ -16,6 +15,8 @@ from tests.sam.containers.local import Invocations, NoContainersError, adapted, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx
 
 # A busy machine is no dead broker.
 PATIENT = {name: value for name, value in SETTINGS.items() if name.startswith("FIRSTCOME_KAFKA_")}
@@ -52,13 +53,6 @@ def cloud(
     environment = SETTINGS | child_environment
     with Cloud(folder, servers=servers, environment=environment, apply_environments=1, clock=False) as cloud:
         yield cloud
-
-
-@pytest.fixture(scope="session")
-def http(cloud: Cloud) -> Iterator[httpx.Client]:
-    """An HTTP client of the local cloud's API."""
-    with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S) as client:
-        yield client
 
 
 @pytest.fixture(scope="session")

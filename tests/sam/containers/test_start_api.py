@@ -23,7 +23,7 @@ def test_the_answer_is_given_and_is_as_documented(
     arrive(answer, Campaign(cloud, trusting, event_id))
 
 
-def test_nobody_is_let_in_without_an_authorizer(cloud: Cloud, guarded: httpx.Client, event_id: str) -> None:
+def test_applying_needs_an_authorizer(cloud: Cloud, guarded: httpx.Client, event_id: str) -> None:
     """SAM CLI has no JWT authorizer of its own: the function asks who it is, and gives nothing."""
     campaign = Campaign(cloud, guarded, event_id)
     campaign.open()
@@ -31,4 +31,4 @@ def test_nobody_is_let_in_without_an_authorizer(cloud: Cloud, guarded: httpx.Cli
     assert campaign.event().body["remaining"] == 3
     assert campaign.call("PUT", f"/events/{event_id}").code == (405, "method_not_allowed")
     assert campaign.call("GET", "/elsewhere").code == (404, "unknown_path")
-    assert campaign.rows() == []
+    assert campaign.holders() == {}

@@ -46,7 +46,7 @@ def test_a_browser_can_ask_before_it_has_a_token() -> None:
 
 
 @pytest.mark.parametrize("origin", ["", "https://coupons.example.com"])
-def test_no_page_but_ours_may_read_the_answers(origin: str) -> None:
+def test_only_our_page_may_read_the_answers(origin: str) -> None:
     """One origin, never all of them; none where there is no page; and no cookies."""
     resources = deployed(PageOrigin=origin)
     cors = resources["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
@@ -93,7 +93,7 @@ def test_every_handler_route_stands_in_both_apis() -> None:
 
 
 @pytest.mark.parametrize("domain", ["", "api.example.com"])
-def test_nothing_fails_a_deployment_that_is_only_a_warning(domain: str) -> None:
+def test_a_warning_fails_no_deployment(domain: str) -> None:
     """SAM writes a server without a URL for DisableExecuteApiEndpoint, and API Gateway warns of one."""
     for name in ("Api", "BackEndApi"):
         api = deployed(ApiDomainName=domain)[name]["Properties"]

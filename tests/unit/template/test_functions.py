@@ -83,7 +83,7 @@ def test_what_is_invoked_asynchronously_has_a_failure_destination() -> None:
     assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["RetryDeadLetters", "Arn"]}
 
 
-def test_operate_has_no_door_but_iam() -> None:
+def test_iam_is_the_only_door_of_operate() -> None:
     """No event and no permission of another service: only a principal with lambda:InvokeFunction gets in."""
     assert "Events" not in functions["OperateFunction"]
     permitted = [each["Properties"] for each in deployed().values() if each["Type"] == "AWS::Lambda::Permission"]

@@ -107,7 +107,7 @@ def test_only_secrets_that_there_are_may_be_read(secrets: tuple[str, ...], read:
 
 
 @pytest.mark.parametrize("security", ["SSL", "PLAINTEXT"])
-def test_without_iam_at_the_brokers_nothing_of_theirs_is_allowed(security: str) -> None:
+def test_kafka_is_allowed_only_with_iam_at_the_brokers(security: str) -> None:
     """Brokers that ask for no permission are given none to look at."""
     assert "kafka-cluster:" in json.dumps(deployed())
     assert "kafka-cluster:" not in json.dumps(deployed(KafkaSecurity=security, MakeTopic="false"))

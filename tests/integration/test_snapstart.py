@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,11 @@ import pytest
 import snapshot_restore_py
 
 from firstcome.apply.application import Applications
+from firstcome.rules import Unavailable
 from firstcome.runtime import credentials, redaction, snapstart
 from firstcome.settings import Settings
 from firstcome.stream.producer import Stream
+from tests.waits import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ["apply", "consume", "retry", "operate"]
+SECRET = "arn:of:nothing"
 
 
 def connections(servers: Servers) -> dict[str, str]:
@@ -47,6 +52,15 @@ def connected(servers: Servers) -> Callable[[], set[str]]:
     """Return to which servers there are connections that were not there before: other tests leave some."""
     others = connections(servers).keys()
     return lambda: {remote for inode, remote in connections(servers).items() if inode not in others}
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
+    """Return the hooks that are registered from now on: those before the snapshot, then those after it."""
+    registries: tuple[list[Any], list[Any]] = [], []
+    monkeypatch.setattr(snapshot_restore_py, "_before_snapshot_registry", registries[0])
+    monkeypatch.setattr(snapshot_restore_py, "_after_restore_registry", registries[1])
+    return lambda: [*registries[0], *registries[1]]
 
 
 @pytest.fixture
@@ -105,13 +119,12 @@ def test_copies_differ() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_registers_both_hooks(
-    name: str, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    load_handler: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    registered: Callable[[], list[Any]],
 ) -> None:
     """And they work where no server is to be had, as when a version is published."""
-    before: list[Any] = []
-    after: list[Any] = []
-    monkeypatch.setattr(snapshot_restore_py, "_before_snapshot_registry", before)
-    monkeypatch.setattr(snapshot_restore_py, "_after_restore_registry", after)
     for variable, address in {
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "KAFKA_BOOTSTRAP": "127.0.0.1:1",
@@ -119,13 +132,13 @@ def test_every_function_registers_both_hooks(
     }.items():
         monkeypatch.setenv(f"FIRSTCOME_{variable}", address)
     load_handler(name)
-    [(hook, args, kwargs)] = before
-    hook(*args, **kwargs)
-    [(hook, args, kwargs)] = after
-    hook(*args, **kwargs)
+    hooks = registered()
+    assert [hook for hook, _, _ in hooks] == [snapstart.before_snapshot, snapstart.after_restore]
+    for hook, args, kwargs in hooks:
+        hook(*args, **kwargs)
 
 
-def test_a_cluster_that_was_never_used_is_not_asked_either() -> None:
+def test_a_cluster_that_was_never_used_is_left_alone() -> None:
     """Its client would connect when it is made."""
     from firstcome.gate.connect import redis_client
     from firstcome.gate.gate import Gate
@@ -134,18 +147,26 @@ def test_a_cluster_that_was_never_used_is_not_asked_either() -> None:
     snapstart.before_snapshot(settings, Gate(redis_client(settings), settings))
 
 
-def test_without_lambdas_runtime_nothing_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module is part of the runtime, and of nothing else."""
+def test_outside_lambda_init_ends_with_no_hook_registered(
+    monkeypatch: pytest.MonkeyPatch, registered: Callable[[], list[Any]]
+) -> None:
+    """Where the runtime's module is missing, `register` does the rest: the garbage collector works from then on."""
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
-    snapstart.register(Settings())
+    gc.disable()  # as the first import of a handler does
+    try:
+        snapstart.register(Settings())
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert registered() == []
 
 
 @pytest.mark.parametrize("setting", ["redis_secret_arn", "mysql_secret_arn", "log_key_secret_arn"])
 def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> None:
     """And only where a token or a secret is used: it costs hundreds of ms."""
     code = (
-        "import sys, json; from dataclasses import replace; from firstcome.runtime import snapstart;"
-        " from firstcome.settings import Settings; said = [];"
+        "import sys, json; from firstcome.runtime import snapstart; from firstcome.settings import Settings; said = [];"
         "[(snapstart.before_snapshot(each), said.append('botocore.session' in sys.modules))"
         f" for each in (Settings(), Settings({setting}='arn'))]; print(json.dumps(said))"
     )
@@ -159,6 +180,28 @@ def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> Non
     assert json.loads(ran.stdout) == [False, True]
 
 
-def test_a_secret_that_is_not_there_is_not_a_reason_to_fail() -> None:
-    """Publishing a version asks nobody, Secrets Manager neither."""
-    snapstart.before_snapshot(Settings(redis_secret_arn="arn:of:nothing", mysql_secret_arn="arn:of:nothing"))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(redis_secret_arn=SECRET, mysql_secret_arn=SECRET, log_key_secret_arn=SECRET),
+        Settings(redis_iam_user_arn="arn:of:a:user", mysql_iam_user_arn="arn:of:a:user"),
+        Settings(kafka_security="AWS_MSK_IAM"),
+    ],
+    ids=["secrets", "tokens", "brokers"],
+)
+def test_publishing_a_version_asks_aws_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Secrets Manager nor whoever knows the credentials is asked: both may be out of reach just then."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        waits = watch(monkeypatch)
+        snapstart.before_snapshot(settings)
+        assert waits.asked == []
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+        with pytest.raises(Unavailable):  # the control: who reads a secret asks, and is seen to
+            credentials.credentials(SECRET)
+        assert waits.asked
