@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # Where guards stand. They name no file, so that a function can move to another one without them.
 SEARCHED = ("layers/common/python/firstcome", "functions", "dev", "template.yaml", "docs/operations.md")
 SUFFIXES = {".py", ".lua", ".sql", ".yaml", ".md"}
+TO_READ_ONLY = "schema.sql"  # says what the migrations make, and makes nothing
 
 
 class Guard(NamedTuple):
@@ -24,7 +25,11 @@ class Guard(NamedTuple):
 def texts(root: Path) -> dict[Path, str]:
     """Return the text of each file in which a guard may stand."""
     files = (file for place in SEARCHED for file in [root / place, *(root / place).rglob("*")])
-    return {file: file.read_text(encoding="utf-8") for file in files if file.is_file() and file.suffix in SUFFIXES}
+    return {
+        file: file.read_text(encoding="utf-8")
+        for file in files
+        if file.is_file() and file.suffix in SUFFIXES and file.name != TO_READ_ONLY
+    }
 
 
 def place(guard: Guard, files: dict[Path, str]) -> Path:
