@@ -243,6 +243,15 @@ FOUND = {
         Act("lose", how="applied_user"),
         Act("apply", (0,), DELIVERED),
     ],
+    "two people are given their numbers again, in the other order, after a failover that forgot them": [
+        Act("replicate"),
+        Act("apply", (0,), DELIVERED),
+        Act("apply", (3,), DELIVERED),
+        Act("fail_over"),
+        Act("apply", (0,), DELIVERED),
+        Act("sweep"),
+        Act("apply", (3,), DELIVERED),
+    ],
     "a restore that has read in one loss writes in another": [
         Act("lose"),
         Act(
