@@ -48,7 +48,7 @@ def test_the_layer_holds_the_whole_package(built: Path) -> None:
     """Every module, script, query and migration is where Lambda looks: python/firstcome."""
     ours = {name: digest for name, digest in contents(PACKAGE).items() if "__pycache__" not in name}
     assert {Path(name).suffix for name in ours} >= {".py", ".lua", ".sql"}
-    assert any(name.startswith("migrations/") for name in ours)
+    assert any(name.startswith("ledger/migrations/") for name in ours)
     layer = contents(built / "CommonLayer" / "python" / "firstcome")
     assert {name: digest for name, digest in layer.items() if "__pycache__" not in name} == ours
 
