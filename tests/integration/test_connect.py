@@ -21,13 +21,14 @@ from pymysql.constants import CLIENT
 from dev.recipes import free_port
 from firstcome.gate.connect import redis_client
 from firstcome.ledger.connect import mysql_connection
-from firstcome.rules import BadInput, Unavailable
+from firstcome.rules import BadInput, Unavailable, Unsuitable
 from firstcome.runtime import credentials as identity
 from firstcome.runtime.credentials import credentials, forget
 from firstcome.settings import Settings
 from firstcome.stream.connect import kafka_config
 from tests.patience import PATIENCE_MS, PATIENCE_S, PATIENT
 from tests.waits import watch
+from tests.world import log_in_over_tls
 
 if TYPE_CHECKING:
     import socket
@@ -249,6 +250,7 @@ def mysql_user(mysql_url: str) -> Iterator[Callable[[str], str]]:
                 cursor.execute(f"CREATE USER IF NOT EXISTS {user}@%s", (host,))
                 cursor.execute(f"ALTER USER {user}@%s IDENTIFIED BY %s", (host, password))
                 cursor.execute(f"GRANT ALL ON *.* TO {user}@%s", (host,))
+            log_in_over_tls(mysql_url, user, password)
             return user
 
         yield give
@@ -275,7 +277,8 @@ def test_a_refused_mysql_password_is_read_again_once(
     rotate(secret, arn, username=user, password="second")
     assert current_user(settings) == user
     mysql_user("third")
-    with pytest.raises(pymysql.OperationalError, match="1045"):
+    # A MySQL says of a wrong password that it wants it over TLS.
+    with pytest.raises((pymysql.OperationalError, Unsuitable), match=r"1045|over TLS only"):
         current_user(settings)
 
 

@@ -15,6 +15,7 @@ from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.failed_events import Failure
 from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Reason, Unavailable
+from tests.world import log_in_over_tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def serving(world: World) -> Iterator[World]:
         f"CREATE USER {USER} IDENTIFIED BY '{PASSWORD}'",
         f"GRANT {granted} ON `{database}`.* TO {USER}",
     )
+    log_in_over_tls(world.stores.settings.mysql_url, USER, PASSWORD)
     url = f"mysql://{USER}:{PASSWORD.replace(' ', '%20')}@{address.hostname}:{address.port}/{database}"
     settings = replace(world.stores.settings, mysql_url=url, sweep_overdue_ms=0, retention_days=0, released_rest_ms=0)
     ledger = Ledger(partial(mysql_connection, settings, READ_TIMEOUT_MS), settings)

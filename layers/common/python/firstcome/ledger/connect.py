@@ -72,8 +72,10 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
     try:
         try:
             return pymysql.connect(**options | _login(settings, url))
-        except pymysql.OperationalError as error:
-            if error.args[0] != ACCESS_DENIED or not forget(settings.mysql_secret_arn):
+        except (pymysql.OperationalError, RuntimeError, ValueError) as error:
+            # Without TLS, a MySQL that does not remember a password cannot say whether it is right or was rotated.
+            denied = not isinstance(error, pymysql.OperationalError) or error.args[0] == ACCESS_DENIED
+            if not denied or not forget(settings.mysql_secret_arn):
                 raise
         return pymysql.connect(**options | _login(settings, url))
     except (RuntimeError, ValueError) as error:
