@@ -104,6 +104,12 @@ class Line:
             producer.send(self.topic, value.encode(), partition=partition, **more).get(PATIENCE_S)
         producer.close()
 
+    def worker(self) -> Worker:
+        """A worker of the poller's in this process, which commits its offsets again at each turn."""
+        source = {"topic": self.topic, "group": self.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
+        function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
+        return Worker(function, self.bootstrap, self.cloud.lambda_url, 0, commit_again_s=0)
+
     def invocation(self) -> Invocation:
         """Wait for the next invocation."""
         connection, _ = self.desk.accept()
@@ -199,9 +205,7 @@ def test_an_idle_poller_commits_its_offsets_again(line: Line) -> None:
     line.produce("a")
     line.invocation().end(well=True)
     line.cloud.poller.stop()
-    source = {"topic": line.topic, "group": line.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
-    function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
-    worker = Worker(function, line.bootstrap, line.cloud.lambda_url, 0, commit_again_s=0)
+    worker = line.worker()
     with worker.consumer() as consumer:
         worker.run_once(consumer, threading.Event())  # it has read everything
         for _ in range(2):
@@ -217,9 +221,7 @@ def test_no_offset_outlives_its_topic(line: Line) -> None:
     line.produce("a")
     line.invocation().end(well=True)
     line.cloud.poller.stop()
-    source = {"topic": line.topic, "group": line.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
-    function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
-    worker = Worker(function, line.bootstrap, line.cloud.lambda_url, 0, commit_again_s=0)
+    worker = line.worker()
     with worker.consumer() as consumer:
         worker.run_once(consumer, threading.Event())
         assert line.committed() == 1

@@ -90,7 +90,7 @@ class Applications:
             return False
 
     def _without_gate(self, event_id: str, user_id: str) -> Answer:
-        """Return from the ledger, where it is the only one left that knows: the event is past its retention."""
+        """Return the answer of the ledger, the only one left that knows: the event is past its retention."""
         if self.events.gated(event_id):
             raise later("gate_lost")
         known = self.ledger.standing(event_id, user_id) if self.events.past(event_id) else None

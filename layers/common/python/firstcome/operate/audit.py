@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
+from firstcome.gate.entry import REFUSED, applied_at_of, ticket_of
 from firstcome.rules import FailedStatus
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
     view = seen.view
     late = report.figures["I5"]["out_of_order"]
     # Who was given their number once more, later: a failover forgot the first time, of which the row tells.
-    again = sum(row.applied_at_ms < _applied_at_ms(seen.applied.get(row.user_id, "")) for row in books.rows.values())
+    again = sum(row.applied_at_ms < applied_at_of(seen.applied.get(row.user_id, "")) for row in books.rows.values())
     report.figures["I5"] |= {"reissued": view.reissued, "learned": view.learned, "given_again": again}
     # A gate that was rebuilt, or that forgot somebody, has handed out numbers below the highest: that is not promised.
     whole = view.restore_epoch == 1 and not view.learned and not again
@@ -190,11 +190,6 @@ def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
         report.find("I5", "tickets out of order that were never given back", late - view.reissued, NOBODY_CAN)
     if view.config_version != event.config_version:
         report.find("I6", "the gate has not heard of the ledger's newest version", view.config_version, RETRY)
-
-
-def _applied_at_ms(held: str) -> int:
-    """Return when the gate gave the ticket; 0 where it holds none for them."""
-    return (parse_entry(held) or (0, 0))[1]
 
 
 def _people(report: Report, seen: Snapshot, books: Books) -> None:
