@@ -41,7 +41,7 @@ def test_an_event_is_made_once_as_a_draft(ledger: Ledger) -> None:
     assert ledger.event("e") is None
 
 
-@pytest.mark.parametrize("start", EventState)
+@pytest.mark.parametrize("start", [state for state in EventState if state is not EventState.DELETED])
 @pytest.mark.parametrize("goal", EventState)
 def test_an_event_goes_only_where_it_may(ledger: Ledger, start: EventState, goal: EventState) -> None:
     """A change raises the version; the state that it is in already is answered as it is; ended is the end."""
@@ -57,7 +57,8 @@ def test_an_event_goes_only_where_it_may(ledger: Ledger, start: EventState, goal
         after = ledger.set_state("E", goal)
         assert (after.state, after.config_version) == (goal, before.config_version + 1)
         assert (after.ended_at_ms is not None) == (goal is EventState.ENDED)
-        assert after == ledger.event("E")
+        # Of a deleted draft only its id is left: there is no event of it any more.
+        assert ledger.event("E") == (None if goal is EventState.DELETED else after)
     else:
         with pytest.raises(BadInput, match=f"is {start}: it cannot become {goal}"):
             ledger.set_state("E", goal)

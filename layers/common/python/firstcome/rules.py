@@ -43,6 +43,7 @@ class EventState(StrEnum):
     PAUSED = "paused"  # gives none for now
     CLOSED = "closed"  # gives none any more, may be opened again
     ENDED = "ended"  # over for good: its gate may expire
+    DELETED = "deleted"  # a draft that is gone; the row stays, so that its id is never used again
 
 
 class FailedStatus(StrEnum):

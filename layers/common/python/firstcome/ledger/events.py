@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from firstcome.ledger.statements import sql_time, statements
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
 # From where to where an operator may take an event. To where it is already: always, and nothing changes.
 TRANSITIONS = {
-    EventState.DRAFT: {EventState.OPEN, EventState.ENDED},
+    EventState.DRAFT: {EventState.OPEN, EventState.ENDED, EventState.DELETED},
     EventState.OPEN: {EventState.PAUSED, EventState.CLOSED, EventState.ENDED},
     EventState.PAUSED: {EventState.OPEN, EventState.CLOSED, EventState.ENDED},
     EventState.CLOSED: {EventState.OPEN, EventState.ENDED},
     EventState.ENDED: set(),
+    EventState.DELETED: set(),
 }
+
+
+TURN_SECRET_BYTES = 32  # of randomness: nobody guesses their turn, nor finds it by trying secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,9 @@ class Event:
     config_version: int  # raised by every change
     created_at_ms: int
     ended_at_ms: int | None
+    timezone: str  # an IANA name
+    spread_ms: int  # over how many ms from the opening on the turns are spread; 0: there are none
+    turn_secret: bytes | None = field(repr=False)  # 32 bytes; None before the first opening, and without turns
 
     @property
     def gate_fields(self) -> dict[str, str | int]:
@@ -52,7 +60,14 @@ class Event:
 
 
 def create_event(  # noqa: PLR0917  the columns
-    ledger: Database, event_id: str, name: str, capacity: int, opens_at_ms: int, closes_at_ms: int
+    ledger: Database,
+    event_id: str,
+    name: str,
+    capacity: int,
+    opens_at_ms: int,
+    closes_at_ms: int,
+    timezone: str = "UTC",
+    spread_ms: int = 0,
 ) -> bool:
     """Make an event, as a draft; False, and nothing changed, where there is one of that id."""
     row = {
@@ -61,6 +76,8 @@ def create_event(  # noqa: PLR0917  the columns
         "capacity": capacity,
         "opens_at": sql_time(opens_at_ms),
         "closes_at": sql_time(closes_at_ms),
+        "timezone": timezone,
+        "spread_ms": spread_ms,
     }
     return ledger.transact(lambda connection: bool(statements.create_event(connection, **row)))
 
@@ -91,6 +108,9 @@ def set_state(ledger: Database, event_id: str, state: EventState) -> Event:
             return {}
         if state not in TRANSITIONS[was.state]:
             raise BadInput("bad_transition", f"event {event_id} is {was.state}: it cannot become {state}")
+        if state is EventState.OPEN and was.spread_ms and was.turn_secret is None:
+            # Not before: an operator who saw a draft's turns could draw again until they like them.
+            return {"state": state, "turn_secret": secrets.token_bytes(TURN_SECRET_BYTES)}
         return {"state": state}
 
     return _change(ledger, event_id, change)
@@ -140,8 +160,22 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
         changed = change(was)
         if not changed:
             return was
-        kept = {"state": was.state, "capacity": was.capacity, "restore_epoch": was.restore_epoch}
-        statements.change_event(connection, event_id=event_id, **kept | changed)
+        now = replace(was, **changed)
+        statements.change_event(
+            connection,
+            event_id=event_id,
+            name=now.name,
+            capacity=now.capacity,
+            opens_at=sql_time(now.opens_at_ms),
+            closes_at=sql_time(now.closes_at_ms),
+            timezone=now.timezone,
+            spread_ms=now.spread_ms,
+            turn_secret=now.turn_secret,
+            state=now.state,
+            restore_epoch=now.restore_epoch,
+        )
+        if now.state is EventState.DELETED:
+            return replace(now, config_version=was.config_version + 1)
         return _event(statements.event_locked(connection, event_id=event_id))
 
     return ledger.transact(work)
@@ -159,6 +193,9 @@ def _event(columns: tuple[Any, ...]) -> Event:
         config_version,
         created_at,
         ended_at,
+        timezone,
+        spread_ms,
+        turn_secret,
     ) = columns
     return Event(
         event_id,
@@ -171,4 +208,7 @@ def _event(columns: tuple[Any, ...]) -> Event:
         config_version,
         to_ms(created_at),
         None if ended_at is None else to_ms(ended_at),
+        timezone,
+        spread_ms,
+        turn_secret,
     )

@@ -253,29 +253,35 @@ WHERE status IN ('waiting', 'dead') GROUP BY status
 
 -- == coupon_event ====================================================================================================
 
--- name: create_event(event_id, name, capacity, opens_at, closes_at)!
-INSERT INTO coupon_event (event_id, name, capacity, opens_at, closes_at, state, created_at, updated_at)
-VALUES (:event_id, :name, :capacity, :opens_at, :closes_at, 'draft', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
+-- name: create_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms)!
+INSERT INTO coupon_event (event_id, name, capacity, opens_at, closes_at, timezone, spread_ms, state, created_at, updated_at)
+VALUES (:event_id, :name, :capacity, :opens_at, :closes_at, :timezone, :spread_ms, 'draft',
+  UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
 ON DUPLICATE KEY UPDATE config_version = coupon_event.config_version
 
 -- name: event(event_id)^
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
-FROM coupon_event WHERE event_id = :event_id
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at,
+  timezone, spread_ms, turn_secret
+FROM coupon_event WHERE event_id = :event_id AND state <> 'deleted'
 
 -- name: event_locked(event_id)^
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
-FROM coupon_event WHERE event_id = :event_id FOR UPDATE
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at,
+  timezone, spread_ms, turn_secret
+FROM coupon_event WHERE event_id = :event_id AND state <> 'deleted' FOR UPDATE
 
 -- name: gated_events(retention_days)
 -- Few rows in all, so a scan: the events that have, or should have, a gate.
-SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at
+SELECT event_id, name, capacity, opens_at, closes_at, state, restore_epoch, config_version, created_at, ended_at,
+  timezone, spread_ms, turn_secret
 FROM coupon_event
-WHERE state <> 'ended' OR ended_at > UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY
+WHERE state NOT IN ('ended', 'deleted') OR ended_at > UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY
 ORDER BY event_id
 
--- name: change_event(event_id, state, capacity, restore_epoch)!
+-- name: change_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms, turn_secret, state, restore_epoch)!
 UPDATE coupon_event
-SET state = :state, capacity = :capacity, restore_epoch = :restore_epoch, config_version = config_version + 1,
+SET name = :name, capacity = :capacity, opens_at = :opens_at, closes_at = :closes_at, timezone = :timezone,
+  spread_ms = :spread_ms, turn_secret = :turn_secret, state = :state, restore_epoch = :restore_epoch,
+  config_version = config_version + 1,
   updated_at = UTC_TIMESTAMP(3), ended_at = IF(:state = 'ended', COALESCE(ended_at, UTC_TIMESTAMP(3)), NULL)
 WHERE event_id = :event_id
 

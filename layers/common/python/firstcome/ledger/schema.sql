@@ -16,16 +16,24 @@ CREATE TABLE coupon_event (
   opens_at DATETIME(3) NOT NULL,
   closes_at DATETIME(3) NOT NULL,
   -- The words of `rules.EventState`; a test keeps the two equal.
-  state ENUM('draft', 'open', 'paused', 'closed', 'ended') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  state ENUM('draft', 'open', 'paused', 'closed', 'ended', 'deleted') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   restore_epoch INT NOT NULL DEFAULT 1 COMMENT 'raised by every restore of the gate',
   config_version INT NOT NULL DEFAULT 1 COMMENT 'raised by every change of this row: an older one tells the gate nothing',
   created_at DATETIME(3) NOT NULL,
   updated_at DATETIME(3) NOT NULL,
   -- When it was ended, for the time after which its people may be erased. NULL before.
   ended_at DATETIME(3) NULL,
+  -- An IANA name: the zone in which people are told the times.
+  timezone VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'UTC',
+  -- Over how many ms from opens_at on the turns are spread; 0: there are none.
+  spread_ms INT NOT NULL DEFAULT 0,
+  -- What the turns are drawn with: made when the event is first opened, told when it has ended. NULL before, and without turns.
+  turn_secret BINARY(32) NULL,
   PRIMARY KEY (event_id),
   CONSTRAINT coupon_event_capacity CHECK (capacity >= 1),
-  CONSTRAINT coupon_event_window CHECK (opens_at < closes_at)
+  CONSTRAINT coupon_event_window CHECK (
+    spread_ms BETWEEN 0 AND 3600000 AND opens_at + INTERVAL spread_ms * 1000 MICROSECOND < closes_at
+  )
 ) ENGINE = InnoDB;
 
 -- The coupons. The two keys hold the promise: a ticket is one row (I1, with the capacity), a person has one row (I2).

@@ -67,12 +67,17 @@ def create(stores: Stores, given: Input) -> dict[str, Any]:
     """Make an event, as a draft. Repeated with the same words, it returns the event that is there."""
     event_id, name, capacity = given["event_id"], given["name"], given["capacity"]
     opens_at, closes_at = given["opens_at"], given["closes_at"]
-    if closes_at <= opens_at:
-        raise BadInput("bad_window", "closes_at must be later than opens_at")
-    created = stores.ledger.create_event(event_id, name, capacity, opens_at, closes_at)
-    event = _event(stores, event_id)
+    timezone, spread_ms = given.get("timezone", "UTC"), given.get("spread_ms", 0)
+    if closes_at <= opens_at + spread_ms:
+        raise BadInput(
+            "bad_window", "closes_at must be later than opens_at, and than the last turn (spread_ms after it)"
+        )
+    created = stores.ledger.create_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms)
+    event = stores.ledger.event(event_id)
+    if event is None:
+        raise BadInput("id_used", f"the id {event_id} was a deleted draft's: take another, an id is never used again")
     if not created:
-        _same(event, name, capacity, opens_at, closes_at)
+        _same(event, given | {"timezone": timezone, "spread_ms": spread_ms})
     return {"created": created, **_updated(stores, event, create=created)}
 
 
@@ -199,15 +204,17 @@ def _event(stores: Stores, event_id: str) -> Event:
     return event
 
 
-def _same(event: Event, name: str, capacity: int, opens_at: int, closes_at: int) -> None:
+def _same(event: Event, wanted: Input) -> None:
     """Raise `BadInput` saying what differs, unless the event is what was asked for."""
     asked = {
-        "name": (event.name, name),
-        "capacity": (event.capacity, capacity),
-        "opens_at": (rfc3339(event.opens_at_ms), rfc3339(opens_at)),
-        "closes_at": (rfc3339(event.closes_at_ms), rfc3339(closes_at)),
+        "name": (event.name, wanted["name"]),
+        "capacity": (event.capacity, wanted["capacity"]),
+        "opens_at": (rfc3339(event.opens_at_ms), rfc3339(wanted["opens_at"])),
+        "closes_at": (rfc3339(event.closes_at_ms), rfc3339(wanted["closes_at"])),
+        "timezone": (event.timezone, wanted["timezone"]),
+        "spread_ms": (event.spread_ms, wanted["spread_ms"]),
     }
-    differs = [f"{field} is {is_}, not {wanted}" for field, (is_, wanted) in asked.items() if is_ != wanted]
+    differs = [f"{field} is {is_}, not {asked_}" for field, (is_, asked_) in asked.items() if is_ != asked_]
     if differs:
         raise BadInput(
             "event_exists", f"event {event.event_id} exists already, and is another one: {'; '.join(differs)}"
@@ -226,6 +233,8 @@ def _show_event(event: Event) -> dict[str, Any]:
         "capacity": event.capacity,
         "opens_at": rfc3339(event.opens_at_ms),
         "closes_at": rfc3339(event.closes_at_ms),
+        "timezone": event.timezone,
+        "spread_ms": event.spread_ms,
         "restore_epoch": event.restore_epoch,
         "config_version": event.config_version,
         "ended_at": rfc3339(event.ended_at_ms) if event.ended_at_ms is not None else None,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Input = dict[str, Any]
 
 CAPACITY_MAX = 10_000_000  # a gate of about 2.5 GB, and a restore of minutes: more wants an event per region
+SPREAD_MAX_MS = 3_600_000  # an hour: longer, and it is an event per hour
 PARTITIONS_MAX = 1_000  # more than any event needs: a typing error
 REPLICATION_MAX = 5
 TEXT_MAX_LENGTH = 255  # the columns'
@@ -85,6 +86,16 @@ def _status(name: str, value: object) -> FailedStatus:
     return FailedStatus(value)
 
 
+def _timezone(name: str, value: object) -> str:
+    from zoneinfo import available_timezones  # noqa: PLC0415  reads many files: for this field only
+
+    if not isinstance(value, str) or value not in available_timezones():
+        hint = alike(value, available_timezones()) if isinstance(value, str) else None
+        meant = f": did you mean {hint}?" if hint else ""
+        raise BadInput(f"bad_{name}", f"{name} must be an IANA name such as Asia/Seoul, and is {_echo(value)}{meant}")
+    return value
+
+
 def _echo(value: object) -> str:
     said = json.dumps(value)
     return said if len(said) <= ECHO_MAX_LENGTH else said[:ECHO_MAX_LENGTH] + "…"
@@ -98,6 +109,13 @@ NAME = Field("name", f"what people read, up to {TEXT_MAX_LENGTH} characters", "S
 CAPACITY = Field("capacity", f"how many coupons there are, up to {CAPACITY_MAX:,}", 100, _whole(1, CAPACITY_MAX))
 OPENS_AT = Field("opens_at", "the first moment, RFC 3339 with an offset", "2030-01-01T00:00:00Z", parse_time)
 CLOSES_AT = Field("closes_at", "the moment at which it is over", "2030-01-31T00:00:00Z", parse_time)
+TIMEZONE = Field("timezone", "the zone in which people are told the times, an IANA name (UTC)", "Asia/Seoul", _timezone)
+SPREAD_MS = Field(
+    "spread_ms",
+    f"turns: over how long the opening is spread, up to {SPREAD_MAX_MS:,} (0: none)",
+    10_000,
+    _whole(0, SPREAD_MAX_MS),
+)
 ROW_ID = Field("id", "a failed row, as list_failed names it", 1, _whole(1, ID_MAX))
 STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
@@ -124,6 +142,7 @@ ACTIONS: dict[str, Action] = {
             "create",
             "Make an event, as a draft: it gives no coupons before it is opened.",
             ((EVENT_ID, NAME, CAPACITY, OPENS_AT, CLOSES_AT),),
+            may=(TIMEZONE, SPREAD_MS),
         ),
         Action("open", "Open an event: from now on its window decides.", _ONE_EVENT),
         Action("pause", "Give no coupons for now.", _ONE_EVENT),
