@@ -98,7 +98,10 @@ SCHEMAS: Json = {
         {
             "event_id": EVENT_ID,
             "name": {"type": "string"},
-            "state": {"type": "string", "enum": list(rules.EventState)},
+            "state": {
+                "type": "string",
+                "enum": [state for state in rules.EventState if state is not rules.EventState.DELETED],
+            },
             "capacity": {"type": "integer", "minimum": 1},
             "remaining": {"type": "integer", "minimum": 0, "description": "0 once the event has ended"},
             "opens_at": TIME,
