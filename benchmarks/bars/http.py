@@ -12,9 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.harness.bench import BARE, FEW, PLENTY, wrong_people
-from benchmarks.harness.load import applications
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, redis_benchmark, wrk
+from benchmarks.harness.tools import CONNECTIONS, applications, redis_benchmark, wrk
 from firstcome.stores import Stores
 
 if TYPE_CHECKING:

@@ -113,11 +113,6 @@ class Bench:
         [found] = self.query(f"SELECT {counts} FROM coupon WHERE event_id = %s", event_id)
         return found
 
-    def times(self, event_id: str, column: str) -> list[float]:
-        """Return when the event's rows were applied for, or issued, as seconds of the wall clock, in order."""
-        found = self.query(f"SELECT {column} FROM coupon WHERE event_id = %s ORDER BY {column}", event_id)
-        return [at.replace(tzinfo=UTC).timestamp() for (at,) in found]
-
     def wrong_rows(self, expected: dict[str, int], gate: Gate | None = None) -> list[str]:
         """Return what is wrong with the rows of events: exactly so many, one each; and with a gate, all settled."""
         found = {event_id: self.rows(event_id) for event_id in expected}

@@ -21,6 +21,11 @@ PEOPLE = 10**9
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
+def applications(event_id: str) -> str:
+    """Return the path of applying."""
+    return f"/events/{event_id}/applications"
+
+
 def redis_benchmark(
     bench: Bench, command: list[str], calls: int, *, connections: int = CONNECTIONS, pipeline: int = 1
 ) -> float:

@@ -46,12 +46,12 @@ class Recommendation:
 def recommended(opening: Opening, deployment: Deployment, aws: Aws, stacks: int = 1) -> Recommendation | None:
     """Return the fewest stacks, at least `stacks`, within every limit and what the templates take; None: none are.
 
-    `opening` is that of one of `stacks`. Pools of tickets are not recommended: nobody has built them.
+    `opening` is that of one of `stacks`.
     """
     for many in range(stacks, STACKS_MAX + 1):
         coupons = max(1, ceil(opening.coupons * stacks / many))
         share = replace(opening, burst=opening.burst * stacks / many, coupons=coupons)
-        each = replace(advised(share, deployment, aws), pools=deployment.pools)
+        each = advised(share, deployment, aws)
         each = replace(each, brokers=max(each.brokers, _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]
         refused = [*outside(each.parameters), *provisioned_too_many(each)]
@@ -90,7 +90,6 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
         api_quota=max(deployment.api_quota, peak),
         lambda_quota=max(deployment.lambda_quota, room + limits.UNRESERVED),
         max_connections=max(deployment.max_connections, 2 * (room + partitions)),
-        pools=ceil(deployment.pools * max(1.0, used["Redis: winners"], used["Redis: losers"])),
     ).with_parameters(
         ApiRateLimit=max(deployment["ApiRateLimit"], peak),
         ApiBurstLimit=max(deployment["ApiBurstLimit"], peak // 2),
@@ -127,7 +126,7 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
     hour = {
         "brokers": deployment.brokers * servers["BrokerType"],
-        "Valkey": 2 * deployment.pools * servers["CacheType"],
+        "Valkey": 2 * servers["CacheType"],
         "MySQL": servers["DatabaseClass"],
         "disks, endpoints, retry, alarms": sum(
             value for name, value in idle.items() if not name.startswith(tuple(sized.values()))

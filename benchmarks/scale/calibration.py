@@ -1,7 +1,7 @@
 """Service times, measured: what each process of the local cloud spends of the two cores on one request, or one row.
 
 The cloud is loaded with one kind of work at a time, and the kernel is asked what each process had of the cores. Rates
-and latencies are kept beside, but nothing is taken from them: they are what the simulation has to find by itself.
+are kept beside: the model that `make capacity` counts with has to find them by itself.
 """
 
 from __future__ import annotations
@@ -13,16 +13,12 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.bars.drain import fill, settled
 from benchmarks.harness.bench import PLENTY
-from benchmarks.harness.load import Load, applications, ask
-from benchmarks.harness.tools import wrk
-from benchmarks.scale.machine import SLICE_S
+from benchmarks.harness.tools import applications, wrk
 from benchmarks.scale.times import Times
-from firstcome.ledger.connect import mysql_connection
 from firstcome.stores import Stores
 
 if TYPE_CHECKING:
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DRAINED = 10_000  # records
-COMPILED_S = 0.01  # for which the broker's just-in-time compiler takes a core at a time
+CORES = os.cpu_count() or 1
 
 
 @dataclass(slots=True)
@@ -44,7 +40,6 @@ class Phase:
     seconds: float = 0.0
     count: int = 1
     rate: float = 0.0  # a second
-    p99_ms: float = 0.0
 
     def each_s(self, process: str, idle: Phase) -> float:
         """Return what one costs a process, without what it does when nobody asks."""
@@ -64,8 +59,6 @@ class Calibration:
     remembered: Phase
     won: Phase
     drain: Phase
-    commit_s: float
-    generator_s: float  # what a request costs load.py, which is not wrk
     wrong: list[str]
 
     @property
@@ -86,16 +79,13 @@ class Calibration:
             settle_s=each_s(self.drain, "redis"),
             produce_s=each_s(self.won, "kafka"),
             fetch_s=each_s(self.drain, "kafka"),
-            poll_s=each_s(self.drain, "poller"),
             consume_s=each_s(self.drain, "consume"),
             ledger_s=each_s(self.drain, "mariadb"),
-            commit_s=self.commit_s,
         )
 
-    def beside(self, phase: Phase) -> dict[float, float]:
-        """Return how many cores were busy with something else meanwhile, by how long they were at a time."""
-        others = max(0.0, phase.duty("others")) + self.idle.duty("kafka")
-        return {COMPILED_S: phase.duty("compiler"), SLICE_S: others}
+    def beside(self, phase: Phase) -> float:
+        """Return how many cores were busy with something else meanwhile."""
+        return phase.duty("compiler") + max(0.0, phase.duty("others")) + self.idle.duty("kafka")
 
 
 def calibrate(bench: Bench, cloud: Cloud) -> Calibration:
@@ -113,19 +103,8 @@ def calibrate(bench: Bench, cloud: Cloud) -> Calibration:
             # Each record by itself, as apply puts them there.
             fill(bench, stores, to_win, bench.pick(DRAINED, DRAINED // 10), batch_size=0)
         drain = _drain(bench, cloud, stores, to_win)
-        asked = ask(Load(cloud.api_url, [applications(gone)], 0, bench.pick(10_000, 500), 200))
         wrong = bench.drained(stores, to_win)
-    generator_s = asked.cpu * max(asked.done_s) / len(asked.done_s)
-    return Calibration(idle, lost, remembered, won, drain, _commit_s(bench), generator_s, wrong)
-
-
-def middle_rate(seen: list[tuple[float, int]], total: int) -> float:
-    """Return the rate at which a count that was seen at some times grew, between a tenth and nine tenths of `total`."""
-    middle = [(at, count) for at, count in seen if 0.1 * total <= count <= 0.9 * total]
-    if len(middle) < 2:  # a batch or two
-        middle = seen
-    (began, first), (ended, last) = middle[0], middle[-1]
-    return (last - first) / (ended - began)
+    return Calibration(idle, lost, remembered, won, drain, wrong)
 
 
 @contextmanager
@@ -144,7 +123,7 @@ def _ask(bench: Bench, cloud: Cloud, event_id: str) -> Phase:
         wrk(cloud.api_url, path, 1)
     with _phase(cloud) as phase:
         heard = wrk(cloud.api_url, path, bench.pick(2, 1))
-    phase.count, phase.rate, phase.p99_ms = heard.count, heard.rate, heard.p99_ms
+    phase.count, phase.rate = heard.count, heard.rate
     return phase
 
 
@@ -159,31 +138,16 @@ def _paused(pid: int | None) -> Iterator[None]:
 
 
 def _drain(bench: Bench, cloud: Cloud, stores: Stores, event_id: str) -> Phase:
-    """Wait until every ticket has its row. The rate is that between a tenth and nine tenths: the last ones wait."""
+    """Wait until every ticket has its row."""
     with _phase(cloud) as phase:
         settled(stores, event_id)
-    issued = bench.times(event_id, "issued_at")
-    phase.count, phase.rate = len(issued), middle_rate([(at, n) for n, at in enumerate(issued, start=1)], len(issued))
+    phase.count = bench.rows(event_id)[0]
     return phase
-
-
-def _commit_s(bench: Bench) -> float:
-    """Return the median time of a commit of one row."""
-    with mysql_connection(bench.settings, 10_000) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE IF NOT EXISTS commits (number INT)")
-        times = []
-        for number in range(50):
-            cursor.execute("INSERT INTO commits VALUES (%s)", (number,))
-            began = time.perf_counter()
-            connection.commit()
-            times.append(time.perf_counter() - began)
-        cursor.execute("DROP TABLE commits")
-    return median(times)
 
 
 def _spent(cloud: Cloud) -> dict[str, float]:
     """Return what each process of a cloud has had of the cores, in seconds. Environments are one."""
-    pids = {"front": [cloud.front.pid], "poller": [cloud.poller.pid]}
+    pids = {"front": [cloud.front.pid], "poller": [cloud.poller.pid]}  # the poller only so that it is no "other"
     pids |= {name: list(cloud.environments(name)) for name in ("apply", "consume")}
     pids |= {name: [pid] for name, pid in cloud.servers.pids.items()}
     spent = {name: sum(_spent_s(pid) for pid in some if pid) for name, some in pids.items()}

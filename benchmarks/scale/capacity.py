@@ -40,7 +40,6 @@ OTHERS = {
     "lambda_quota": "quota L-B99A9384 {:,}",
     "brokers": "{} brokers (NumberOfBrokerNodes)",
     "max_connections": "max_connections {:,} (DatabaseParameters)",
-    "pools": "{} pools of tickets (docs/scale.md)",
 }
 
 
@@ -202,7 +201,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--api-quota", type=whole, default=limits.API_REQUESTS_PER_S, help="requests a second")
     parser.add_argument("--lambda-quota", type=whole, default=limits.CONCURRENCY, help="concurrent executions")
     parser.add_argument("--stacks", type=whole, default=1, help="each with its share of people and coupons (1)")
-    parser.add_argument("--pools", type=whole, default=1, help="as if pools of tickets were built (docs/scale.md) (1)")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
     said = parser.parse_args()
     share, memory = max(1, said.coupons // said.stacks), not said.no_memory
@@ -213,7 +211,7 @@ def _arguments() -> argparse.Namespace:
     parameters = dict(pair.split("=", 1) for pair in said.parameters)
     quotas = {"api_quota": said.api_quota, "lambda_quota": said.lambda_quota}
     try:
-        said.deployment = Deployment(parameters, **quotas, pools=said.pools)
+        said.deployment = Deployment(parameters, **quotas)
         for sized in ("BrokerType", "CacheType", "DatabaseClass"):
             size(said.deployment[sized])
     except LookupError as error:

@@ -48,7 +48,6 @@ class Deployment:
     lambda_quota: int = limits.CONCURRENCY
     brokers: int = field(default_factory=_brokers)
     max_connections: int = field(default_factory=_max_connections)
-    pools: int = 1  # of tickets, each on a gate of its own
 
     def __post_init__(self) -> None:
         """Raise `LookupError` for a parameter that no template has."""

@@ -98,19 +98,19 @@ def asked(opening: Opening, deployment: Deployment, aws: Aws) -> float:
 
 
 def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
-    times, pools = aws.times, deployment.pools
+    times = aws.times
     kept = busy(opening, deployment, aws)
     # All events share a node, which has one core for scripts, whatever its size.
-    winners, losers = pools / times.gate_won_s, pools / times.gate_lost_s
+    winners, losers = 1 / times.gate_won_s, 1 / times.gate_lost_s
     asking, slower = asked(opening, deployment, aws), "slower, then 503"
     yield Limit("Redis: winners", opening.peak, winners, "calls/s", slower, MORE_STACKS, queue=True)
     yield Limit("Redis: losers", asking, losers, "calls/s", slower, MORE_STACKS, queue=True)
-    gib = opening.won * limits.WINNER_BYTES / 2**30 / pools
+    gib = opening.won * limits.WINNER_BYTES / 2**30
     has_gib = limits.CACHE_GIB[size(deployment["CacheType"])] * limits.CACHE_USABLE
     yield Limit("Redis: memory", gib, has_gib, "GiB", "503 to winners", "CacheType")
     yield Limit("Redis: connections", kept, limits.CACHE_CONNECTIONS, "connections", "503", MORE_STACKS)
     if opening.remembered:
-        sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / pools / 1e6
+        sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / 1e6
         mb_per_s, later = limits.CACHE_BYTES_PER_S / 1e6, "remembered some seconds later"
         yield Limit("Redis: filters sent", sent_mb, mb_per_s, "MB, MB/s", later, MORE_STACKS, soft=True)
 

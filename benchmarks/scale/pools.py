@@ -1,12 +1,10 @@
-"""Execution environments in simulated time, and the buckets of tokens that AWS meters with."""
+"""What a request passes in simulated time: environments, servers, and the buckets of tokens that AWS meters with."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import simpy
 
 from benchmarks.scale.planning import MAX_BLOCK_S
 from firstcome.settings import Settings
@@ -15,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from typing import Any
 
-    from benchmarks.scale.machine import Process
+    import simpy
 
     Steps = Generator[simpy.Event, Any, Any]
 
+SEED = 6  # every run of the same opening is the same
 BREAKER_S = Settings().kafka_breaker_ms / 1000  # for so long after a try to connect, an environment makes no other
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Environments that have lived the same life so far. With a process, one that shares a machine with others."""
+    """Environments that have lived the same life so far."""
 
     count: int = 1
-    process: Process | None = None
     sold_out_until: float = 0.0  # what it remembers
     connected: bool = False  # to the brokers
     broken_until: float = 0.0  # no try to connect before
@@ -62,24 +60,21 @@ def parted(groups: Iterable[Group], first: int) -> tuple[list[Group], list[Group
     return ours, theirs
 
 
-class LocalPool:
-    """The local cloud's: a few processes; who finds none free waits for one, as in the front."""
+class Server:
+    """Cores that do jobs in the order in which they come, each job on one core."""
 
-    def __init__(self, env: simpy.Environment, processes: Iterable[Process]) -> None:
-        self._free = simpy.Store(env)
-        self._free.items = [Group(process=process) for process in processes]
+    def __init__(self, env: simpy.Environment, cores: int = 1) -> None:
+        self.busy_s = 0.0  # of all cores
+        self._env, self._cores = env, cores
+        self._free_at = 0.0  # when it has worked off what has come
 
-    def acquire(self, wanted: int) -> Steps:
-        """Return so many environments, one after the other as they come free."""
-        groups: list[Group] = []
-        while len(groups) < wanted:
-            groups.append((yield self._free.get()))
-        return groups
-
-    def release(self, groups: Iterable[Group]) -> None:
-        """Have them back."""
-        for group in groups:
-            self._free.put(group)
+    def work(self, jobs: float, each_s: float) -> simpy.Event:
+        """Return an event that comes when so many jobs are done, which share its cores evenly."""
+        begins = max(self._env.now, self._free_at)
+        self.busy_s += jobs * each_s
+        self._free_at = begins + jobs * each_s / self._cores
+        ends = max(self._free_at, begins + min(1.0, jobs) * each_s)
+        return self._env.timeout(ends - self._env.now)
 
 
 class Bucket:
@@ -106,7 +101,7 @@ class Bucket:
 
 
 class LambdaPool:
-    """Lambda's: new ones start cold, at a limited rate; who finds no room is refused.
+    """Lambda's environments: new ones start cold, at a limited rate; who finds no room is refused.
 
     Which of the idle ones comes next AWS does not say. Here it is the one that was idle for longest, so that all of
     them come to need connections. Packets do not crumble: a room for fewer than `crumb` is none.

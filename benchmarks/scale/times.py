@@ -40,7 +40,6 @@ class Times:
     produce_s: float
     fetch_s: float
     # from Kafka to the row, a record of a batch of some hundred
-    poll_s: float
     consume_s: float
     ledger_s: float
 

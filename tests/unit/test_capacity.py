@@ -27,7 +27,6 @@ TIMES = Times(
     settle_s=5 * US,
     produce_s=300 * US,
     fetch_s=10 * US,
-    poll_s=15 * US,
     consume_s=30 * US,
     ledger_s=60 * US,
 )
@@ -87,7 +86,7 @@ def test_what_is_needed_grows_with_the_burst() -> None:
         assert all(more[what] >= fewer[what] for what in fewer)
 
 
-@pytest.mark.parametrize("burst", [500, 10_000, 100_000, 500_000])
+@pytest.mark.parametrize("burst", [500, 10_000, 30_000])
 @pytest.mark.parametrize("coupons", [100, 50_000, 1_000_000])
 def test_what_is_advised_refuses_nobody(burst: float, coupons: int) -> None:
     """Connections to the brokers are not bought by parameters: who has none is told `reserved`, and swept."""
@@ -98,10 +97,10 @@ def test_what_is_advised_refuses_nobody(burst: float, coupons: int) -> None:
 
 
 def test_no_parameter_makes_one_stack_large_enough_for_everything() -> None:
-    """Every environment has a connection to every shard, and a node takes so many."""
-    opening = Opening(1_000_000, 10, 10_000)
+    """A shard's scripts run on one core, whatever the node's size."""
+    opening = Opening(60_000, 10, 10_000)
     [left] = refused_by(opening, advised(opening, DEFAULT, AWS))
-    assert left.what == "Redis: connections"
+    assert left.what == "Redis: winners"
     two = replace(opening, burst=opening.burst / 2, coupons=opening.coupons // 2)
     assert not refused_by(two, advised(two, DEFAULT, AWS))
 
@@ -123,7 +122,6 @@ def test_what_is_recommended_passes_its_own_check(burst: float, coupons: int) ->
     assert not [limit.what for limit in ranked(found.share, found.each, AWS) if limit.tight]
     assert not outside(found.each.parameters)
     assert found.each.provisioned < found.each["ApplyConcurrency"]
-    assert found.each.pools == 1, "nobody has built pools of tickets"
     assert found.stacks * found.share.burst >= burst * 0.999
     assert found.stacks * found.share.coupons >= coupons
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,10 @@ import simpy
 from benchmarks.scale import worlds
 from benchmarks.scale.capacity import admitted
 from benchmarks.scale.deployment import Deployment
-from benchmarks.scale.machine import Machine, server
 from benchmarks.scale.planning import MAX_BLOCK_S
-from benchmarks.scale.pools import BREAKER_S, Bucket, Connecting, Group, LambdaPool, count
+from benchmarks.scale.pools import BREAKER_S, Bucket, Connecting, Group, LambdaPool, Server, count
+from benchmarks.scale.stream import Polling, Stream
 from benchmarks.scale.times import Aws, Opening
-from benchmarks.scale.worlds import Local, local
 from tests.unit.test_capacity import TIMES
 
 if TYPE_CHECKING:
@@ -37,80 +35,44 @@ def on_aws(opening: Opening, deployment: Deployment = DEPLOYED, packet: int = 1,
     return ran(worlds.aws(opening, deployment, Aws.of(TIMES, deployment), packet=packet, **more), 400)
 
 
-# --- the machine -----------------------------------------------------------------------------------------------------
-
-
-def test_processes_share_a_core_evenly() -> None:
-    """Whoever comes later gets half from then on, and nothing for having slept."""
-    env = simpy.Environment()
-    machine = Machine(env, 1)
-    early, late = machine.process(), machine.process()
-    early.work(10)
-    env.run(5)
-    late.work(10)
-    env.run(15)
-    assert early.had_s - 5 == pytest.approx(late.had_s - 5, abs=0.01) == pytest.approx(5, abs=0.01)
-
-
-@pytest.mark.parametrize(("threads", "seconds"), [(1, 4.0), (2, 2.0), (3, 2.0)])
-def test_a_process_has_as_many_cores_as_it_has_threads(threads: int, seconds: float) -> None:
-    env = simpy.Environment()
-    process = Machine(env, 2).process(threads)
-    jobs = [process.work(1) for _ in range(4)]
-    env.run(simpy.AllOf(env, jobs))
-    assert env.now == pytest.approx(seconds)
-    assert process.machine.busy_s == pytest.approx(4)
+# --- servers ---------------------------------------------------------------------------------------------------------
 
 
 def test_jobs_are_done_in_the_order_in_which_they_came() -> None:
     env = simpy.Environment()
-    process = server(env)
-    for at, job in enumerate([process.work(1) for _ in range(3)], start=1):
+    server = Server(env)
+    for at, job in enumerate([server.work(1, 1.0) for _ in range(3)], start=1):
         env.run(job)
         assert env.now == at
 
 
-def test_chance_keeps_the_mean() -> None:
-    machine = Machine(simpy.Environment(), 1, chance=random.Random(1))
-    assert sum(machine.lasting(1.0, 1) for _ in range(20_000)) / 20_000 == pytest.approx(1, abs=0.02)
-    assert machine.lasting(10_000.0, 10_000) == pytest.approx(10_000, rel=0.05)
+@pytest.mark.parametrize(("cores", "seconds"), [(1, 4.0), (2, 2.0), (8, 1.0)])
+def test_jobs_share_cores_and_each_has_one(cores: int, seconds: float) -> None:
+    env = simpy.Environment()
+    server = Server(env, cores)
+    env.run(server.work(4, 1.0))
+    assert env.now == pytest.approx(seconds)
+    assert server.busy_s == 4
 
 
-# --- the local cloud -------------------------------------------------------------------------------------------------
+# --- the stream ------------------------------------------------------------------------------------------------------
 
 
-def test_two_busy_cores_are_shared_by_what_a_request_costs() -> None:
-    """The utilization law: as many requests a second as two cores have time for."""
-    each_s = TIMES.client_s + TIMES.front_s + TIMES.lost_s + TIMES.gate_lost_s
-    pipeline = ran(local(TIMES, Local(connections=50, memory=False)), 2)
-    rate = sum(people for _, people in pipeline.seen.answers) / 2
-    assert rate == pytest.approx(2 / each_s, rel=0.03)
+def test_only_the_last_batch_waits_for_its_window() -> None:
+    """Full batches are taken at once; what is left is taken a window after the first of it."""
+    env = simpy.Environment()
+    stream, taken = Stream(env), []
 
+    def poll() -> Iterator[simpy.Event]:
+        while True:
+            batch = yield from stream.gather(Polling(batch=100, window_s=1.0))
+            taken.append((env.now, batch))
 
-def test_what_runs_beside_is_missing() -> None:
-    alone, disturbed = (
-        sum(people for _, people in ran(local(TIMES, world), 2).seen.answers)
-        for world in (Local(connections=50, memory=False, beside=beside) for beside in ({}, {0.002: 0.5}))
-    )
-    assert disturbed == pytest.approx(0.75 * alone, rel=0.05)
-
-
-def test_a_local_event_ends_with_every_row() -> None:
-    pipeline = ran(local(TIMES, Local(connections=20, people=3_000, coupons=700)), 30)
-    assert pipeline.issued == pipeline.handed_out == 700
-    assert pipeline.seen.words["accepted"] == 700
-    assert pipeline.seen.words["sold_out"] == 2_300
-    assert pipeline.stream.unread == 0
-
-
-def test_the_last_batch_waits_for_its_window() -> None:
-    """A backlog of full batches is done sooner than one record more."""
-    full, more = (local(TIMES, Local()) for _ in range(2))
-    for pipeline, records in ((full, 2_000), (more, 2_001)):
-        pipeline.stream.put(records)
-        pipeline.env.run(10)
-    last = [pipeline.seen.rows[-1][0] for pipeline in (full, more)]
-    assert last[1] - last[0] == pytest.approx(1, abs=0.3)
+    env.process(poll())
+    env.run(5)
+    stream.put(201)
+    env.run(10)
+    assert taken == [(5, 100), (5, 100), (6, 1)]
 
 
 # --- AWS -------------------------------------------------------------------------------------------------------------
@@ -136,15 +98,6 @@ def test_packets_do_not_change_the_result() -> None:
     assert ten == pytest.approx(one, rel=0.1)
 
 
-def test_stacks_are_as_fast_as_one_with_its_share() -> None:
-    """Ten stacks with ten times the crowd take as long as one."""
-    one = on_aws(SMALL, packet=10)
-    crowd = replace(SMALL, burst=10 * SMALL.burst, coupons=10 * SMALL.coupons)
-    ten = ran(worlds.aws(crowd, DEPLOYED, AWS, packet=100, stacks=10), 400)
-    assert ten.sold_out_at == pytest.approx(one.sold_out_at, rel=0.1)
-    assert ten.issued == 10 * one.issued == 6_000
-
-
 def test_people_come_in_at_the_rate_that_the_model_says() -> None:
     """The first limit of capacity.py is what the simulated crowd meets."""
     opening = Opening(burst=4_000, seconds=5, coupons=15_000)
@@ -165,7 +118,7 @@ def test_who_reads_the_page_asks_no_more_once_it_is_sold_out() -> None:
 
 
 def test_a_remembered_event_spares_the_gate() -> None:
-    busy = [on_aws(replace(SMALL, coupons=50, memory=memory), packet=5).gate.machine.busy_s for memory in (True, False)]
+    busy = [on_aws(replace(SMALL, coupons=50, memory=memory), packet=5).gate.busy_s for memory in (True, False)]
     assert busy[0] < 0.3 * busy[1]
 
 
