@@ -1,6 +1,6 @@
 """Cold starts of apply, the function that people wait for: a fresh process, from its first import to its first answer.
 
-Beside it stands its floor (benchmarks/bars/floors), a handler that imports the same clients, asks each server what the
+Beside it stands its floor (benchmarks/bars/bare), a handler that imports the same clients, asks each server what the
 first answer asks, as plainly as it can be asked, and does nothing else. Both see what the layer has and the standard
 library, byte-compiled; the interpreter's own start is not counted.
 """
@@ -21,11 +21,10 @@ from importlib.metadata import PackageNotFoundError, distribution
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness.bench import load_script, person, wrong_people
+from benchmarks.harness.bench import person, wrong_people
 from benchmarks.harness.functions import apply_event
 from benchmarks.harness.rows import Bar, Row, interleave
 from dev.cloud import ROOT
-from firstcome.gate.keys import Keys
 from firstcome.operate.actions import act
 from firstcome.stores import Stores
 
@@ -40,7 +39,7 @@ ROUNDS = 5
 LIMIT = 1.25
 TIMEOUT_S = 60
 FUNCTION, CLIENTS = "function", "its clients"
-FOLDERS = {FUNCTION: "functions/apply", CLIENTS: "benchmarks/bars/floors/apply"}
+FOLDERS = {FUNCTION: "functions/apply", CLIENTS: "benchmarks/bars/bare/apply"}
 SOURCE = ROOT / "layers" / "common" / "python"
 
 # What follows is not imported before the clock runs.
@@ -89,8 +88,6 @@ def run(bench: Bench) -> list[Row]:
         wanted, sold_out = bench.open_event(stores, PLENTY, "wanted"), bench.sold_out(stores)
         environ = bench.environ | {
             "FIRSTCOME_KAFKA_TOPIC": TOPIC,
-            "FLOOR_SHA": load_script(stores.gate),
-            "FLOOR_KEYS": " ".join(Keys._fields),
             "POWERTOOLS_SERVICE_NAME": "firstcome",
             "POWERTOOLS_METRICS_NAMESPACE": "firstcome",
         }

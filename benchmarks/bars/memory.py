@@ -26,7 +26,6 @@ SLACK = 1.01
 CONNECTIONS = 8
 PATIENCE_MS = 60_000  # Redis counts the million's bytes one by one, and does nothing else meanwhile
 PIPELINE = 64  # commands under way on each: what is measured is memory, not time
-USED_FROM = 10_000  # coupons: `used_memory` by itself moves by some ten kilobytes
 PEAK = "all coupons given"
 LATER = f"{LOSERS} losers a winner later"
 
@@ -41,22 +40,18 @@ def _row(bench: Bench, coupons: int) -> Row:
         gate = stores.gate
         event_id = bench.open_event(stores, coupons, "memory")
         gate.apply(event_id, "somebody", "call")  # connections and scripts are not the event's
-        empty = _used(gate)
         bench.say(f"{coupons:,} winners")
         while (given := view(gate, event_id).coupon_count) < coupons:  # some ids come twice
             _apply(bench, gate, event_id, coupons - given)
-        peak, used_peak = _keys(gate, event_id), _used(gate)
+        peak = _keys(gate, event_id)
         bench.say(f"{coupons * LOSERS:,} losers")
         _apply(bench, gate, event_id, coupons * LOSERS)
-        later, used_later = _keys(gate, event_id), _used(gate)
+        later = _keys(gate, event_id)
         pending = view(gate, event_id).pending
         wrong = wrong_people(gate, event_id, coupons) + ([] if pending == coupons else [f"{pending} are pending"])
         bench.forget(stores, event_id)
     parts = ", ".join(f"{key} {size / coupons:.0f}" for key, size in sorted(later.items(), key=lambda one: -one[1]))
     notes = [f"by key: {parts}"]
-    if coupons >= USED_FROM:
-        winner, loser = (used_peak - empty) / coupons, (used_later - used_peak) / (coupons * LOSERS)
-        notes.append(f"`used_memory` grew by {winner:.0f} bytes for each winner, and by {loser:.2f} for each loser")
     values = {PEAK: [sum(peak.values()) / coupons], LATER: [sum(later.values()) / coupons]}
     what = f"memory of the gate, {coupons:,} coupons"
     return Row(what, "bytes a winner", values, [Bar(LATER, PEAK, SLACK, at_most=True)], wrong, notes)
@@ -74,9 +69,3 @@ def _keys(gate: Gate, event_id: str) -> dict[str, int]:
     redis: Any = gate.redis
     sizes = {key: redis.memory_usage(key, samples=0) for key in gate.keys(event_id)}
     return {key.rpartition(":")[2]: size for key, size in sizes.items() if size is not None}
-
-
-def _used(gate: Gate) -> int:
-    """Return all of Redis's memory but that of its clients' buffers, in bytes."""
-    found: Any = gate.redis.info("memory")
-    return int(found["used_memory"]) - int(found["mem_clients_normal"])

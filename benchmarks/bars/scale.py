@@ -107,7 +107,7 @@ def _beside(found: list[Calibration]) -> Row:
     beside = median(one.beside(one.lost) for one in found)
     notes = [f"µs of a core, by /proc: {cpu}; beside them {beside:.2f} cores busy with something else"]
     pairs = [(f"{what}, by the model", what) for what in rates if f"{what}, by the model" in rates]
-    bars = [Bar(*pair, 1 - WITHIN) for pair in pairs] + [Bar(*pair, 1 + WITHIN, at_most=True) for pair in pairs]
+    bars = [bar for pair in pairs for bar in (Bar(*pair, 1 - WITHIN), Bar(*pair, 1 + WITHIN, at_most=True))]
     wrong = [each for one in found for each in one.wrong]
     return Row(f"model beside measurement: HTTP, {CONNECTIONS} connections", "answers/s", rates, bars, wrong, notes)
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
+import pymysql  # noqa: F401  status asks the ledger
 import redis
+from aws_lambda_powertools.event_handler import api_gateway  # noqa: F401  what apply imports is no gain of this floor
+from aws_lambda_powertools.logging import Logger  # noqa: F401
+from aws_lambda_powertools.metrics import Metrics  # noqa: F401
 from kafka import KafkaProducer
 
 from firstcome.gate.gate import Gate
@@ -17,13 +22,18 @@ client = redis.Redis.from_url(settings.redis_url)
 gate = Gate(client, settings)  # for the names of its keys and the text of its script; it is not called
 sha = client.script_load(gate.script("gate").script)
 command: Any = client.execute_command
-producer = KafkaProducer(
-    bootstrap_servers=settings.kafka_bootstrap,
-    api_version=(2, 8),
-    acks="all",
-    enable_idempotence=True,
-    metrics_enabled=False,
-)
+
+
+@cache
+def producer() -> KafkaProducer:
+    """Return the one of this environment, made for its first winner."""
+    return KafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        api_version=(2, 8),
+        acks="all",
+        enable_idempotence=True,
+        metrics_enabled=False,
+    )
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
@@ -43,5 +53,5 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         "applied_at": rfc3339(applied_at_ms),
         "restore_epoch": 0,
     }
-    producer.send(settings.kafka_topic, key=user_id.encode(), value=json.dumps(record).encode()).get(timeout=10)
+    producer().send(settings.kafka_topic, key=user_id.encode(), value=json.dumps(record).encode()).get(timeout=10)
     return {"statusCode": 202, "body": "{}"}
