@@ -1,7 +1,5 @@
 """HTTP → gate → stream → HTTP: each route is a translation of one request into one call."""
 
-from __future__ import annotations
-
 from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split

@@ -4,24 +4,17 @@ Consume, the sweep and the retry all issue. The order is the promise: the gate h
 and an offset is committed, or a failed row resolved, only after that. A process that dies in between is repeated.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from firstcome.ledger.coupons import Outcome
+from firstcome.gate.answers import ReleaseOutcome
+from firstcome.gate.gate import Gate
+from firstcome.ledger.coupons import Claim, Outcome, Verdict, Written
+from firstcome.ledger.failed_events import Failure
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Ticket, Unavailable
 from firstcome.runtime.telemetry import timed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from firstcome.gate.answers import ReleaseOutcome
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.coupons import Claim, Verdict, Written
-    from firstcome.ledger.failed_events import Failure
-    from firstcome.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package

@@ -1,27 +1,20 @@
 """The way of one application: gate → stream → answer; and what is told about it and its event afterwards."""
 
-from __future__ import annotations
-
 import secrets
 import time
-from typing import TYPE_CHECKING
 
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
-from firstcome.gate.answers import ApplyOutcome
+from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
+from firstcome.gate.gate import Gate
 from firstcome.gate.sold_out import Moment, SoldOut
+from firstcome.ledger.coupons import LedgerStanding
+from firstcome.ledger.events import Event
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
 from firstcome.runtime.telemetry import timed
-from firstcome.stream.producer import Sent
-
-if TYPE_CHECKING:
-    from firstcome.gate.answers import Decision, EventView, Standing
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.coupons import LedgerStanding
-    from firstcome.ledger.events import Event
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
-    from firstcome.stream.producer import Stream
+from firstcome.settings import Settings
+from firstcome.stream.producer import Sent, Stream
 
 PRIVATE = {"Cache-Control": "no-store"}
 PUBLIC = {"Cache-Control": "public, max-age=1"}

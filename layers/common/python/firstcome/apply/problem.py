@@ -1,7 +1,5 @@
 """HTTP as far as it can be wrong: who calls, what the body says, which methods a path has, and how an error reads."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

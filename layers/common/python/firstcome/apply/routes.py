@@ -1,18 +1,13 @@
 """The routes of the API: one request → one call → one answer, counted and logged."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.apply import problem, request
-from firstcome.apply.problem import Problem, to_json
+from firstcome.apply.application import Applications
+from firstcome.apply.problem import Answer, Problem, to_json
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.runtime.telemetry import count, logger
-
-if TYPE_CHECKING:
-    from firstcome.apply.application import Applications
-    from firstcome.apply.problem import Answer
 
 WINNERS = ("accepted", "reserved")
 

@@ -3,12 +3,7 @@
 The scripts read and write the same, by the functions of prelude.lua.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from firstcome.rules import Ticket
+from firstcome.rules import Ticket
 
 REFUSED = "refused"
 # In the place of the application's random name:

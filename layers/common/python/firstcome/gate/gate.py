@@ -1,10 +1,9 @@
 """The gate: typed calls of the scripts that decide in Redis. Each script's own header says what it promises."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from redis.client import NEVER_DECODE
 
@@ -30,9 +29,6 @@ from firstcome.gate.keys import lost_key
 from firstcome.gate.scripts import Scripts
 from firstcome.gate.sold_out import filter_bits
 from firstcome.rules import EventState, Ticket
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _DELIVERED = 2  # of gate.lua's `pending`
 # Members per command: larger ones gain nothing, and Redis serves nobody else meanwhile.

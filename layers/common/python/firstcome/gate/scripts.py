@@ -1,23 +1,17 @@
 """One Redis client: it runs the scripts on an event's keys, and says when the server cannot answer."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import redis
 from redis import exceptions
 
 from firstcome.gate import server
 from firstcome.gate.keys import Keys, keys_of
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import redis
-
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # The scripts of an application, which read the prelude alone.
 _SHORT = ("gate", "delivered")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import pymysql
 
 from firstcome.rules import BadInput, Unsuitable
 from firstcome.runtime.credentials import credentials, forget, mysql_token
-from firstcome.settings import RDS
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import RDS, Settings
 
 MYSQL_PORT = 3306
 ACCESS_DENIED = 1045  # ER_ACCESS_DENIED_ERROR

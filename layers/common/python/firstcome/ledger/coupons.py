@@ -1,23 +1,18 @@
 """Coupon rows: the one insert, what it did not take and why, and what everybody else reads of them."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import TooLarge, is_indefinite
 from firstcome.ledger.failed_events import Failure, Source, store_failed, valid
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from firstcome.ledger.database import Connection, Database
 
 PAGE = 10_000  # rows in memory at a time, while a million of them pass
 

@@ -1,9 +1,8 @@
 """The connection to the ledger: one statement, or one transaction, at a time."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import pymysql
 from pymysql.constants import CLIENT
@@ -11,14 +10,10 @@ from pymysql.constants import CLIENT
 from firstcome.ledger.errors import TooLarge, is_deadlock, is_indefinite, is_lost, is_too_large, unsuitable
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Unavailable, Unsuitable
+from firstcome.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.settings import Settings
-
-    Connection = pymysql.Connection[pymysql.cursors.Cursor]
-
+# As text: pymysql's class takes no parameter outside its stubs.
+Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 _T = TypeVar("_T")
 
 

@@ -4,16 +4,11 @@ An id that is erased becomes a pseudonym with a character that no id may have: i
 or ask under it, and nothing leads back from it. Each event is one decision of the ledger, which may be repeated.
 """
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from firstcome.ledger.database import Connection, Database
 
 ERASED = "erased#"  # the statements say it, too
 PAGE = 10_000  # rows in one transaction: at most a second, and an undo log that stays small

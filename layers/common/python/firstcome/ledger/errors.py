@@ -1,13 +1,8 @@
 """Tell the errors of MySQL and MariaDB apart: the server's trouble, a statement too large, or the row's own fault."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pymysql
 
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    import pymysql
 
 # The transaction lost against another one and would win now: repeat it at once.
 DEADLOCKS = frozenset({

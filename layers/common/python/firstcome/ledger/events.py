@@ -1,18 +1,13 @@
 """Events in the ledger: what the operator decides stands here first; the gate is told afterwards, by version."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import BadInput, EventState, to_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.database import Connection, Database
 
 # From where to where an operator may take an event. To where it is already: always, and nothing changes.
 TRANSITIONS = {

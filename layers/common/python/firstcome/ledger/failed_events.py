@@ -1,14 +1,14 @@
 """Failed rows: what could not become a coupon row, stored with its raw record, and read by retry and operator."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import is_indefinite
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import (
@@ -22,11 +22,6 @@ from firstcome.rules import (
     check_user_id,
     to_ms,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from firstcome.ledger.database import Connection, Database
 
 TICKET_MAX = 2**31 - 1  # the column's
 DETAIL_MAX_LENGTH = 1_000  # the column's

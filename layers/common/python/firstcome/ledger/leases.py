@@ -4,24 +4,19 @@ A row carries the token of the retry that claimed it. Each change compares the t
 changes nothing.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import code_of
 from firstcome.ledger.failed_events import FailedRow, row_of, text
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import FailedStatus, Reason, Ticket
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from firstcome.ledger.database import Connection, Database
 
 DUPLICATE_KEY = 1062
 

@@ -1,15 +1,10 @@
 """Refusals: who gets no coupon of an event, for good. A decision of the ledger first, and of the gate afterwards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Ticket, to_ms
-
-if TYPE_CHECKING:
-    from firstcome.ledger.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,13 @@
 What a session can set, `SESSION_SQL` sets, whatever the server's defaults are.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pymysql
 
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.runtime.telemetry import logger
-
-if TYPE_CHECKING:
-    import pymysql
 
 # The first with JSON_TABLE, SKIP LOCKED and, soon, CHECK constraints; MariaDB's RANDOM_BYTES is younger. MySQL's 8.0 is
 # let in because Aurora calls itself so; what is supported is 8.4 and newer.

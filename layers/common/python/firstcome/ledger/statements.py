@@ -3,8 +3,6 @@
 The file is aiosql's format, as far as it is used here; a test holds what is made of it to what aiosql makes of it.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from types import SimpleNamespace

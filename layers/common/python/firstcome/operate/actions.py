@@ -1,10 +1,12 @@
 """The operator's actions. Each returns a JSON object; bad input raises `BadInput` and says what to do."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+from firstcome.gate.answers import EventView
+from firstcome.ledger.events import Event
 from firstcome.operate import arguments
+from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded
 from firstcome.operate.erase import erase, purge
@@ -14,14 +16,7 @@ from firstcome.retry.reconcile import reconcile as reconcile_event
 from firstcome.retry.restore import restore as restore_event
 from firstcome.rules import BadInput, EventState, rfc3339
 from firstcome.runtime.redaction import mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.gate.answers import EventView
-    from firstcome.ledger.events import Event
-    from firstcome.operate.arguments import Input
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 REPAIRS_SHOWN = 100  # of a reconciliation; how many there were is counted
 UNKNOWN_ACTOR = "unknown"  # in the log, where the payload does not say who acts

@@ -3,17 +3,13 @@
 A field that an action does not know is refused by name, so that a typing error never widens what an action reaches.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.rules import BadInput, FailedStatus, alike, check_event_id, check_user_id, parse_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Input = dict[str, Any]
 

@@ -1,19 +1,14 @@
 """Audit: hold the promise I1 to I7 against Redis, Kafka and MySQL, each with the figures that show it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from firstcome.gate.answers import Snapshot
 from firstcome.gate.entry import REFUSED, applied_at_of, ticket_of
-from firstcome.rules import FailedStatus
-
-if TYPE_CHECKING:
-    from firstcome.gate.answers import Snapshot
-    from firstcome.ledger.events import Event
-    from firstcome.rules import Ticket
-    from firstcome.stores import Stores
+from firstcome.ledger.events import Event
+from firstcome.rules import FailedStatus, Ticket
+from firstcome.stores import Stores
 
 SHOWN = 20  # findings of one kind that the answer spells out; the figures count all
 STUCK_MS = 10 * 60 * 1000  # ten runs of the schedule: the sweep should have taken it

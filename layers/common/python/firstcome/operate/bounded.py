@@ -1,13 +1,9 @@
 """How large an answer of the operator may be: Lambda answers 6 MB at most, and an error in place of more."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 # Lambda's limit is 6,291,556 bytes. The rest is for what surrounds the answer, and for a runtime that writes it longer.
 ANSWER_MAX_BYTES = 5_000_000

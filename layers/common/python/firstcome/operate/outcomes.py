@@ -1,20 +1,15 @@
 """What became of an operator's change in the gate: an outcome, and a note where it needs one."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
+from firstcome.ledger.events import Event
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.events import Event
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 
 class GateOutcome(StrEnum):

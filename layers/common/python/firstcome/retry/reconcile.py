@@ -4,24 +4,16 @@ A replica that was promoted may lack the last writes. What consume, sweep and re
 for what nothing else looks at: a row that the gate forgot, a winner without row or mark, a number that nobody owns.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from firstcome.gate.answers import ReconcileOutcome
+from firstcome.gate.answers import EventView, ReconcileOutcome, Snapshot
 from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
-from firstcome.rules import FailedStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from firstcome.gate.answers import EventView, Snapshot
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import StreamReader
+from firstcome.gate.gate import Gate
+from firstcome.ledger.ledger import Ledger
+from firstcome.rules import FailedStatus, Ticket
+from firstcome.settings import Settings
+from firstcome.stream.reader import StreamReader
 
 Repair = tuple[str | int, ...]
 

@@ -1,26 +1,20 @@
 """Redrive: work one failed row off. The row owns its ticket, and alone decides what becomes of it."""
 
-from __future__ import annotations
-
 import random
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from firstcome.gate.answers import ReassignOutcome
+from firstcome.gate.gate import Gate
 from firstcome.issue import update_gate
 from firstcome.ledger.coupons import FAILED_REASONS, Claim, Outcome, Verdict
+from firstcome.ledger.failed_events import FailedRow
 from firstcome.ledger.leases import PutOff
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
 from firstcome.runtime.telemetry import logger
+from firstcome.settings import Settings
 from firstcome.stream.record import BadRecord, decode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.failed_events import FailedRow
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
 
 
 class Redriven(StrEnum):

@@ -1,23 +1,17 @@
 """Restore: rebuild a lost gate from the stream and the ledger. Until it is done, the gate refuses everybody."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from firstcome.gate.answers import Rebuilt, RestoreOutcome
 from firstcome.gate.entry import DELIVERED, NO_CALL, REFUSED, entry_of, parse_entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.events import Event
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import StreamReader
+from firstcome.gate.gate import Gate
+from firstcome.ledger.events import Event
+from firstcome.ledger.ledger import Ledger
+from firstcome.rules import Ticket
+from firstcome.settings import Settings
+from firstcome.stream.reader import StreamReader
 
 
 class Restored(StrEnum):

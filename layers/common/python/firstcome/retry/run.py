@@ -4,29 +4,24 @@ Each unit of work may run twice, and two retries at the same time. A server that
 nothing else; the next run goes on.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
+from firstcome.ledger.events import Event
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
 from firstcome.retry.redrive import Redriven, redrive
 from firstcome.retry.restore import Restored, restore
 from firstcome.retry.sweep import backlog, bounds, sweep
 from firstcome.rules import EventState, Unavailable, Unsuitable
 from firstcome.runtime.telemetry import count, logger, measure
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from firstcome.ledger.events import Event
-    from firstcome.stores import Stores
-    from firstcome.stream.reader import Backlog
+from firstcome.stores import Stores
+from firstcome.stream.reader import Backlog
 
 # What a run counts, and what it finds: metrics of every run, zeros included, so that an alarm on them has data.
 COUNTED = ("swept", "restored", "released", "reconciled")

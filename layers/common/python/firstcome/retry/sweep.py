@@ -3,22 +3,16 @@
 It finishes what died between the gate and the stream, and what consume committed but could not settle.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator
 
-from typing import TYPE_CHECKING
-
+from firstcome.gate.gate import Gate
 from firstcome.issue import issue
 from firstcome.ledger.coupons import Claim
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Unavailable
 from firstcome.runtime.telemetry import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import Backlog, StreamReader
+from firstcome.settings import Settings
+from firstcome.stream.reader import Backlog, StreamReader
 
 # Later than any ticket: nothing is unread, so nothing explains a pending ticket.
 EVERYTHING_READ = 2**53

@@ -4,17 +4,13 @@ A password is read once and remembered until a server refuses it. A token is goo
 for each, from the credentials that the environment has at that moment: nothing of it outlives a freeze or a snapshot.
 """
 
-from __future__ import annotations
-
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # One try, of a second in all: apply may need two secrets before it answers. An endpoint inside the VPC answers within
 # tens of milliseconds; where it does not, the next request asks again.

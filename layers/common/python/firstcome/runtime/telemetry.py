@@ -4,26 +4,21 @@ Neither needs a connection: Lambda ships stdout. Bodies, tokens and secrets are 
 they are or hashed (`redaction`).
 """
 
-from __future__ import annotations
-
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
 from firstcome.runtime.redaction import Formatter, conceal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self
-
-    C = TypeVar("C")
-    R = TypeVar("R")
+C = TypeVar("C")
+R = TypeVar("R")
 
 NAMESPACE = "firstcome"
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", NAMESPACE)

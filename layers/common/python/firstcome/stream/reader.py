@@ -3,30 +3,23 @@
 Restore, sweep and reconcile need it.
 """
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import for_code
 from kafka.protocol.consumer import IsolationLevel
 
-from firstcome.rules import Unavailable
+from firstcome.rules import Ticket, Unavailable
+from firstcome.settings import Settings
 from firstcome.stream.admin import ask
 from firstcome.stream.record import BadRecord, decode
 from firstcome.stream.spans import Span, SpanReader, unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
 
 T = TypeVar("T")
 # A record's ticket (None: it cannot be decoded) and its topic, partition, offset and timestamp.
