@@ -290,7 +290,7 @@ def test_a_gate_stays_lost_while_the_stream_cannot_be_read(world: World) -> None
     """A rebuilt gate that lacks a record would hand its ticket out again."""
     world.send(world.apply("alice"))
     world.lose_gate()
-    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, kafka_tail_timeout_ms=300)
+    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, kafka_unread_timeout_ms=300)
     done = blind.retry()
     assert done["restored"] == 0
     assert done["unavailable"]

@@ -35,7 +35,7 @@ def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequenc
         written = ledger.write(claims, failures)
     try:
         update_gate(gate, written.verdicts)
-        mark_failed(gate, written.owned)
+        mark_failed(gate, written.failed_tickets)
     except Unavailable:
         return Issued(written, gate_updated=False)
     return Issued(written, gate_updated=True)
@@ -56,11 +56,11 @@ def update_gate(gate: Gate, verdicts: Iterable[Verdict]) -> None:
 
 def mark_failed(gate: Gate, tickets: Iterable[Ticket]) -> None:
     """Tell the gate which tickets failed rows have now."""
-    owned: dict[str, list[Ticket]] = defaultdict(list)
+    events: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
-        owned[ticket.event_id].append(ticket)
-    for event_id, theirs in owned.items():
-        gate.mark_failed(event_id, theirs)
+        events[ticket.event_id].append(ticket)
+    for event_id, failed in events.items():
+        gate.mark_failed(event_id, failed)
 
 
 def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> ReleaseOutcome:

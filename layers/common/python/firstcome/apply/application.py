@@ -2,12 +2,16 @@
 
 import secrets
 import time
+from functools import partial
+from typing import Self
 
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
 from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
+from firstcome.gate.connect import redis_client
 from firstcome.gate.gate import Gate
 from firstcome.gate.sold_out import Moment, SoldOut
+from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.coupons import LedgerStanding
 from firstcome.ledger.events import Event
 from firstcome.ledger.ledger import Ledger
@@ -18,7 +22,6 @@ from firstcome.stream.producer import Sent, Stream
 
 PRIVATE = {"Cache-Control": "no-store"}
 PUBLIC = {"Cache-Control": "public, max-age=1"}
-
 
 CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
 
@@ -35,6 +38,12 @@ class Applications:
         self.ledger = ledger
         self.events = KnownEvents(ledger, settings)
         self.sold_out = SoldOut(gate, settings)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make the clients for these settings. None of them connects before it is used."""
+        ledger = Ledger(partial(mysql_connection, settings, settings.mysql_status_timeout_ms), settings)
+        return cls(Gate(redis_client(settings), settings), Stream(settings), ledger, settings)
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""

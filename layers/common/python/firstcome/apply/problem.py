@@ -20,7 +20,6 @@ MAX_BODY_BYTES = 4_096
 # Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
 KEPT = 64
 
-
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 
 # Spread, so that those who were told to wait do not come back as one.

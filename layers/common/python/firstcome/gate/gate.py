@@ -31,6 +31,10 @@ from firstcome.gate.sold_out import filter_bits
 from firstcome.rules import EventState, Ticket
 
 _DELIVERED = 2  # of gate.lua's `pending`
+# The numbers that every event's hash has.
+_NUMBERS = (
+    "capacity", "coupon_count", "opens_at_ms", "closes_at_ms", "restore_epoch", "config_version", "write_seq",
+)  # fmt: skip
 # Members per command: larger ones gain nothing, and Redis serves nobody else meanwhile.
 CHUNK = 1_000
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
@@ -48,16 +52,8 @@ class Gate(Scripts):
         """Decide one application; `call` tells this very call from another of the same person."""
         self.check_server()
         outcome, ticket, at, pending, remember, restore_epoch, now = self.run("gate", event_id, [user_id, call])
-        return Decision(
-            ApplyOutcome(outcome),
-            ticket or None,
-            at or None,
-            bool(pending),
-            pending == _DELIVERED,
-            remember,
-            restore_epoch,
-            now,
-        )
+        mark = (bool(pending), pending == _DELIVERED)
+        return Decision(ApplyOutcome(outcome), ticket or None, at or None, *mark, remember, restore_epoch, now)
 
     def delivered(self, ticket: Ticket) -> bool:
         """Say that the ticket's record is in the stream; True where the gate has noted it."""
@@ -94,20 +90,14 @@ class Gate(Scripts):
         return EventView(
             name=event["name"],
             state=EventState(event["state"]),
-            capacity=int(event["capacity"]),
-            coupon_count=int(event["coupon_count"]),
             free=free,
             pending=pending,
             oldest_pending_ms=oldest or None,
-            opens_at_ms=int(event["opens_at_ms"]),
-            closes_at_ms=int(event["closes_at_ms"]),
-            restore_epoch=int(event["restore_epoch"]),
-            config_version=int(event["config_version"]),
-            write_seq=int(event["write_seq"]),
             reissued=int(event.get("reissued", 0)),
             learned=int(event.get("learned", 0)),
             replid=event["replid"],
             now_ms=now,
+            **{name: int(event[name]) for name in _NUMBERS},
         )
 
     def read_all(self, event_id: str) -> Snapshot | None:

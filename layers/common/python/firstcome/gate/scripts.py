@@ -9,7 +9,7 @@ import redis
 from redis import exceptions
 
 from firstcome.gate import server
-from firstcome.gate.keys import Keys, keys_of
+from firstcome.gate.keys import keys_of
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
 
@@ -20,16 +20,14 @@ _SHORT = ("gate", "delivered")
 class Scripts:
     """The scripts of the gate, through one client. Every call raises `Unavailable` where Redis cannot answer."""
 
+    keys = staticmethod(keys_of)
+
     def __init__(self, redis: redis.Redis, settings: Settings) -> None:
         self.redis = redis
         self._settings = settings
         self._scripts: dict[str, Any] = {}
         self._about = server.About()
         self._checked = False
-
-    def keys(self, event_id: str) -> Keys:
-        """Return the keys of one event."""
-        return keys_of(event_id)
 
     def run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
         """Run `<name>.lua` on the keys of the event, and on these beside; return its answer."""
@@ -62,7 +60,9 @@ class Scripts:
                 raise
             if server.is_replica(error):
                 # A primary that was demoted keeps its connections: only a new one finds its successor.
-                self._disconnect()
+                pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
+                if pool is not None:
+                    pool.disconnect()
             raise Unavailable("redis", str(error)) from error
 
     def check_server(self) -> None:
@@ -91,11 +91,6 @@ class Scripts:
     def close(self) -> None:
         """Close the connections; the next call opens another."""
         self.redis.close()
-
-    def _disconnect(self) -> None:
-        pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
-        if pool is not None:
-            pool.disconnect()
 
 
 def _read(name: str) -> str:

@@ -67,14 +67,18 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         options["ssl_disabled"] = True  # otherwise pymysql tries TLS that verifies nobody
         options["server_public_key"] = NO_KEY
     try:
-        try:
-            return pymysql.connect(**options | _login(settings, url))
-        except (pymysql.OperationalError, RuntimeError, ValueError) as error:
-            # Without TLS, a MySQL that does not remember a password cannot say whether it is right or was rotated.
-            denied = not isinstance(error, pymysql.OperationalError) or error.args[0] == ACCESS_DENIED
-            if not denied or not forget(settings.mysql_secret_arn):
-                raise
-        return pymysql.connect(**options | _login(settings, url))
+        return _connect(settings, options | _login(settings, url))
+    except (pymysql.OperationalError, RuntimeError, ValueError, Unsuitable) as error:
+        # Without TLS, a MySQL that does not remember a password cannot say whether it is right or was rotated.
+        denied = not isinstance(error, pymysql.OperationalError) or error.args[0] == ACCESS_DENIED
+        if not denied or not forget(settings.mysql_secret_arn):
+            raise
+    return _connect(settings, options | _login(settings, url))
+
+
+def _connect(settings: Settings, options: dict[str, Any]) -> pymysql.Connection[Any]:
+    try:
+        return pymysql.connect(**options)
     except (RuntimeError, ValueError) as error:
         if settings.mysql_ca_file or isinstance(error, UnicodeError):
             raise

@@ -69,12 +69,7 @@ def read_migrations(folder: Path = FOLDER) -> list[Migration]:
 
 def check_server(ledger: Database) -> list[str]:
     """Return what an operator should know of the server's settings; raise `Unsuitable` where they cannot work."""
-
-    def look(connection: Connection) -> list[str]:
-        with connection.cursor() as cursor:
-            return server.check(cursor)
-
-    return ledger.read(look)
+    return ledger.read(lambda connection: server.check(connection.cursor()))
 
 
 def migrate(connect: Callable[[], Connection], folder: Path = FOLDER) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import statements
-from firstcome.rules import BadInput, Ticket, to_ms
+from firstcome.rules import BadInput, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def refuse(
             return Refused(done=False)
         row = statements.coupon_of_locked(connection, event_id=event_id, user_id=user_id)
         if row is not None:
-            return Refused(done=False, row=Ticket(event_id, user_id, row[0], to_ms(row[1])))
+            return Refused(done=False, row=Ticket(event_id, user_id, row[0], row[1]))
         statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)
         waiting = list(statements.lock_failed_of(connection, event_id=event_id, user_id=user_id))
         if waiting:

@@ -161,7 +161,9 @@ def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Red
 
 
 def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
-    verdict = _write(ledger, ticket)
+    verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
+    if verdict.outcome is Outcome.REJECTED:
+        raise _Failed(*_why(verdict))
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
         if ledger.move_failed(row, ticket):  # else it is not ours any more: whoever has it decides
             gate.mark_failed(ticket.event_id, [ticket])
@@ -175,13 +177,6 @@ def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Red
     refused = verdict.outcome is Outcome.REFUSED
     ledger.resolve_failed(row, FailedStatus.REFUSED if refused else FailedStatus.RESOLVED)
     return Redriven.REFUSED if refused else Redriven.RESOLVED
-
-
-def _write(ledger: Ledger, ticket: Ticket) -> Verdict:
-    verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
-    if verdict.outcome is Outcome.REJECTED:
-        raise _Failed(*_why(verdict))
-    return verdict
 
 
 def _decode(payload: bytes) -> Ticket | _Failed:

@@ -130,9 +130,9 @@ class Run:
 
     def mend(self, event: Event) -> None:
         """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
-        ledger, gate, reader, settings = self.stores.ledger, self.stores.gate, self.stores.reader, self.stores.settings
+        ledger, gate = self.stores.ledger, self.stores.gate
         self.refusing.add(event.event_id)
-        restored = restore(ledger, gate, reader, settings, event)
+        restored = restore(self.stores, event)
         if restored is Restored.WAITING:
             self.lost.append(event)
         if restored is Restored.RESTORED:
@@ -155,14 +155,13 @@ class Run:
             released = release_refused(ledger, gate, event.event_id, user_id)
             self.counts["released"] += released is ReleaseOutcome.RELEASED
         if failed_over(gate, view, event.event_id):
-            outcome, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
+            outcome, repairs = reconcile(self.stores, event.event_id)
             self.counts["reconciled" if outcome is Reconciled.RECONCILED else "reconcile_later"] += 1
             logger.info("reconciled", extra={"event_id": event.event_id, "outcome": outcome, "repairs": len(repairs)})
 
     def sweep(self, event: Event, overdue: tuple[int, int]) -> None:
         """Issue the event's overdue tickets, as long as there is time."""
-        stores = self.stores
-        for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, overdue, stop=self.stop):
+        for swept in sweep(self.stores, event.event_id, overdue, stop=self.stop):
             self.counts["swept"] += swept
 
     def expire(self, event: Event) -> None:

@@ -58,6 +58,7 @@ class _Line:
             self.write()
 
     def flush(self) -> None:
+        """Write what was counted as one line, unless all of it may wait. Nothing counted writes nothing."""
         if self.values and (self.due or time.time() - self.written >= HOLD_S):
             self.write()
 
@@ -107,11 +108,6 @@ class timed:  # noqa: N801  reads as the verb that it is
         measure(self._name, round((time.perf_counter() - self._began) * 1000, 2), may_wait=self._may_wait)
 
 
-def flush() -> None:
-    """Write what was counted as one line, unless all of it may wait. Nothing counted writes nothing."""
-    _line.flush()
-
-
 def invocation(handler: Callable[[Any, C], R]) -> Callable[[Any, C], R]:
     """Make a handler write its metrics however it ends, and raise nothing that names a person whom logs must not name.
 
@@ -126,6 +122,6 @@ def invocation(handler: Callable[[Any, C], R]) -> Callable[[Any, C], R]:
             conceal(error)
             raise
         finally:
-            flush()
+            _line.flush()
 
     return invoke

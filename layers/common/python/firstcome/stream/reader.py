@@ -1,7 +1,4 @@
-"""What the consumer group still has to read of the stream, seen without joining the group.
-
-Restore, sweep and reconcile need it.
-"""
+"""What the consumer group still has to read of the stream, seen without joining the group."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -101,7 +98,9 @@ class StreamReader:
         with self._open(timeout_ms) as (reader, logs):
             spans, without_offset = self._unread(reader, logs)
             first = reader.first(spans)
-            applied = [_applied_at_ms(record) for record in first.values()]
+            applied = [
+                ticket.applied_at_ms if (ticket := _ticket(one)) else int(one.timestamp) for one in first.values()
+            ]
             return Backlog(reader.count(spans, first), min(applied, default=None), without_offset)
 
     def lag(self, timeout_ms: int | None = None) -> int:
@@ -133,11 +132,8 @@ class StreamReader:
                 raise Unavailable("stream", f"topic {topic}: {for_code(described['error_code']).__name__}")
             partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
             committed = admin.list_group_offsets([group])[group]
-            earliest, latest = (
-                dict.fromkeys(partitions, OffsetSpec.EARLIEST),
-                dict.fromkeys(partitions, OffsetSpec.LATEST),
-            )
-            begins = admin.list_partition_offsets(earliest)
+            latest = dict.fromkeys(partitions, OffsetSpec.LATEST)
+            begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
             stable = admin.list_partition_offsets(latest, IsolationLevel.READ_COMMITTED)
             ends = admin.list_partition_offsets(latest)
             return {
@@ -188,28 +184,21 @@ def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:
         # Most of a log is of other events, and decoding is most of the time. An escape may spell a name otherwise.
         if record.value and named not in record.value and b"\\" not in record.value:
             continue
-        try:
-            ticket, _ = decode(record.value)
-        except BadRecord:
-            continue
-        if event_id in (None, ticket.event_id):
+        ticket = _ticket(record)
+        if ticket and event_id in (None, ticket.event_id):
             tickets.append(ticket)
     return tickets
 
 
-def _applied_at_ms(record: Any) -> int:
-    try:
-        return decode(record.value)[0].applied_at_ms
-    except BadRecord:
-        return int(record.timestamp)
-
-
 def _place(record: Any) -> Placed:
+    return _ticket(record), (record.topic, record.partition, record.offset, record.timestamp)
+
+
+def _ticket(record: Any) -> Ticket | None:
     try:
-        ticket = decode(record.value)[0]
+        return decode(record.value)[0]
     except BadRecord:
-        ticket = None
-    return ticket, (record.topic, record.partition, record.offset, record.timestamp)
+        return None
 
 
 def _offset(committed: Any) -> int | None:

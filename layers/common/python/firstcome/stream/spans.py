@@ -100,7 +100,7 @@ class SpanReader:
     def _consumer(self, isolation: str) -> Any:
         if isolation not in self._consumers:
             self._consumers[isolation] = KafkaConsumer(
-                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_tail_request_ms},
+                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_reader_request_ms},
                 group_id=None,
                 isolation_level=isolation,
                 enable_auto_commit=False,
