@@ -13,7 +13,7 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.failed_events import Failure
 from firstcome.retry import run as retry
-from firstcome.retry.redrive import Redriven, redrive
+from firstcome.retry.redrive import redrive
 from firstcome.rules import FailedStatus, Reason, Ticket
 from firstcome.stream.record import encode
 from tests.world import fields
@@ -180,7 +180,7 @@ def test_a_reassigned_ticket_that_fails_too_says_why(
     monkeypatch.setattr(gate, "reassign", reassigned)
     first = next(redrive(world.stores.ledger, gate, world.stores.settings, lambda: False))
     [row] = world.stores.ledger.list_failed(event_id, None, 10)
-    assert (first, row.reason, row.detail) == (Redriven.WAITING, reason, detail.format(event_id=event_id))
+    assert (first, row.reason, row.detail) == (FailedStatus.WAITING, reason, detail.format(event_id=event_id))
 
 
 def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> None:

@@ -138,9 +138,6 @@ class Applications:
         return _event(event_id, event, 0, time.time_ns() // 1_000_000)
 
 
-# --- bodies ------------------------------------------------------------------------------------------------------
-
-
 def _ticket(event_id: str, user_id: str, decision: Decision) -> Ticket:
     assert decision.ticket is not None, decision
     assert decision.applied_at_ms is not None, decision
@@ -177,13 +174,10 @@ def _status(  # noqa: PLR0917  the fields of the body, in its order
     applied_at_ms: int | None = None,
     issued_at_ms: int | None = None,
 ) -> Answer:
+    times = {"applied_at": applied_at_ms, "issued_at": issued_at_ms}
     body: dict[str, object] = {"event_id": event_id, "user_id": user_id, "status": word}
-    if ticket is not None:
-        body["ticket"] = ticket
-    if applied_at_ms is not None:
-        body["applied_at"] = rfc3339(applied_at_ms)
-    if issued_at_ms is not None:
-        body["issued_at"] = rfc3339(issued_at_ms)
+    body |= {} if ticket is None else {"ticket": ticket}
+    body |= {name: rfc3339(ms) for name, ms in times.items() if ms is not None}
     return Answer(200, body, PRIVATE)
 
 

@@ -44,10 +44,7 @@ class Routes:
         return self._applications.event(check_event_id(event_id))
 
     def apply_directly(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the response to an application, which no resolver routes: that would double a loser's cost.
-
-        None where the request is another one.
-        """
+        """Return the response to an application, or None for other requests: a resolver would double a loser's cost."""
         crowded = CROWDED.fullmatch(event["rawPath"])
         if event["requestContext"]["http"]["method"] != "POST" or not crowded:
             return None

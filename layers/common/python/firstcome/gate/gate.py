@@ -154,10 +154,7 @@ class Gate(Scripts):
         return ReassignOutcome(outcome), Ticket(event_id, user_id, ticket, at) if ticket else None
 
     def release(self, ticket: Ticket, instead: Ticket | None, *, has_row: bool) -> ReleaseOutcome:
-        """Give the ticket back; its holder keeps `instead`, their coupon row, or is refused where that is None.
-
-        `has_row`: the ticket has a row of somebody else, so it is not free.
-        """
+        """Give the ticket back, free if nobody `has_row` for it; its holder keeps the row `instead`, or is refused."""
         held = entry_of(instead, NO_CALL) if instead else REFUSED
         args = [ticket.user_id, ticket.number, held, int(has_row), self._settings.released_rest_ms]
         return ReleaseOutcome(self.run("release", ticket.event_id, args))

@@ -293,9 +293,6 @@ DELETE FROM coupon_event WHERE event_id = :event_id
 
 -- == erasure =========================================================================================================
 
--- `erased#…` stands for whoever was erased: an id may not have a `#`, so it is never anybody's, and nobody can ask for
--- it. The row stays, and with it its ticket.
-
 -- name: over(event_id, retention_days)^
 -- Found if the event is over for good: its gate will not be restored any more. Locked, as by a refusal.
 SELECT event_id FROM coupon_event

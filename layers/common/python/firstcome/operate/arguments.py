@@ -51,9 +51,6 @@ class Action:
         return tuple(dict.fromkeys([*(field for form in self.forms for field in form), *self.may, ACTOR]))
 
 
-# --- checks ----------------------------------------------------------------------------------------------------------
-
-
 def _text(name: str, value: object) -> str:
     # Half of a surrogate pair is a string to JSON, and none to any database.
     if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MAX_LENGTH or SURROGATE.search(value):
@@ -96,8 +93,6 @@ def _echo(value: object) -> str:
     said = json.dumps(value)
     return said if len(said) <= ECHO_MAX_LENGTH else said[:ECHO_MAX_LENGTH] + "…"
 
-
-# --- the table -------------------------------------------------------------------------------------------------------
 
 EVENT_ID = Field("event_id", "the event", "spring-sale", lambda _, value: check_event_id(value))
 USER_ID = Field("user_id", "the person", "alice", lambda _, value: check_user_id(value))
@@ -183,8 +178,6 @@ ACTIONS: dict[str, Action] = {
 
 # Pairs that say two different things about how far an action reaches.
 _APART = ((EVENT_ID, ALL_EVENTS), (ROW_ID, ALL), (ROW_ID, ALL_EVENTS), (ROW_ID, USER_ID))
-
-# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def as_json(action: Action, form: tuple[Field, ...]) -> str:

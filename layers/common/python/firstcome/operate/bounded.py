@@ -35,10 +35,7 @@ def bounded(answer: dict[str, Any]) -> dict[str, Any]:
 def counted(erased: Mapping[str, int], kept: list[dict[str, str]]) -> dict[str, Any]:
     """Return both as an answer shows them: of more than `EVENTS_SHOWN`, how many it does not show."""
     answer: dict[str, Any] = {"erased": dict(islice(erased.items(), EVENTS_SHOWN)), "kept": kept[:EVENTS_SHOWN]}
-    if more := {
-        name: len(all_) - EVENTS_SHOWN
-        for name, all_ in (("erased", erased), ("kept", kept))
-        if len(all_) > EVENTS_SHOWN
-    }:
+    sizes = {"erased": len(erased), "kept": len(kept)}
+    if more := {name: found - EVENTS_SHOWN for name, found in sizes.items() if found > EVENTS_SHOWN}:
         answer["not_shown"] = more
     return answer

@@ -46,10 +46,7 @@ def erase(stores: Stores, given: Input) -> dict[str, Any]:
 
 
 def purge(stores: Stores, given: Input) -> dict[str, Any]:
-    """Erase everybody from one event that is over, or from all that ended `ledger_retention_days` ago.
-
-    Made to be repeated: by a calendar, and after a run that was cut off.
-    """
+    """Erase everybody from one event that is over, or from all that ended `ledger_retention_days` ago."""
     ledger, days = stores.ledger, stores.settings.ledger_retention_days
     only = given.get("event_id")
     named_by_stream = {one.event_id for one in _history(stores)}

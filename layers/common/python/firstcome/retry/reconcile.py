@@ -25,13 +25,6 @@ class Reconciled(StrEnum):
     LOST = "gate_lost"  # the gate is lost: restore is for that
 
 
-_SAID = {
-    ReconcileOutcome.RECONCILED: Reconciled.RECONCILED,
-    ReconcileOutcome.MOVED: Reconciled.MOVED,
-    ReconcileOutcome.UNKNOWN: Reconciled.LOST,
-}
-
-
 def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
     """Say whether another Redis holds the event now than the one that it was written to, or reconciled with.
 
@@ -61,8 +54,10 @@ def reconcile(stores: Stores, event_id: str) -> tuple[Reconciled, list[Repair]]:
         dead=ledger.open_failed(event_id),
         free_from_ms=seen.view.now_ms + stores.settings.released_rest_ms,
     )
-    outcome = _SAID[gate.reconcile(event_id, seen.view.write_seq, replid, repairs)]
-    return outcome, repairs if outcome is Reconciled.RECONCILED else []
+    said = gate.reconcile(event_id, seen.view.write_seq, replid, repairs)
+    if said is ReconcileOutcome.RECONCILED:
+        return Reconciled.RECONCILED, repairs
+    return Reconciled.MOVED if said is ReconcileOutcome.MOVED else Reconciled.LOST, []
 
 
 def find_repairs(

@@ -15,10 +15,10 @@ from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutco
 from firstcome.issue import release_refused
 from firstcome.ledger.events import Event
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
-from firstcome.retry.redrive import Redriven, redrive
+from firstcome.retry.redrive import redrive
 from firstcome.retry.restore import Restored, restore
 from firstcome.retry.sweep import backlog, bounds, sweep
-from firstcome.rules import EventState, Unavailable, Unsuitable
+from firstcome.rules import EventState, FailedStatus, Unavailable, Unsuitable
 from firstcome.runtime.telemetry import count, logger, measure
 from firstcome.stores import Stores
 from firstcome.stream.reader import Backlog
@@ -67,7 +67,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     with this.unit("failed rows"):
         gauges |= {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
     done: dict[str, Any] = {
-        "redriven": {outcome: this.redriven[outcome] for outcome in Redriven},
+        "redriven": {outcome: this.redriven[outcome] for outcome in FailedStatus},
         **{name: this.counts[name] for name in DONE},
         **gauges,
         **_without_offset(unread),
@@ -76,7 +76,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     }
     for name in COUNTED:
         count(name, this.counts[name])
-    for each in Redriven:
+    for each in FailedStatus:
         count(f"redriven_{each}", this.redriven[each])
     for name, value in gauges.items():
         measure(name, value)
@@ -93,7 +93,7 @@ class Run:
     stores: Stores
     remaining_ms: Callable[[], int]
     counts: Counter[str] = field(default_factory=Counter)
-    redriven: Counter[Redriven] = field(default_factory=Counter)
+    redriven: Counter[FailedStatus] = field(default_factory=Counter)
     lost: list[Event] = field(default_factory=list)  # their gates wait for the records in flight
     refusing: set[str] = field(default_factory=set)  # events whose applications are refused
     unavailable: list[str] = field(default_factory=list)  # units that a server put off
@@ -171,10 +171,7 @@ class Run:
             self.counts["expiring"] += self.stores.gate.expire(event.event_id, at_ms) is ExpireOutcome.EXPIRING
 
     def redrive(self) -> None:
-        """Work off the failed rows that are due; where a gate waits to be restored, in half of the time that is left.
-
-        There may be more rows than time, which is also why the sweep comes first.
-        """
+        """Work off the failed rows that are due; where a gate waits to be restored, in half of the time left."""
         reserve_ms = self.stores.settings.retry_reserve_ms
         halfway_ms = (self.remaining_ms() + reserve_ms) // 2 if self.lost else reserve_ms
         enough: Callable[[], bool] = lambda: self.stop() or self.remaining_ms() < halfway_ms  # noqa: E731

@@ -24,9 +24,6 @@ REREAD_S = 5.0
 TOKEN_S = 900
 
 
-# --- passwords -------------------------------------------------------------------------------------------------------
-
-
 _known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monotonic), user name, password
 
 
@@ -70,9 +67,6 @@ def _read_secret(secret_arn: str) -> tuple[str, str]:
     except (KeyError, TypeError, ValueError):
         # Without the cause: it would carry the secret into the log.
         raise Unavailable("secret", f'{secret_arn}: expected {{"username", "password"}}') from None
-
-
-# --- tokens ----------------------------------------------------------------------------------------------------------
 
 
 def redis_token(cache_arn: str, user_arn: str) -> tuple[str, str]:

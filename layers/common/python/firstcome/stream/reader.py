@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
@@ -18,7 +18,6 @@ from firstcome.stream.admin import ask
 from firstcome.stream.record import BadRecord, decode
 from firstcome.stream.spans import Span, SpanReader, unavailable
 
-T = TypeVar("T")
 # A record's ticket (None: it cannot be decoded) and its topic, partition, offset and timestamp.
 Placed = tuple["Ticket | None", tuple[str, int, int, int]]
 Outcomes = Callable[[Sequence[Placed]], list[bool]]
