@@ -17,7 +17,7 @@ PATIENT: dict[str, Any] = {
     "kafka_request_timeout_ms": PATIENCE_MS // 2,  # kafka-python: less than the delivery, and than an idle connection
     "kafka_delivery_timeout_ms": PATIENCE_MS,
     "kafka_read_timeout_ms": PATIENCE_MS,
-    "kafka_tail_timeout_ms": PATIENCE_MS,
+    "kafka_unread_timeout_ms": PATIENCE_MS,
     "mysql_connect_timeout_ms": PATIENCE_MS,
     "mysql_read_timeout_ms": PATIENCE_MS,
     "mysql_status_timeout_ms": PATIENCE_MS,

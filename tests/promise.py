@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
-from firstcome.gate.entry import REFUSED, applied_at_of, ticket_of
+from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -104,7 +104,8 @@ def _in_order(town: Town, rows: list[Ticket]) -> None:
         restore_epoch = int(gate.redis.hget(gate.keys(town.event_id).event, "restore_epoch") or 1)
         learned = int(gate.redis.hget(gate.keys(town.event_id).event, "learned") or 0)
         held: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id).applied_user)  # type: ignore[assignment]
-    again = [row for row in rows if row.applied_at_ms < applied_at_of(held.get(row.user_id, ""))]
+    given = [(row, parse_entry(held.get(row.user_id, ""))) for row in rows]
+    again = [row for row, once in given if once and row.applied_at_ms < once[1]]
     earliest = list(accumulate((row.applied_at_ms for row in reversed(rows)), min))[::-1]
     late = [row for row, least in zip(rows, earliest, strict=True) if row.applied_at_ms > least]
     # A gate that was rebuilt, or forgot somebody, has free numbers below the highest.

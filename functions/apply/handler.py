@@ -1,41 +1,25 @@
 """HTTP → gate → stream → HTTP: each route is a translation of one request into one call."""
 
-from __future__ import annotations
-
 from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split
-import re
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from firstcome.apply import problem, request, routes
+from firstcome.apply import problem, routes
 from firstcome.apply.application import Applications
-from firstcome.gate.connect import redis_client
-from firstcome.gate.gate import Gate
-from firstcome.ledger.connect import mysql_connection
-from firstcome.ledger.ledger import Ledger
 from firstcome.runtime import snapstart
 from firstcome.runtime.telemetry import invocation
 from firstcome.settings import Settings
-from firstcome.stream.producer import Stream
 
 settings = Settings.from_env()
-applications = Applications(
-    Gate(redis_client(settings), settings),
-    Stream(settings),
-    Ledger(partial(mysql_connection, settings, settings.mysql_status_timeout_ms), settings),
-    settings,
-)
+applications = Applications.of(settings)
 api = routes.Routes(applications, settings.local_identity)
 snapstart.register(settings, applications)
 app = APIGatewayHttpResolver()
-# The one crowded path, as it stands in a payload whose API has no named stage.
-CROWDED = re.compile("/events/([^/]+)/applications")
 
 
 @app.post("/events/<event_id>/applications", operation_id="apply", summary="Apply for a coupon")
@@ -58,26 +42,24 @@ def event(event_id: str) -> Response[str]:
 
 def no(error: Exception) -> Response[str]:
     """Return what a route, or the lack of one, has raised."""
-    asked = app.current_event
-    if isinstance(error, NotFoundError):
-        error = problem.nothing_here(asked.path)
-    return reply(routes.no(error, unquote(asked.path), request.correlation_id(asked.raw_event)))
+    path = app.current_event.path
+    error = problem.nothing_here(path) if isinstance(error, NotFoundError) else error
+    return reply(routes.no(error, unquote(path), app.current_event.raw_event))
 
 
 app.exception_handler([Exception, NotFoundError])(no)
 
 
 def reply(answer: problem.Answer) -> Response[str]:
-    """Answer Powertools' response; one to HEAD has no body, whatever it says."""
-    headers, body = routes.finish(answer, request.correlation_id(app.current_event.raw_event))
-    body = "" if app.current_event.http_method == "HEAD" else body
+    """Return Powertools' response."""
+    headers, body = routes.finish(answer, app.current_event.raw_event)
     return Response(answer.status, answer.media_type, body, headers)
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Return one HTTP request."""
-    if event["requestContext"]["http"]["method"] == "POST" and (crowded := CROWDED.fullmatch(event["rawPath"])):
-        return api.apply_directly(event, crowded[1])
+    """Answer one HTTP request."""
+    if response := api.apply_directly(event):
+        return response
     # API Gateway decodes the path, and the resolver's pattern lacks characters that an id may have: encode them all.
     return app.resolve({**event, "rawPath": quote(event["rawPath"], errors="replace")}, context)

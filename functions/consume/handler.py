@@ -1,7 +1,5 @@
 """Kafka batch → ledger → settle. Raises where the ledger cannot commit: the offsets stay, and Kafka keeps the batch."""
 
-from __future__ import annotations
-
 from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split

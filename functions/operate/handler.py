@@ -1,7 +1,5 @@
 """The operator's door: {"action": …} → one action → its JSON answer. Invoked directly, guarded by IAM alone."""
 
-from __future__ import annotations
-
 from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split

@@ -1,26 +1,21 @@
 """Schedule → restore, redrive, sweep, reconcile. Answers counts of each."""
 
-from __future__ import annotations
-
 from firstcome.runtime import collector  # noqa: F401  before all other imports: it makes them quicker
 
 # isort: split
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.retry.run import run
 from firstcome.runtime import snapstart
 from firstcome.runtime.telemetry import invocation, logger
 from firstcome.stores import Stores
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
 stores = Stores.from_env()
 snapstart.register(stores.settings, stores)
 
 
 @invocation
-def handler(event: object, context: LambdaContext) -> dict[str, Any]:
+def handler(event: object, context: Any) -> dict[str, Any]:
     """Do one run; `event` carries nothing that it needs."""
     done = run(stores, context.get_remaining_time_in_millis)
     logger.info("run", extra={"done": done})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cloud import ROOT
-from firstcome.retry.redrive import Redriven
+from firstcome.rules import FailedStatus
 from tests.e2e.conftest import SETTINGS
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_a_dead_row_is_shown_by_the_audit_and_can_be_redriven(
         [row] = campaign.failed()
         assert (row["status"], row["attempts"]) == ("dead", ATTEMPTS), "the schedule leaves it alone"
     campaign.operate("redrive", all=True)
-    assert campaign.retry()["redriven"][Redriven.RESOLVED] >= 1
+    assert campaign.retry()["redriven"][FailedStatus.RESOLVED] >= 1
     assert campaign.holders() == {"alice": 1}
     campaign.assert_promise(rows=1)
 
@@ -136,7 +136,7 @@ def test_a_record_for_a_ticket_that_is_taken_gets_the_next_one(campaign: Campaig
     [row] = campaign.failed()
     assert (row["user_id"], row["ticket"], row["reason"]) == ("bob", 1, "ticket_taken")
     assert campaign.status("bob").word == (200, "failed")
-    assert campaign.retry()["redriven"][Redriven.RESOLVED] >= 1
+    assert campaign.retry()["redriven"][FailedStatus.RESOLVED] >= 1
     assert campaign.holders() == {"alice": 1, "bob": 2}
     assert campaign.status("bob").body["ticket"] == 2
     campaign.assert_promise(rows=2)
@@ -149,7 +149,7 @@ def test_a_record_for_a_taken_ticket_is_refused_once_all_are_gone(campaign: Camp
     campaign.wait_consumed()
     campaign.send(campaign.ticket("bob", 1))
     campaign.wait_consumed()
-    assert campaign.retry()["redriven"][Redriven.REFUSED] >= 1
+    assert campaign.retry()["redriven"][FailedStatus.REFUSED] >= 1
     assert campaign.holders() == {"alice": 1}
     assert campaign.apply("bob").code == (409, "refused")
     assert campaign.status("bob").word == (200, "refused")

@@ -11,6 +11,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from dev import gateway
+from firstcome.apply.routes import CROWDED
 from firstcome.operate import actions
 from firstcome.rules import rfc3339
 from firstcome.stream.record import decode
@@ -258,4 +259,4 @@ def test_an_application_is_answered_past_the_resolver_as_by_it(api: Api, world: 
     }
     routed, past = api.module.handler(staged, None), api.module.handler(event, None)
     assert {**routed, "headers": dict(routed["headers"])} == past
-    assert api.module.CROWDED.fullmatch(staged["rawPath"]) is None
+    assert CROWDED.fullmatch(staged["rawPath"]) is None

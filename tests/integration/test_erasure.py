@@ -99,9 +99,9 @@ def test_an_erased_person_is_nowhere_in_the_ledger(sold: World) -> None:
     assert sold.operate("erase", user_id="alice")["erased"] == {sold.event_id: 2}
     assert "alice" not in everything(sold)
     assert "bob" in everything(sold)
-    pseudonym, other = sorted(sold.holders(), key=lambda name: sold.holders()[name])
+    erased_id, other = sorted(sold.holders(), key=lambda name: sold.holders()[name])
     assert (other, sorted(sold.holders().values())) == ("bob", [1, 2])
-    assert pseudonym.startswith(ERASED)
+    assert erased_id.startswith(ERASED)
     sold.assert_promise(rows=2)
 
 
@@ -133,7 +133,7 @@ def test_a_refused_person_is_erased_with_the_reason(sold: World) -> None:
 
 
 def test_erasing_may_be_repeated(sold: World) -> None:
-    """The second time there is nothing to do, and the pseudonym stays."""
+    """The second time there is nothing to do, and the erased id stays."""
     end(sold)
     assert sold.operate("erase", user_id="alice")["erased"]
     before = everything(sold)
@@ -159,7 +159,7 @@ def test_a_run_that_dies_erases_all_of_an_event_or_nothing(sold: World, monkeypa
     assert "alice" not in everything(sold)
 
 
-def test_a_pseudonym_is_nobodys_id(sold: World) -> None:
+def test_an_erased_id_is_nobodys(sold: World) -> None:
     """Nobody may apply or ask under it, and two erasures of one person share none."""
     end(sold)
     sold.operate("erase", user_id="alice")
@@ -235,7 +235,7 @@ def test_what_the_stream_holds_is_not_guessed(sold: World, order: tuple[str, dic
     """While Kafka is away, nobody knows: try again later, and nothing is changed."""
     end(sold)
     before = everything(sold)
-    blind = sold.with_settings(kafka_bootstrap="127.0.0.1:1", kafka_read_timeout_ms=600, kafka_tail_timeout_ms=300)
+    blind = sold.with_settings(kafka_bootstrap="127.0.0.1:1", kafka_read_timeout_ms=600, kafka_unread_timeout_ms=300)
     with pytest.raises(Unavailable, match="stream"):
         blind.operate(order[0], **order[1])
     assert everything(sold) == before

@@ -118,9 +118,9 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "lock_event": ({"event_id": "E"}, {"coupon_event": "PRIMARY"}),
     "count_open": ({}, {"failed_event": "failed_event_due"}),
     "owed": ({"event_id": "E", "user_id": None}, {"failed_event": "failed_event_open"}),
-    "erase_coupon": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"coupon": "coupon_one_each"}),
+    "erase_coupon": ({"event_id": "E", "user_id": "u1", "erased_id": "x"}, {"coupon": "coupon_one_each"}),
     "erase_coupons": ({"event_id": "E", "low": 1, "high": 10}, {"coupon": "PRIMARY"}),
-    "erase_refusal": ({"event_id": "E", "user_id": "u1", "pseudonym": "x"}, {"refusal": "PRIMARY"}),
+    "erase_refusal": ({"event_id": "E", "user_id": "u1", "erased_id": "x"}, {"refusal": "PRIMARY"}),
     "put_off_failed": (
         {"batch": json.dumps([[n, "dead", 0, "not_json", "", 0] for n in range(1, 100)]), "lease": "x"},
         {"failed_event": "PRIMARY"},

@@ -107,7 +107,7 @@ def test_a_good_record_that_cannot_be_issued_is_cut_too(small: Ledger) -> None:
     written = small.write([claim(1, b"x" * 3_000_000), claim(99, b"y" * 3_000_000), claim(2)])
     outcomes = [verdict.outcome for verdict in written.verdicts]
     assert outcomes == [Outcome.ISSUED, Outcome.OUT_OF_RANGE, Outcome.ISSUED]
-    assert written.owned == [claim(99).ticket]
+    assert written.failed_tickets == [claim(99).ticket]
     [row] = small.list_failed("E", None, 10)
     assert row.claim == claim(99).ticket
     assert the_whole_of(row.payload, b"y" * 3_000_000)[1] == 3_000_000

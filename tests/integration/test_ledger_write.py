@@ -44,7 +44,7 @@ def reasons(ledger: Ledger) -> list[tuple[Reason, str | None]]:
 def test_a_whole_batch_becomes_rows(ledger: Ledger) -> None:
     """Every claim that nothing speaks against is a row, with its time to the millisecond."""
     written = ledger.write([claim("b", 2), claim("a", 1)])
-    assert (written.issued, written.stored, written.owned) == (2, 0, [])
+    assert (written.issued, written.stored, written.failed_tickets) == (2, 0, [])
     assert [(verdict.ticket, verdict.row) for verdict in written.verdicts] == [
         (claim("b", 2).ticket, claim("b", 2).ticket),
         (claim("a", 1).ticket, claim("a", 1).ticket),
@@ -121,7 +121,7 @@ def test_what_failed_for_good_is_a_failed_row_with_its_record(ledger: Ledger) ->
         [claim("b", 1, source=source), claim("c", 9), claim("d", 1, "nowhere"), claim("a", 2)], [bad]
     )
     assert written.stored == 4
-    assert written.owned == [claim("b", 1).ticket, claim("c", 9).ticket, claim("d", 1, "nowhere").ticket]
+    assert written.failed_tickets == [claim("b", 1).ticket, claim("c", 9).ticket, claim("d", 1, "nowhere").ticket]
     rows = {row.reason: row for row in ledger.list_failed(None, FailedStatus.WAITING, 10)}
     assert set(rows) == {Reason.TICKET_TAKEN, Reason.TICKET_OUT_OF_RANGE, Reason.UNKNOWN_EVENT, Reason.NOT_JSON}
     taken = rows[Reason.TICKET_TAKEN]
@@ -141,7 +141,7 @@ def test_retry_is_told_verdicts_and_stores_nothing(ledger: Ledger) -> None:
     ledger.write([claim("a", 1)])
     written = ledger.write([claim("b", 1)], record=False)
     assert [verdict.outcome for verdict in written.verdicts] == [Outcome.TAKEN]
-    assert (written.stored, written.owned, reasons(ledger)) == (0, [], [])
+    assert (written.stored, written.failed_tickets, reasons(ledger)) == (0, [], [])
 
 
 def test_a_record_and_the_sweep_share_one_open_failed_row(ledger: Ledger) -> None:

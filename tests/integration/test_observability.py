@@ -283,7 +283,7 @@ def test_a_run_that_was_cut_short_guesses_nothing(campaign: Campaign, capsys: py
     """It does not know of the events that it had no time for whether their gates are lost, or what waits there."""
     capsys.readouterr()
     campaign.world.retry(remaining_ms=0)
-    telemetry.flush()
+    telemetry._line.flush()
     emitted = emf.named(capsys.readouterr().out)
     assert emitted["runs"] == [1]
     assert not {"lost_gates", "oldest_pending_age_ms"} & emitted.keys()

@@ -127,7 +127,7 @@ def test_a_first_batch_without_its_offset_moves_the_backlog(world: World) -> Non
 
 
 @pytest.mark.usefixtures("stream")
-def test_a_tail_that_has_no_offset_is_known_through_the_ledger_only(world: World) -> None:
+def test_without_an_offset_the_ledger_tells_what_is_unread(world: World) -> None:
     """Nobody can tell an expired offset from a backlog then."""
     settings = replace(world.stores.settings, mysql_url="mysql://root@127.0.0.1:9/none")
     away = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)

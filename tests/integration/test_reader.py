@@ -120,7 +120,7 @@ def test_the_end_is_a_position_and_not_a_count(log: Log) -> None:
 
 
 @pytest.mark.parametrize("committed", [None, 1], ids=["nothing committed", "committed below"])
-def test_records_that_were_deleted_unread_make_the_tail_unknown(log: Log, committed: int | None) -> None:
+def test_records_that_were_deleted_unread_make_the_rest_unknown(log: Log, committed: int | None) -> None:
     """Retention took what the group still owes: nobody knows whose tickets they were, so nothing is answered."""
     log.write(record(1), record(2), record(3))
     if committed is not None:
@@ -140,7 +140,7 @@ def test_records_that_were_read_may_be_deleted(log: Log) -> None:
     assert log.reader.history() == [ticket(3)]
 
 
-def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
+def test_an_offset_beyond_the_end_makes_the_rest_unknown(log: Log) -> None:
     """The log is not the one that the group has read: a topic that was made anew, or that lost its end."""
     log.write(record(1))
     log.commit(5)
@@ -148,7 +148,7 @@ def test_an_offset_beyond_the_end_makes_the_tail_unknown(log: Log) -> None:
         log.reader.unread()
 
 
-def test_a_missing_topic_makes_the_tail_unknown(kafka_bootstrap: str) -> None:
+def test_a_missing_topic_makes_the_rest_unknown(kafka_bootstrap: str) -> None:
     """No topic is no answer: it may be a wrong name as well as an empty stream."""
     reader = StreamReader(
         Settings(kafka_bootstrap=kafka_bootstrap, kafka_topic=f"missing-{uuid.uuid4().hex}", **PATIENT)
@@ -158,7 +158,7 @@ def test_a_missing_topic_makes_the_tail_unknown(kafka_bootstrap: str) -> None:
 
 
 @pytest.mark.parametrize("answering", [False, True], ids=["refuses connections", "accepts and is silent"])
-def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
+def test_a_broker_that_is_away_makes_the_rest_unknown_in_time(
     wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *, answering: bool
 ) -> None:
     """It is waited for as long as the timeout allows, shared among the tries; no thread of the library is left."""
@@ -182,12 +182,12 @@ def test_a_broker_that_is_away_makes_the_tail_unknown_in_time(
     wait_until(lambda: threading.active_count() <= before, "the library's threads have ended")
 
 
-def test_a_tail_that_is_too_long_for_the_time_is_unknown(log: Log) -> None:
+def test_too_much_to_read_in_time_is_unknown(log: Log) -> None:
     """Half a reader is worse than none: who asks for it gives it the time that it needs."""
     log.write(*(record(number) for number in range(1, 20_001)))
     with pytest.raises(Unavailable):
         log.reader.unread(timeout_ms=60)
-    assert len(log.reader.unread(timeout_ms=PATIENT["kafka_tail_timeout_ms"])) == 20_000
+    assert len(log.reader.unread(timeout_ms=PATIENT["kafka_unread_timeout_ms"])) == 20_000
 
 
 def test_the_topic_is_made_once_as_it_should_be(kafka_bootstrap: str, log: Log) -> None:

@@ -13,7 +13,7 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.failed_events import Failure
 from firstcome.retry import run as retry
-from firstcome.retry.redrive import Redriven, redrive
+from firstcome.retry.redrive import redrive
 from firstcome.rules import FailedStatus, Reason, Ticket
 from firstcome.stream.record import encode
 from tests.world import fields
@@ -180,7 +180,7 @@ def test_a_reassigned_ticket_that_fails_too_says_why(
     monkeypatch.setattr(gate, "reassign", reassigned)
     first = next(redrive(world.stores.ledger, gate, world.stores.settings, lambda: False))
     [row] = world.stores.ledger.list_failed(event_id, None, 10)
-    assert (first, row.reason, row.detail) == (Redriven.WAITING, reason, detail.format(event_id=event_id))
+    assert (first, row.reason, row.detail) == (FailedStatus.WAITING, reason, detail.format(event_id=event_id))
 
 
 def test_when_no_ticket_is_left_the_person_is_refused_visibly(world: World) -> None:
@@ -290,7 +290,7 @@ def test_a_gate_stays_lost_while_the_stream_cannot_be_read(world: World) -> None
     """A rebuilt gate that lacks a record would hand its ticket out again."""
     world.send(world.apply("alice"))
     world.lose_gate()
-    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, kafka_tail_timeout_ms=300)
+    blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, kafka_unread_timeout_ms=300)
     done = blind.retry()
     assert done["restored"] == 0
     assert done["unavailable"]

@@ -45,7 +45,7 @@ GUARDS = [
     ),
     Guard(
         "a batch that is too large is written in parts",
-        "if is_too_large(error):",
+        "if code_of(error) in TOO_LARGE:",
         "if False:",
         SIZE,
     ),

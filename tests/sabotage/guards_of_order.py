@@ -57,7 +57,7 @@ GUARDS = [
     ),
     Guard(
         "the sweep issues what is overdue",
-        "overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)",
+        "overdue = stores.gate.overdue(event_id, overdue_ms, not_after_ms, stores.settings.sweep_batch)",
         "overdue: list[object] = []",
         f"{RETRY}::test_a_ticket_whose_record_was_never_sent_is_issued",
     ),
@@ -123,7 +123,7 @@ GUARDS = [
     ),
     Guard(
         "only a quiet event is reconciled",
-        "if seen.pending or not reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
+        "if seen.pending or not stores.reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
         "if False:",
         f"{RETRY}::test_a_busy_event_is_not_reconciled",
     ),

@@ -12,8 +12,8 @@ GUARDS = [
     # --- erasure ---------------------------------------------------------------------------------------------------
     Guard(
         "erasure keeps the coupon",
-        "UPDATE coupon SET user_id = :pseudonym WHERE event_id = :event_id AND user_id = :user_id",
-        "DELETE FROM coupon WHERE event_id = :event_id AND user_id = :user_id AND :pseudonym <> ''",
+        "UPDATE coupon SET user_id = :erased_id WHERE event_id = :event_id AND user_id = :user_id",
+        "DELETE FROM coupon WHERE event_id = :event_id AND user_id = :user_id AND :erased_id <> ''",
         f"{ERASURE}::test_an_erased_person_is_nowhere_in_the_ledger",
     ),
     Guard(
@@ -44,7 +44,7 @@ GUARDS = [
         "erasure leaves a name that is nobody's",
         'ERASED = "erased#"',
         'ERASED = "erased-"',
-        f"{ERASURE}::test_a_pseudonym_is_nobodys_id",
+        f"{ERASURE}::test_an_erased_id_is_nobodys",
     ),
     Guard(
         "erasure is one transaction",
@@ -91,7 +91,7 @@ GUARDS = [
     ),
     Guard(
         "a handler that raises writes its metrics",
-        "        finally:\n            flush()",
+        "        finally:\n            _line.flush()",
         "        finally:\n            pass",
         "tests/unit/test_telemetry.py::test_a_handler_that_raises_writes_its_metrics",
     ),

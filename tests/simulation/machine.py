@@ -164,7 +164,7 @@ class Simulation:
     def sweep(self, _act: Act, stores: Stores) -> None:
         """The scheduled sweep, alone."""
         explained = bounds(backlog(stores.reader), stores.settings)
-        for _ in sweep(stores.ledger, stores.gate, stores.settings, self.event_id, explained, stop=_after(5)):
+        for _ in sweep(stores, self.event_id, explained, stop=_after(5)):
             pass
 
     def redrive(self, _act: Act, stores: Stores) -> None:

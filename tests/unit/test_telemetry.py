@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firstcome.runtime import telemetry
-from firstcome.runtime.telemetry import HOLD_S, VALUES_MAX, count, flush, invocation, measure, timed
+from firstcome.runtime.telemetry import HOLD_S, VALUES_MAX, count, invocation, measure, timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ def test_counts_become_one_line(lines: Callable[[], list[dict[str, Any]]], clock
     measure("iterator_age_ms", 7)
     measure("iterator_age_ms", 9)
     assert lines() == [], "nothing is written before the flush"
-    flush()
-    flush()
+    telemetry._line.flush()
+    telemetry._line.flush()
     [line] = lines()
     assert (line["issued"], line["iterator_age_ms"], line["service"]) == ([3], [7, 9], "firstcome")
     [directive] = line["_aws"]["CloudWatchMetrics"]
@@ -67,7 +67,7 @@ def test_a_quiet_environment_writes_at_once(lines: Callable[[], list[dict[str, A
     """What may wait does not, when the last line is a second old: little traffic loses nothing."""
     for _ in range(3):
         count("sold_out", may_wait=True)
-        flush()
+        telemetry._line.flush()
         assert [line["sold_out"] for line in lines()] == [[1]]
         clock.now += HOLD_S
 
@@ -76,11 +76,11 @@ def test_the_crowd_shares_its_lines(lines: Callable[[], list[dict[str, Any]]], c
     """In a burst, losers are one line a second; a winner's line takes along what waits."""
     for _ in range(4):
         count("sold_out", may_wait=True)
-        flush()
+        telemetry._line.flush()
         clock.now += HOLD_S / 10
     assert [line["sold_out"] for line in lines()] == [[1]]
     count("accepted")
-    flush()
+    telemetry._line.flush()
     [line] = lines()
     assert (line["accepted"], line["sold_out"]) == ([1], [3])
 
@@ -91,12 +91,12 @@ def test_what_waits_when_an_environment_is_frozen_keeps_its_time(
     """The next request, hours later, writes it in a line of its own, under the time at which it was counted."""
     for _ in range(3):
         count("sold_out", may_wait=True)
-        flush()
+        telemetry._line.flush()
     lines()
     frozen = clock.now
     clock.now += 3 * 3600
     count("sold_out", may_wait=True)
-    flush()
+    telemetry._line.flush()
     old, new = lines()
     assert (old["sold_out"], old["_aws"]["Timestamp"]) == ([2], frozen * 1000)
     assert (new["sold_out"], new["_aws"]["Timestamp"]) == ([1], clock.now * 1000)
@@ -106,7 +106,7 @@ def test_a_line_holds_no_more_than_its_format_allows(lines: Callable[[], list[di
     """CloudWatch drops a line with more values of one metric."""
     for _ in range(2 * VALUES_MAX + 1):
         measure("gate_ms", 1, may_wait=True)
-    flush()
+    telemetry._line.flush()
     assert [len(line["gate_ms"]) for line in lines()] == [VALUES_MAX, VALUES_MAX]
 
 
@@ -120,7 +120,7 @@ def test_a_block_that_raises_is_measured(lines: Callable[[], list[dict[str, Any]
 
     with pytest.raises(OSError, match="away"):
         ask()
-    flush()
+    telemetry._line.flush()
     assert [line["gate_ms"] for line in lines()] == [[500.0]]
 
 

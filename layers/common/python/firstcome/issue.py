@@ -4,24 +4,17 @@ Consume, the sweep and the retry all issue. The order is the promise: the gate h
 and an offset is committed, or a failed row resolved, only after that. A process that dies in between is repeated.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from firstcome.ledger.coupons import Outcome
+from firstcome.gate.answers import ReleaseOutcome
+from firstcome.gate.gate import Gate
+from firstcome.ledger.coupons import Claim, Outcome, Verdict, Written
+from firstcome.ledger.failed_events import Failure
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Ticket, Unavailable
 from firstcome.runtime.telemetry import timed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from firstcome.gate.answers import ReleaseOutcome
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.coupons import Claim, Verdict, Written
-    from firstcome.ledger.failed_events import Failure
-    from firstcome.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +35,7 @@ def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequenc
         written = ledger.write(claims, failures)
     try:
         update_gate(gate, written.verdicts)
-        mark_failed(gate, written.owned)
+        mark_failed(gate, written.failed_tickets)
     except Unavailable:
         return Issued(written, gate_updated=False)
     return Issued(written, gate_updated=True)
@@ -63,11 +56,11 @@ def update_gate(gate: Gate, verdicts: Iterable[Verdict]) -> None:
 
 def mark_failed(gate: Gate, tickets: Iterable[Ticket]) -> None:
     """Tell the gate which tickets failed rows have now."""
-    owned: dict[str, list[Ticket]] = defaultdict(list)
+    events: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
-        owned[ticket.event_id].append(ticket)
-    for event_id, theirs in owned.items():
-        gate.mark_failed(event_id, theirs)
+        events[ticket.event_id].append(ticket)
+    for event_id, failed in events.items():
+        gate.mark_failed(event_id, failed)
 
 
 def release_refused(ledger: Ledger, gate: Gate, event_id: str, user_id: str) -> ReleaseOutcome:

@@ -3,15 +3,11 @@
 Standard library only, and nothing else of this package: every other module may import this one.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import NamedTuple
 
 EVENT_ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 # Printable ASCII without space, quotes, backslash and / ? # %: safe in a URL path, and the same to every collation.

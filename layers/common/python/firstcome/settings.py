@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package
@@ -74,7 +71,7 @@ class Settings:
     kafka_partitions: int = 12  # of a topic that `migrate` makes: as many consumers may share the drain
     kafka_replication: int = 3  # of a topic that `migrate` makes: one broker may be away; 1 on a cluster of one
     kafka_read_timeout_ms: int = 10_000  # reading offsets, and the first unread record of each partition
-    kafka_tail_timeout_ms: int = 30_000  # reading a whole tail; a million records take about half of it
+    kafka_unread_timeout_ms: int = 30_000  # reading all that is unread; a million records take about half of it
 
     # --- MySQL ---------------------------------------------------------------------------------------------------
     mysql_connect_timeout_ms: int = 2_000
@@ -131,7 +128,7 @@ class Settings:
         return self.retention_days * 24 * 60 * 60 * 1000
 
     @property
-    def kafka_tail_request_ms(self) -> int:
+    def kafka_reader_request_ms(self) -> int:
         """How long one request of a reader may take; a fetch of a long one takes longer than a produce."""
         return self.kafka_read_timeout_ms // 2
 
@@ -200,8 +197,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     memory_ms, rest_ms = settings.sold_out_memory_ms, settings.released_rest_ms
     order = f"sold_out_memory_ms < released_rest_ms, not {memory_ms} and {rest_ms}"
     yield memory_ms >= rest_ms and memory_ms > 0, f"expected {order}"
-    # kafka-python's consumer refuses any other order, and a tail's request is half of its read.
-    request_ms, idle_ms = settings.kafka_tail_request_ms, settings.kafka_idle_ms
+    # kafka-python's consumer refuses any other order, and a reader's request is half of its read.
+    request_ms, idle_ms = settings.kafka_reader_request_ms, settings.kafka_idle_ms
     order = f"{FETCH_WAIT_MS} < half of kafka_read_timeout_ms < kafka_idle_ms"
     yield not FETCH_WAIT_MS < request_ms < idle_ms, f"expected {order}, not {request_ms} and {idle_ms}"
 

@@ -1,31 +1,27 @@
 """The way of one application: gate → stream → answer; and what is told about it and its event afterwards."""
 
-from __future__ import annotations
-
 import secrets
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import Self
 
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
-from firstcome.gate.answers import ApplyOutcome
+from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
+from firstcome.gate.connect import redis_client
+from firstcome.gate.gate import Gate
 from firstcome.gate.sold_out import Moment, SoldOut
+from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.coupons import LedgerStanding
+from firstcome.ledger.events import Event
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
 from firstcome.runtime.telemetry import timed
-from firstcome.stream.producer import Sent
-
-if TYPE_CHECKING:
-    from firstcome.gate.answers import Decision, EventView, Standing
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.coupons import LedgerStanding
-    from firstcome.ledger.events import Event
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
-    from firstcome.stream.producer import Stream
+from firstcome.settings import Settings
+from firstcome.stream.producer import Sent, Stream
 
 PRIVATE = {"Cache-Control": "no-store"}
 PUBLIC = {"Cache-Control": "public, max-age=1"}
-
 
 CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
 
@@ -42,6 +38,12 @@ class Applications:
         self.ledger = ledger
         self.events = KnownEvents(ledger, settings)
         self.sold_out = SoldOut(gate, settings)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make the clients for these settings. None of them connects before it is used."""
+        ledger = Ledger(partial(mysql_connection, settings, settings.mysql_status_timeout_ms), settings)
+        return cls(Gate(redis_client(settings), settings), Stream(settings), ledger, settings)
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""
@@ -136,9 +138,6 @@ class Applications:
         return _event(event_id, event, 0, time.time_ns() // 1_000_000)
 
 
-# --- bodies ------------------------------------------------------------------------------------------------------
-
-
 def _ticket(event_id: str, user_id: str, decision: Decision) -> Ticket:
     assert decision.ticket is not None, decision
     assert decision.applied_at_ms is not None, decision
@@ -175,13 +174,10 @@ def _status(  # noqa: PLR0917  the fields of the body, in its order
     applied_at_ms: int | None = None,
     issued_at_ms: int | None = None,
 ) -> Answer:
+    times = {"applied_at": applied_at_ms, "issued_at": issued_at_ms}
     body: dict[str, object] = {"event_id": event_id, "user_id": user_id, "status": word}
-    if ticket is not None:
-        body["ticket"] = ticket
-    if applied_at_ms is not None:
-        body["applied_at"] = rfc3339(applied_at_ms)
-    if issued_at_ms is not None:
-        body["issued_at"] = rfc3339(issued_at_ms)
+    body |= {} if ticket is None else {"ticket": ticket}
+    body |= {name: rfc3339(ms) for name, ms in times.items() if ms is not None}
     return Answer(200, body, PRIVATE)
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from firstcome.ledger.events import Event
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import EventState, Unavailable
-
-if TYPE_CHECKING:
-    from firstcome.ledger.events import Event
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # Every event there ever was: ended within a century. An event leaves the short list days after it has ended, so that
 # a long list of this age knows it.

@@ -1,7 +1,5 @@
 """HTTP as far as it can be wrong: who calls, what the body says, which methods a path has, and how an error reads."""
 
-from __future__ import annotations
-
 import json
 import random
 import re
@@ -21,7 +19,6 @@ MAX_BODY_BYTES = 4_096
 
 # Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
 KEPT = 64
-
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
 

@@ -1,7 +1,5 @@
 """Reading a request: who calls, who applies, what the body says, under which correlation id."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

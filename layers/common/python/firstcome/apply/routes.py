@@ -1,20 +1,18 @@
 """The routes of the API: one request → one call → one answer, counted and logged."""
 
-from __future__ import annotations
-
+import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.apply import problem, request
-from firstcome.apply.problem import Problem, to_json
+from firstcome.apply.application import Applications
+from firstcome.apply.problem import Answer, Problem, to_json
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.runtime.telemetry import count, logger
 
-if TYPE_CHECKING:
-    from firstcome.apply.application import Applications
-    from firstcome.apply.problem import Answer
-
 WINNERS = ("accepted", "reserved")
+# The one crowded path, as it stands in a payload whose API has no named stage.
+CROWDED = re.compile("/events/([^/]+)/applications")
 
 
 class Routes:
@@ -45,33 +43,36 @@ class Routes:
         """Return the event."""
         return self._applications.event(check_event_id(event_id))
 
-    def apply_directly(self, event: dict[str, Any], event_id: str) -> dict[str, Any]:
-        """Return the response to an application that no resolver has routed: that would double a loser's cost."""
-        correlation_id = request.correlation_id(event)
+    def apply_directly(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the response to an application, or None for other requests: a resolver would double a loser's cost."""
+        crowded = CROWDED.fullmatch(event["rawPath"])
+        if event["requestContext"]["http"]["method"] != "POST" or not crowded:
+            return None
         try:
-            answer = self.apply(event, event_id)
+            answer = self.apply(event, crowded[1])
         except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and logged where it is ours
-            answer = no(error, event["rawPath"], correlation_id)
-        headers, body = finish(answer, correlation_id)
+            answer = no(error, event["rawPath"], event)
+        headers, body = finish(answer, event)
         headers["Content-Type"] = answer.media_type
         return {"statusCode": answer.status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}
 
 
-def no(error: Exception, path: str, correlation_id: str) -> Answer:
-    """Return what the error is to the caller, at a decoded path; log what is not theirs to mend."""
+def no(error: Exception, path: str, event: dict[str, Any]) -> Answer:
+    """Return what the error is to the caller of `event`, at a decoded path; log what is not theirs to mend."""
     answer = problem.of(error).answer(path)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
         write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
-        known = {**request.place(path), "correlation_id": correlation_id}
+        known = {**request.place(path), "correlation_id": request.correlation_id(event)}
         write(answer.body["code"], extra={"reason": repr(error), **known})
     return answer
 
 
-def finish(answer: Answer, correlation_id: str) -> tuple[dict[str, str], str]:
-    """Count an answer; return its headers and its body."""
+def finish(answer: Answer, event: dict[str, Any]) -> tuple[dict[str, str], str]:
+    """Count the answer to `event`; return its headers and its body, of which HEAD gets none."""
     if answer.counted:
         # The crowd shares its lines; what rings an alarm does not wait for the next request.
         wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
         count(answer.counted, may_wait=wait)
-    return {**answer.headers, "X-Correlation-Id": correlation_id}, answer.text or to_json(answer.body)
+    body = "" if event["requestContext"]["http"]["method"] == "HEAD" else answer.text or to_json(answer.body)
+    return {**answer.headers, "X-Correlation-Id": request.correlation_id(event)}, body

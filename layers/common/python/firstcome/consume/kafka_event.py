@@ -1,24 +1,19 @@
 """Read an `aws:kafka` event: what can be issued, and what is wrong in itself; and log what became of it."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
+from firstcome.issue import Issued
 from firstcome.ledger.coupons import Claim, Outcome
 from firstcome.ledger.failed_events import Failure, Source
 from firstcome.rules import TIME_MAX_MS, BadInput, Reason, harmless
 from firstcome.runtime.telemetry import logger
 from firstcome.stream.record import BadRecord, decode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from firstcome.issue import Issued
 
 # What a Kafka topic may be called, and what the ledger's columns hold.
 TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")

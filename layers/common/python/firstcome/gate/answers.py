@@ -1,13 +1,9 @@
 """What the scripts answer: a word of each as an enum, and what is read from the gate. An unknown word raises."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from firstcome.rules import EventState
+from firstcome.rules import EventState
 
 
 class ApplyOutcome(StrEnum):

@@ -1,8 +1,7 @@
 """The client of Redis: where it is, how long it may take, how it proves who it is. It connects at its first command."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import redis
 from redis.backoff import NoBackoff
@@ -13,11 +12,7 @@ from redis.retry import Retry
 
 from firstcome.rules import Unavailable
 from firstcome.runtime.credentials import credentials, forget, redis_token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 
 def redis_client(settings: Settings) -> redis.Redis:

@@ -3,12 +3,7 @@
 The scripts read and write the same, by the functions of prelude.lua.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from firstcome.rules import Ticket
+from firstcome.rules import Ticket
 
 REFUSED = "refused"
 # In the place of the application's random name:
@@ -33,9 +28,3 @@ def ticket_of(entry: str) -> int | None:
     """Return the ticket; None where there is none."""
     parsed = parse_entry(entry)
     return parsed[0] if parsed else None
-
-
-def applied_at_of(entry: str) -> int:
-    """Return applied_at_ms; 0 where there is no ticket."""
-    parsed = parse_entry(entry)
-    return parsed[1] if parsed else 0

@@ -1,10 +1,9 @@
 """The gate: typed calls of the scripts that decide in Redis. Each script's own header says what it promises."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from redis.client import NEVER_DECODE
 
@@ -31,10 +30,11 @@ from firstcome.gate.scripts import Scripts
 from firstcome.gate.sold_out import filter_bits
 from firstcome.rules import EventState, Ticket
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 _DELIVERED = 2  # of gate.lua's `pending`
+# The numbers that every event's hash has.
+_NUMBERS = (
+    "capacity", "coupon_count", "opens_at_ms", "closes_at_ms", "restore_epoch", "config_version", "write_seq",
+)  # fmt: skip
 # Members per command: larger ones gain nothing, and Redis serves nobody else meanwhile.
 CHUNK = 1_000
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
@@ -52,16 +52,8 @@ class Gate(Scripts):
         """Decide one application; `call` tells this very call from another of the same person."""
         self.check_server()
         outcome, ticket, at, pending, remember, restore_epoch, now = self.run("gate", event_id, [user_id, call])
-        return Decision(
-            ApplyOutcome(outcome),
-            ticket or None,
-            at or None,
-            bool(pending),
-            pending == _DELIVERED,
-            remember,
-            restore_epoch,
-            now,
-        )
+        mark = (bool(pending), pending == _DELIVERED)
+        return Decision(ApplyOutcome(outcome), ticket or None, at or None, *mark, remember, restore_epoch, now)
 
     def delivered(self, ticket: Ticket) -> bool:
         """Say that the ticket's record is in the stream; True where the gate has noted it."""
@@ -98,20 +90,14 @@ class Gate(Scripts):
         return EventView(
             name=event["name"],
             state=EventState(event["state"]),
-            capacity=int(event["capacity"]),
-            coupon_count=int(event["coupon_count"]),
             free=free,
             pending=pending,
             oldest_pending_ms=oldest or None,
-            opens_at_ms=int(event["opens_at_ms"]),
-            closes_at_ms=int(event["closes_at_ms"]),
-            restore_epoch=int(event["restore_epoch"]),
-            config_version=int(event["config_version"]),
-            write_seq=int(event["write_seq"]),
             reissued=int(event.get("reissued", 0)),
             learned=int(event.get("learned", 0)),
             replid=event["replid"],
             now_ms=now,
+            **{name: int(event[name]) for name in _NUMBERS},
         )
 
     def read_all(self, event_id: str) -> Snapshot | None:
@@ -168,10 +154,7 @@ class Gate(Scripts):
         return ReassignOutcome(outcome), Ticket(event_id, user_id, ticket, at) if ticket else None
 
     def release(self, ticket: Ticket, instead: Ticket | None, *, has_row: bool) -> ReleaseOutcome:
-        """Give the ticket back; its holder keeps `instead`, their coupon row, or is refused where that is None.
-
-        `has_row`: the ticket has a row of somebody else, so it is not free.
-        """
+        """Give the ticket back, free if nobody `has_row` for it; its holder keeps the row `instead`, or is refused."""
         held = entry_of(instead, NO_CALL) if instead else REFUSED
         args = [ticket.user_id, ticket.number, held, int(has_row), self._settings.released_rest_ms]
         return ReleaseOutcome(self.run("release", ticket.event_id, args))

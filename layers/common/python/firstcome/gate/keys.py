@@ -1,7 +1,5 @@
 """The names of an event's keys in Redis; what each holds stands in prelude.lua. They share a hash slot."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

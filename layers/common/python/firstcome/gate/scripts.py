@@ -1,23 +1,17 @@
 """One Redis client: it runs the scripts on an event's keys, and says when the server cannot answer."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import redis
 from redis import exceptions
 
 from firstcome.gate import server
-from firstcome.gate.keys import Keys, keys_of
+from firstcome.gate.keys import keys_of
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import redis
-
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # The scripts of an application, which read the prelude alone.
 _SHORT = ("gate", "delivered")
@@ -26,16 +20,14 @@ _SHORT = ("gate", "delivered")
 class Scripts:
     """The scripts of the gate, through one client. Every call raises `Unavailable` where Redis cannot answer."""
 
+    keys = staticmethod(keys_of)
+
     def __init__(self, redis: redis.Redis, settings: Settings) -> None:
         self.redis = redis
         self._settings = settings
         self._scripts: dict[str, Any] = {}
         self._about = server.About()
         self._checked = False
-
-    def keys(self, event_id: str) -> Keys:
-        """Return the keys of one event."""
-        return keys_of(event_id)
 
     def run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
         """Run `<name>.lua` on the keys of the event, and on these beside; return its answer."""
@@ -68,7 +60,9 @@ class Scripts:
                 raise
             if server.is_replica(error):
                 # A primary that was demoted keeps its connections: only a new one finds its successor.
-                self._disconnect()
+                pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
+                if pool is not None:
+                    pool.disconnect()
             raise Unavailable("redis", str(error)) from error
 
     def check_server(self) -> None:
@@ -97,11 +91,6 @@ class Scripts:
     def close(self) -> None:
         """Close the connections; the next call opens another."""
         self.redis.close()
-
-    def _disconnect(self) -> None:
-        pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
-        if pool is not None:
-            pool.disconnect()
 
 
 def _read(name: str) -> str:

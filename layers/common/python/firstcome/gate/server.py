@@ -1,7 +1,5 @@
 """What a Redis says of itself, and which of its errors mean "not now"."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

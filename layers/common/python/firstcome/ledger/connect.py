@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import pymysql
 
 from firstcome.rules import BadInput, Unsuitable
 from firstcome.runtime.credentials import credentials, forget, mysql_token
-from firstcome.settings import RDS
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import RDS, Settings
 
 MYSQL_PORT = 3306
 ACCESS_DENIED = 1045  # ER_ACCESS_DENIED_ERROR
@@ -70,14 +67,18 @@ def mysql_connection(settings: Settings, read_timeout_ms: int) -> pymysql.Connec
         options["ssl_disabled"] = True  # otherwise pymysql tries TLS that verifies nobody
         options["server_public_key"] = NO_KEY
     try:
-        try:
-            return pymysql.connect(**options | _login(settings, url))
-        except (pymysql.OperationalError, RuntimeError, ValueError) as error:
-            # Without TLS, a MySQL that does not remember a password cannot say whether it is right or was rotated.
-            denied = not isinstance(error, pymysql.OperationalError) or error.args[0] == ACCESS_DENIED
-            if not denied or not forget(settings.mysql_secret_arn):
-                raise
-        return pymysql.connect(**options | _login(settings, url))
+        return _connect(settings, options | _login(settings, url))
+    except (pymysql.OperationalError, RuntimeError, ValueError, Unsuitable) as error:
+        # Without TLS, a MySQL that does not remember a password cannot say whether it is right or was rotated.
+        denied = not isinstance(error, pymysql.OperationalError) or error.args[0] == ACCESS_DENIED
+        if not denied or not forget(settings.mysql_secret_arn):
+            raise
+    return _connect(settings, options | _login(settings, url))
+
+
+def _connect(settings: Settings, options: dict[str, Any]) -> pymysql.Connection[Any]:
+    try:
+        return pymysql.connect(**options)
     except (RuntimeError, ValueError) as error:
         if settings.mysql_ca_file or isinstance(error, UnicodeError):
             raise

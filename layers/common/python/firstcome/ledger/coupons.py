@@ -1,23 +1,18 @@
 """Coupon rows: the one insert, what it did not take and why, and what everybody else reads of them."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import TooLarge, is_indefinite
 from firstcome.ledger.failed_events import Failure, Source, store_failed, valid
 from firstcome.ledger.statements import sql_time, statements
-from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable, to_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from firstcome.ledger.database import Connection, Database
+from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
 
 PAGE = 10_000  # rows in memory at a time, while a million of them pass
 
@@ -70,7 +65,7 @@ class Written:
     issued: int  # rows that are new
     verdicts: list[Verdict]  # one for each claim, in their order
     stored: int  # failed rows that are new
-    owned: list[Ticket]  # the tickets that failed rows have now
+    failed_tickets: list[Ticket]  # the tickets that failed rows have now
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ def write(
         first.issued + second.issued,
         first.verdicts + second.verdicts,
         first.stored + second.stored,
-        first.owned + second.owned,
+        first.failed_tickets + second.failed_tickets,
     )
 
 
@@ -135,7 +130,10 @@ def _write(ledger: Database, claims: Sequence[Claim], failures: Sequence[Failure
     """Write all of it in one transaction; raise `TooLarge` where the server does not take as much."""
 
     def work(connection: Connection) -> Written:
-        faults = {n: fault for n, claim in enumerate(claims) if (fault := _fault(claim.ticket))}
+        # The server would convert such a ticket rather than refuse it.
+        faults = {
+            n: "not a ticket that the gate hands out" for n, one in enumerate(claims) if None in valid(*one.ticket)
+        }
         batch = [n for n in range(len(claims)) if n not in faults]
         batch.sort(key=lambda n: (claims[n].ticket.event_id, claims[n].ticket.number))
         issued = _insert(connection, claims, batch, faults)
@@ -145,7 +143,7 @@ def _write(ledger: Database, claims: Sequence[Claim], failures: Sequence[Failure
             verdicts = _read_back(connection, claims, batch, faults)
         lost = [*failures, *_failures(claims, verdicts)] if record else []
         stored = store_failed(connection, lost)
-        return Written(issued, verdicts, stored, owned=[owned for one in lost if (owned := one.claim)])
+        return Written(issued, verdicts, stored, [ticket for one in lost if (ticket := one.claim)])
 
     return ledger.transact(work)
 
@@ -169,11 +167,6 @@ def _write_cut(ledger: Database, claims: Sequence[Claim], failures: Sequence[Fai
         except TooLarge:
             continue
     raise Unavailable("mysql", "max_allowed_packet is too small for a single row: raise it")
-
-
-def _fault(ticket: Ticket) -> str:
-    """Return what is wrong with a ticket that the server would convert rather than refuse; empty: nothing."""
-    return "" if None not in valid(*ticket) else "not a ticket that the gate hands out"
 
 
 def _insert(connection: Connection, claims: Sequence[Claim], batch: Sequence[int], faults: dict[int, str]) -> int:
@@ -206,9 +199,9 @@ def _read_back(
 
 
 def _judge(ticket: Ticket, columns: tuple[Any, ...], fault: str) -> Verdict:
-    capacity, refused, mine, applied_at, holder = columns
+    capacity, refused, mine, applied_at_ms, holder = columns
     has_row = holder is not None
-    row = None if mine is None else Ticket(ticket.event_id, ticket.user_id, mine, to_ms(applied_at))
+    row = None if mine is None else Ticket(ticket.event_id, ticket.user_id, mine, applied_at_ms)
     if capacity is None:
         outcome = Outcome.UNKNOWN_EVENT
     elif refused:
@@ -246,12 +239,12 @@ def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:
     after = 0
     while True:
         page = ledger.read(
-            lambda connection, after=after: list(  # type: ignore[misc]
-                statements.coupons_after(connection, event_id=event_id, after=after, page=PAGE)
+            lambda connection, after=after: statements.coupons_after(  # type: ignore[misc]
+                connection, event_id=event_id, after=after, page=PAGE
             )
         )
-        for ticket, user_id, applied_at in page:
-            yield Ticket(event_id, user_id, ticket, to_ms(applied_at))
+        for ticket, user_id, applied_at_ms in page:
+            yield Ticket(event_id, user_id, ticket, applied_at_ms)
         if len(page) < PAGE:
             return
         after = page[-1][0]
@@ -267,16 +260,10 @@ def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
     found = ledger.read(lambda connection: statements.standing(connection, event_id=event_id, user_id=user_id))
     if found is None:
         return LedgerStanding(None)
-    state, ticket, applied_at, issued_at, refused, status, failed_ticket, failed_applied_at = found
-    return LedgerStanding(
-        state=EventState(state),
-        row=None if ticket is None else Ticket(event_id, user_id, ticket, to_ms(applied_at)),
-        issued_at_ms=None if issued_at is None else to_ms(issued_at),
-        refused=bool(refused),
-        failed=None if status is None else FailedStatus(status),
-        failed_ticket=failed_ticket,
-        failed_applied_at_ms=None if failed_applied_at is None else to_ms(failed_applied_at),
-    )
+    state, ticket, applied_at_ms, issued_at_ms, refused, status, *failed = found
+    row = None if ticket is None else Ticket(event_id, user_id, ticket, applied_at_ms)
+    open_status = None if status is None else FailedStatus(status)
+    return LedgerStanding(EventState(state), row, issued_at_ms, bool(refused), open_status, *failed)
 
 
 def audit_counts(ledger: Database, event_id: str) -> Counts:

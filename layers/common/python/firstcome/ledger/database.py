@@ -1,24 +1,19 @@
 """The connection to the ledger: one statement, or one transaction, at a time."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from firstcome.ledger.errors import TooLarge, is_deadlock, is_indefinite, is_lost, is_too_large, unsuitable
+from firstcome.ledger.errors import TOO_LARGE, TooLarge, code_of, is_deadlock, is_indefinite, is_lost, unsuitable
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Unavailable, Unsuitable
+from firstcome.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.settings import Settings
-
-    Connection = pymysql.Connection[pymysql.cursors.Cursor]
-
+# As text: pymysql's class takes no parameter outside its stubs.
+Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 _T = TypeVar("_T")
 
 
@@ -61,9 +56,10 @@ class Database:
             try:
                 answer = self._attempt(connection, work, transaction=transaction, read_committed=read_committed)
             except pymysql.Error as error:
-                if is_too_large(error):
+                if code_of(error) in TOO_LARGE:
                     raise TooLarge("mysql", str(error)) from error
-                if is_lost(error) and not fresh and not _timed_out(error):
+                # Not where the server was silent for too long: to ask again would double the wait.
+                if is_lost(error) and not fresh and not isinstance(error.__context__, TimeoutError):
                     continue  # nothing was committed; the next connection is a fresh one, so this happens once
                 if is_deadlock(error) and deadlocks < self.settings.mysql_deadlock_retries:
                     deadlocks += 1
@@ -136,8 +132,3 @@ class Database:
         except BaseException:
             self.close()
             raise
-
-
-def _timed_out(error: pymysql.Error) -> bool:
-    """Say whether the server was silent for too long: to ask again would double the wait."""
-    return isinstance(error.__context__, TimeoutError)

@@ -1,33 +1,28 @@
 """Erasure: people's ids leave the ledger; their coupons stay, and stay counted.
 
-An id that is erased becomes a pseudonym with a character that no id may have: it is never anybody's, nobody can apply
+An id that is erased becomes a random one with a character that no id may have: it is never anybody's, nobody can apply
 or ask under it, and nothing leads back from it. Each event is one decision of the ledger, which may be repeated.
 """
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from firstcome.ledger.database import Connection, Database
 
 ERASED = "erased#"  # the statements say it, too
 PAGE = 10_000  # rows in one transaction: at most a second, and an undo log that stays small
 
 
 def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
-    """Put a pseudonym in the place of one person in an event that is over; return how many rows named them.
+    """Put a random id in the place of one person in an event that is over; return how many rows named them.
 
     Raises `BadInput` where the event is not over, or a failed row of theirs is open.
     """
 
     def work(connection: Connection) -> int:
         _check(connection, ledger, event_id, user_id)
-        row = {"event_id": event_id, "user_id": user_id, "pseudonym": ERASED + secrets.token_hex(16)}
+        row = {"event_id": event_id, "user_id": user_id, "erased_id": ERASED + secrets.token_hex(16)}
         coupons = statements.erase_coupon(connection, **row)
         refusals = statements.erase_refusal(connection, **row)
         return int(coupons + refusals + statements.erase_failed(connection, **row))
@@ -36,7 +31,7 @@ def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
 
 
 def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
-    """Put pseudonyms in the place of all people of an event that is over; return how many rows were changed.
+    """Put random ids in the place of all people of an event that is over; return how many rows were changed.
 
     Page by page: one that is cut off has erased some, and the next one goes on. Raises `BadInput` where the event is
     not over, or a failed row is open.
@@ -61,7 +56,7 @@ def erase_strays(ledger: Database, user_id: str | None, days: int) -> int:
     """Erase one person, or all, from the failed rows of no known event that are older; return how many rows it were."""
     # It looks at every failed row: without READ COMMITTED it would lock all of them, and keep consume from adding any.
     return ledger.transact(
-        lambda connection: int(statements.erase_strays(connection, user_id=user_id, pseudonym=ERASED, days=days)),
+        lambda connection: int(statements.erase_strays(connection, user_id=user_id, erased_id=ERASED, days=days)),
         read_committed=True,
     )
 

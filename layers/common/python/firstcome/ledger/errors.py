@@ -1,13 +1,8 @@
 """Tell the errors of MySQL and MariaDB apart: the server's trouble, a statement too large, or the row's own fault."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pymysql
 
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    import pymysql
 
 # The transaction lost against another one and would win now: repeat it at once.
 DEADLOCKS = frozenset({
@@ -18,7 +13,7 @@ DEADLOCKS = frozenset({
 
 # A smaller statement, or a smaller transaction, would be taken.
 PACKET_TOO_LARGE = 1153  # the server hangs up after it, and often before it has said so
-_TOO_LARGE = frozenset({
+TOO_LARGE = frozenset({
     PACKET_TOO_LARGE, 1301, 2020,  # max_allowed_packet, by the server, by a function of it, by the client
     1197, 1705,  # max_binlog_cache_size, max_binlog_stmt_cache_size
 })  # fmt: skip
@@ -83,11 +78,6 @@ def is_deadlock(error: pymysql.Error) -> bool:
     return code_of(error) in DEADLOCKS
 
 
-def is_too_large(error: pymysql.Error) -> bool:
-    """Say whether the server would take the same in smaller parts."""
-    return code_of(error) in _TOO_LARGE
-
-
 def unsuitable(error: pymysql.Error) -> str:
     """Return which setting of the server is in the way, and what to do; "" where it is none."""
     if code_of(error) in _BINARY_LOG:
@@ -97,4 +87,4 @@ def unsuitable(error: pymysql.Error) -> str:
 
 def is_indefinite(error: pymysql.Error) -> bool:
     """Say whether the trouble is the server's or the deployment's. Otherwise it is the row's own fault."""
-    return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT | _TOO_LARGE
+    return is_lost(error) or is_deadlock(error) or code_of(error) in _SERVER | _DEPLOYMENT | TOO_LARGE

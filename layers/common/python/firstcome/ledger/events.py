@@ -1,18 +1,13 @@
 """Events in the ledger: what the operator decides stands here first; the gate is told afterwards, by version."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import sql_time, statements
-from firstcome.rules import BadInput, EventState, to_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.database import Connection, Database
+from firstcome.rules import BadInput, EventState
 
 # From where to where an operator may take an event. To where it is already: always, and nothing changes.
 TRANSITIONS = {
@@ -182,33 +177,5 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
 
 
 def _event(columns: tuple[Any, ...]) -> Event:
-    (
-        event_id,
-        name,
-        capacity,
-        opens_at,
-        closes_at,
-        state,
-        restore_epoch,
-        config_version,
-        created_at,
-        ended_at,
-        timezone,
-        spread_ms,
-        turn_secret,
-    ) = columns
-    return Event(
-        event_id,
-        name,
-        capacity,
-        to_ms(opens_at),
-        to_ms(closes_at),
-        EventState(state),
-        restore_epoch,
-        config_version,
-        to_ms(created_at),
-        None if ended_at is None else to_ms(ended_at),
-        timezone,
-        spread_ms,
-        turn_secret,
-    )
+    event_id, name, capacity, opens_at_ms, closes_at_ms, state, *rest = columns
+    return Event(event_id, name, capacity, opens_at_ms, closes_at_ms, EventState(state), *rest)

@@ -1,14 +1,14 @@
 """Failed rows: what could not become a coupon row, stored with its raw record, and read by retry and operator."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import is_indefinite
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import (
@@ -20,17 +20,14 @@ from firstcome.rules import (
     Unavailable,
     check_event_id,
     check_user_id,
-    to_ms,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from firstcome.ledger.database import Connection, Database
 
 TICKET_MAX = 2**31 - 1  # the column's
 DETAIL_MAX_LENGTH = 1_000  # the column's
 PAYLOAD_MAX_BYTES = 2**24 - 1  # the column's
+
+# Those of a ticket: event_id, user_id, number and applied_at_ms; None where it is not known, or no column holds it.
+Fields = tuple[str | None, str | None, int | None, int | None]
 
 
 class Source(NamedTuple):
@@ -80,9 +77,9 @@ class FailedRow:
     detail: str
     status: FailedStatus
     attempts: int  # begun, this one included
-    next_attempt_at_ms: int
     lease: str  # empty where nobody works on it
     source: Source | None
+    next_attempt_at_ms: int
     created_at_ms: int
     updated_at_ms: int
     correlation_id: str  # empty where the record did not say it
@@ -94,18 +91,9 @@ class FailedRow:
         return _claim(self.event_id, self.user_id, self.ticket, self.applied_at_ms)
 
 
-class Known(NamedTuple):
-    """The fields of a ticket, None where the column could not hold it as it is."""
-
-    event_id: str | None
-    user_id: str | None
-    ticket: int | None
-    applied_at_ms: int | None
-
-
-def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: object) -> Known:
+def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: object) -> Fields:
     """Return the fields that the ledger can hold. Both servers would cut or convert the others without a word."""
-    return Known(
+    return (
         _checked(check_event_id, event_id),
         _checked(check_user_id, user_id),
         ticket if type(ticket) is int and abs(ticket) <= TICKET_MAX else None,
@@ -140,8 +128,8 @@ def outcomes(ledger: Database, records: Sequence[tuple[Ticket | None, tuple[str,
 
 def failed_row(ledger: Database, failed_id: int) -> FailedRow | None:
     """Return one row, whatever its status."""
-    row = ledger.read(lambda connection: statements.failed_row(connection, failed_id=failed_id))
-    return None if row is None else row_of(row)
+    rows = list_failed(ledger, None, None, 1, after_id=failed_id - 1)
+    return rows[0] if rows and rows[0].id == failed_id else None
 
 
 def list_failed(  # noqa: PLR0917  as the statement has them
@@ -164,8 +152,8 @@ def open_failed(ledger: Database, event_id: str) -> list[Ticket]:
     """Return the tickets that the event's waiting and dead rows own."""
     return ledger.read(
         lambda connection: [
-            Ticket(event_id, user_id, ticket, to_ms(applied_at))
-            for ticket, user_id, applied_at in statements.open_failed(connection, event_id=event_id)
+            Ticket(event_id, user_id, ticket, applied_at_ms)
+            for ticket, user_id, applied_at_ms in statements.open_failed(connection, event_id=event_id)
         ]
     )
 
@@ -183,10 +171,9 @@ def count_open(ledger: Database) -> dict[FailedStatus, int]:
 
 
 def _columns(failure: Failure) -> list[str | int | None]:
-    known = valid(failure.event_id, failure.user_id, failure.ticket, failure.applied_at_ms)
-    applied_at = None if known.applied_at_ms is None else sql_time(known.applied_at_ms)
-    payload = b64encode(failure.payload).decode()
-    what = [known.event_id, known.user_id, known.ticket, applied_at, payload, failure.reason, text(failure.detail)]
+    *whose, applied_at_ms = valid(failure.event_id, failure.user_id, failure.ticket, failure.applied_at_ms)
+    applied_at = None if applied_at_ms is None else sql_time(applied_at_ms)
+    what = [*whose, applied_at, b64encode(failure.payload).decode(), failure.reason, text(failure.detail)]
     source = failure.source
     place = (source.topic, source.partition, source.offset, source.timestamp_ms) if source else (None,) * 4
     return [*what, *place, failure.correlation_id or None]
@@ -199,27 +186,12 @@ def text(detail: str) -> str:
 
 def row_of(columns: tuple[Any, ...]) -> FailedRow:
     """Return the row that a statement found; they all name the columns in one order."""
-    head, source = columns[:11], columns[11:15]
-    id_, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease = head
-    return FailedRow(
-        id=id_,
-        event_id=event_id,
-        user_id=user_id,
-        ticket=ticket,
-        applied_at_ms=None if applied_at is None else to_ms(applied_at),
-        payload=payload,
-        reason=Reason(reason),
-        detail=detail,
-        status=FailedStatus(status),
-        attempts=attempts,
-        lease=lease or "",
-        source=None if source[0] is None else Source(*source),
-        next_attempt_at_ms=to_ms(columns[15]),
-        created_at_ms=to_ms(columns[16]),
-        updated_at_ms=to_ms(columns[17]),
-        correlation_id=columns[18] or "",
-        payload_bytes=columns[19] if len(columns) > 19 else len(payload),
-    )
+    source = None if columns[11] is None else Source(*columns[11:15])
+    fields = (*columns[:11], source, *columns[15:])
+    row = FailedRow(*fields)
+    lease, correlation_id = row.lease or "", row.correlation_id or ""
+    reason, status = Reason(row.reason), FailedStatus(row.status)
+    return replace(row, reason=reason, status=status, lease=lease, correlation_id=correlation_id)
 
 
 def _claim(event_id: str | None, user_id: str | None, ticket: int | None, applied_at_ms: int | None) -> Ticket | None:

@@ -4,24 +4,19 @@ A row carries the token of the retry that claimed it. Each change compares the t
 changes nothing.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pymysql
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import code_of
 from firstcome.ledger.failed_events import FailedRow, row_of, text
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import FailedStatus, Reason, Ticket
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from firstcome.ledger.database import Connection, Database
 
 DUPLICATE_KEY = 1062
 
@@ -75,20 +70,12 @@ def move_failed(ledger: Database, row: FailedRow, ticket: Ticket) -> bool:
 
     Where another open row owns that ticket of that person already, this one is closed as resolved.
     """
+    event_id, user_id, number, at_ms = ticket
+    new = {"event_id": event_id, "user_id": user_id, "ticket": number, "applied_at": sql_time(at_ms)}
 
     def work(connection: Connection) -> bool:
         try:
-            return bool(
-                statements.move_failed(
-                    connection,
-                    failed_id=row.id,
-                    lease=row.lease,
-                    event_id=ticket.event_id,
-                    user_id=ticket.user_id,
-                    ticket=ticket.number,
-                    applied_at=sql_time(ticket.applied_at_ms),
-                )
-            )
+            return bool(statements.move_failed(connection, failed_id=row.id, lease=row.lease, **new))
         except pymysql.Error as error:
             if code_of(error) != DUPLICATE_KEY:
                 raise
@@ -103,14 +90,12 @@ def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
     if not rows:
         return 0
     # In the order of their ids, so that two retries lock in one order.
-    batch = json.dumps(
-        [
-            [one.row.id, one.status, one.wait_ms, one.reason, text(one.detail), int(not one.counted)]
-            for one in sorted(rows, key=lambda one: one.row.id)
-        ]
-    )
+    rows = sorted(rows, key=lambda one: one.row.id)
+    batch = [[one.row.id, one.status, one.wait_ms, one.reason, text(one.detail), int(not one.counted)] for one in rows]
     lease = rows[0].row.lease
-    return ledger.transact(lambda connection: int(statements.put_off_failed(connection, batch=batch, lease=lease)))
+    return ledger.transact(
+        lambda connection: int(statements.put_off_failed(connection, batch=json.dumps(batch), lease=lease))
+    )
 
 
 def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> int:

@@ -3,8 +3,6 @@
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from __future__ import annotations
-
 from firstcome.ledger import coupons, erasure, events, failed_events, leases, refusals
 from firstcome.ledger.database import Database
 

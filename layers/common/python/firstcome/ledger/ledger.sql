@@ -167,7 +167,7 @@ ORDER BY batch.n
 -- Rows that another retry has locked at this moment are passed over, not waited for.
 SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
   source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
-  correlation_id
+  correlation_id, OCTET_LENGTH(payload)
 FROM failed_event FORCE INDEX (failed_event_due)
 WHERE status = 'waiting' AND next_attempt_at <= UTC_TIMESTAMP(3)
 ORDER BY next_attempt_at LIMIT :page
@@ -223,12 +223,6 @@ UPDATE failed_event
 SET status = 'waiting', attempts = 0, lease = NULL, next_attempt_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
 WHERE status IN ('waiting', 'dead')
   AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
-
--- name: failed_row(failed_id)^
-SELECT id, event_id, user_id, ticket, applied_at, payload, reason, detail, status, attempts, lease,
-  source_topic, source_partition, source_offset, source_timestamp, next_attempt_at, created_at, updated_at,
-  correlation_id
-FROM failed_event WHERE id = :failed_id
 
 -- name: list_failed(event_id, status, after_id, cut_at, page)
 -- The payload is cut by the server: a page of long ones would not fit into the memory of a function.
@@ -299,9 +293,6 @@ DELETE FROM coupon_event WHERE event_id = :event_id
 
 -- == erasure =========================================================================================================
 
--- `erased#…` stands for whoever was erased: an id may not have a `#`, so it is never anybody's, and nobody can ask for
--- it. The row stays, and with it its ticket.
-
 -- name: over(event_id, retention_days)^
 -- Found if the event is over for good: its gate will not be restored any more. Locked, as by a refusal.
 SELECT event_id FROM coupon_event
@@ -314,26 +305,26 @@ SELECT COUNT(*) FROM failed_event FORCE INDEX (failed_event_open)
 WHERE event_id = :event_id AND user_id IS NOT NULL AND is_open = 1 AND (:user_id IS NULL OR user_id = :user_id)
 FOR UPDATE
 
--- name: erase_coupon(event_id, user_id, pseudonym)!
-UPDATE coupon SET user_id = :pseudonym WHERE event_id = :event_id AND user_id = :user_id
+-- name: erase_coupon(event_id, user_id, erased_id)!
+UPDATE coupon SET user_id = :erased_id WHERE event_id = :event_id AND user_id = :user_id
 
 -- name: erase_coupons(event_id, low, high)!
 UPDATE coupon SET user_id = CONCAT('erased#', LOWER(HEX(RANDOM_BYTES(16))))
 WHERE event_id = :event_id AND ticket BETWEEN :low AND :high AND LEFT(user_id, 7) <> 'erased#'
 
--- name: erase_refusal(event_id, user_id, pseudonym)!
+-- name: erase_refusal(event_id, user_id, erased_id)!
 -- The reason goes as well: it is free text, and may say who.
-UPDATE refusal SET user_id = :pseudonym, reason = 'erased' WHERE event_id = :event_id AND user_id = :user_id
+UPDATE refusal SET user_id = :erased_id, reason = 'erased' WHERE event_id = :event_id AND user_id = :user_id
 
 -- name: erase_refusals(event_id)!
 UPDATE refusal SET user_id = CONCAT('erased#', LOWER(HEX(RANDOM_BYTES(16)))), reason = 'erased'
 WHERE event_id = :event_id AND LEFT(user_id, 7) <> 'erased#'
 
--- name: erase_failed(event_id, user_id, pseudonym)!
+-- name: erase_failed(event_id, user_id, erased_id)!
 -- With the raw record, and the server's words about it. A row that does not say whose it is may name the person in its
 -- record (or a longer id that contains theirs: it goes as well). Whoever it was for, the event is over.
 UPDATE failed_event
-SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
+SET user_id = IF(user_id IS NULL, NULL, :erased_id), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE event_id = :event_id AND (user_id = :user_id OR (user_id IS NULL AND LOCATE(:user_id, payload) > 0))
 
@@ -343,10 +334,10 @@ SET user_id = IF(user_id IS NULL, NULL, 'erased#'), payload = '', detail = 'eras
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE event_id = :event_id AND detail <> 'erased'
 
--- name: erase_strays(user_id, pseudonym, days)!
+-- name: erase_strays(user_id, erased_id, days)!
 -- The same in the rows of no event that we know, once they are old; NULL stands for anybody.
 UPDATE failed_event
-SET user_id = IF(user_id IS NULL, NULL, :pseudonym), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
+SET user_id = IF(user_id IS NULL, NULL, :erased_id), payload = '', detail = 'erased', correlation_id = NULL, lease = NULL,
   status = IF(status IN ('waiting', 'dead'), 'refused', status), updated_at = UTC_TIMESTAMP(3)
 WHERE detail <> 'erased' AND created_at <= UTC_TIMESTAMP(3) - INTERVAL :days DAY
   AND (event_id IS NULL OR event_id NOT IN (SELECT coupon_event.event_id FROM coupon_event))

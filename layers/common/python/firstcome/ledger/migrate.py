@@ -5,24 +5,18 @@ file is ONE statement, and one that may run twice (`IF NOT EXISTS`, or `ADD COLU
 DDL commits by itself, so a process that dies between the statement and its record makes the next one run it again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pymysql
 
 from firstcome.ledger import server
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import code_of, is_indefinite
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.database import Connection, Database
 
 FOLDER = Path(__file__).with_name("migrations")
 DUPLICATE_COLUMN = 1060  # ER_DUP_FIELDNAME: the column is there already
@@ -75,12 +69,7 @@ def read_migrations(folder: Path = FOLDER) -> list[Migration]:
 
 def check_server(ledger: Database) -> list[str]:
     """Return what an operator should know of the server's settings; raise `Unsuitable` where they cannot work."""
-
-    def look(connection: Connection) -> list[str]:
-        with connection.cursor() as cursor:
-            return server.check(cursor)
-
-    return ledger.read(look)
+    return ledger.read(lambda connection: server.check(connection.cursor()))
 
 
 def migrate(connect: Callable[[], Connection], folder: Path = FOLDER) -> list[str]:

@@ -1,15 +1,10 @@
 """Refusals: who gets no coupon of an event, for good. A decision of the ledger first, and of the gate afterwards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import statements
-from firstcome.rules import BadInput, Ticket, to_ms
-
-if TYPE_CHECKING:
-    from firstcome.ledger.database import Connection, Database
+from firstcome.rules import BadInput, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ def refuse(
             return Refused(done=False)
         row = statements.coupon_of_locked(connection, event_id=event_id, user_id=user_id)
         if row is not None:
-            return Refused(done=False, row=Ticket(event_id, user_id, row[0], to_ms(row[1])))
+            return Refused(done=False, row=Ticket(event_id, user_id, row[0], row[1]))
         statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)
         waiting = list(statements.lock_failed_of(connection, event_id=event_id, user_id=user_id))
         if waiting:

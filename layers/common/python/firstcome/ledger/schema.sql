@@ -1,13 +1,12 @@
--- The ledger's whole schema, to be read: what the files of migrations/ come to, with one reason for each thing.
+-- The ledger's whole schema, to be read: what the files of migrations/ come to. What a table is for stands there.
 --
 -- Nothing runs this file but a test, which builds one database from it and one from the migrations, and compares the two
 -- (tests/integration/test_ledger_schema.py). A deployment runs the migrations alone. A new migration is written here, too;
 -- what it adds to a table stands at the end, as on a server that has had the table before.
 --
 -- Every id is ASCII, compared byte by byte (ascii_bin): `a` and `A` are two people on every server. Times are UTC, in
--- milliseconds. The keys are natural ones: an auto-increment id makes overlapping batches deadlock.
+-- milliseconds. The words of each ENUM are those of its enum in rules.py; a test keeps the two equal.
 
--- One event. What the operator decides stands here first, and the gate is told afterwards.
 CREATE TABLE coupon_event (
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -15,7 +14,6 @@ CREATE TABLE coupon_event (
   capacity INT NOT NULL,
   opens_at DATETIME(3) NOT NULL,
   closes_at DATETIME(3) NOT NULL,
-  -- The words of `rules.EventState`; a test keeps the two equal.
   state ENUM('draft', 'open', 'paused', 'closed', 'ended', 'deleted') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   restore_epoch INT NOT NULL DEFAULT 1 COMMENT 'raised by every restore of the gate',
   config_version INT NOT NULL DEFAULT 1 COMMENT 'raised by every change of this row: an older one tells the gate nothing',
@@ -36,7 +34,6 @@ CREATE TABLE coupon_event (
   )
 ) ENGINE = InnoDB;
 
--- The coupons. The two keys hold the promise: a ticket is one row (I1, with the capacity), a person has one row (I2).
 CREATE TABLE coupon (
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   ticket INT NOT NULL,
@@ -48,7 +45,6 @@ CREATE TABLE coupon (
   CONSTRAINT coupon_ticket CHECK (ticket >= 1)
 ) ENGINE = InnoDB;
 
--- Who gets no coupon of an event, for good. The one insert honours it.
 CREATE TABLE refusal (
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -57,8 +53,6 @@ CREATE TABLE refusal (
   PRIMARY KEY (event_id, user_id)
 ) ENGINE = InnoDB;
 
--- What could not become a coupon row: the retry works on it (waiting), or an operator decides (dead).
--- NULL stands for what could not be read of a record, and for the source of a ticket that the sweep wrote.
 CREATE TABLE failed_event (
   id BIGINT NOT NULL AUTO_INCREMENT,
   event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
@@ -66,13 +60,11 @@ CREATE TABLE failed_event (
   ticket INT NULL,
   applied_at DATETIME(3) NULL,
   payload MEDIUMBLOB NOT NULL COMMENT 'the raw record',
-  -- The words of `rules.Reason`; a test keeps the two equal.
   reason ENUM(
     'no_value', 'not_base64', 'not_json', 'unknown_version', 'bad_field', 'wrong_topic',
     'unknown_event', 'ticket_out_of_range', 'ticket_taken', 'ledger_rejected'
   ) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   detail VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-  -- The words of `rules.FailedStatus`; a test keeps the two equal.
   status ENUM('waiting', 'dead', 'resolved', 'refused') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   -- 1 where somebody still has to act, NULL otherwise: see the key that it is for.
   is_open TINYINT GENERATED ALWAYS AS (CASE WHEN status IN ('waiting', 'dead') THEN 1 END) STORED,
@@ -85,12 +77,9 @@ CREATE TABLE failed_event (
   source_timestamp BIGINT NULL COMMENT 'ms; a topic that was made anew starts its offsets again',
   created_at DATETIME(3) NOT NULL,
   updated_at DATETIME(3) NOT NULL,
-  -- The request that the row comes from: its log lines are found by this. NULL where the record did not say it.
   correlation_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL,
   PRIMARY KEY (id),
-  -- One open row per ticket of a person. A NULL in a unique key equals nothing, so closed rows do not count.
   UNIQUE KEY failed_event_open (event_id, user_id, ticket, is_open),
-  -- One row per record, however often it is delivered.
   UNIQUE KEY failed_event_source (source_topic, source_partition, source_offset, source_timestamp),
   -- What is due, for the retry.
   KEY failed_event_due (status, next_attempt_at),

@@ -3,16 +3,13 @@
 What a session can set, `SESSION_SQL` sets, whatever the server's defaults are.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pymysql
 
 from firstcome.rules import Unavailable, Unsuitable
 from firstcome.runtime.telemetry import logger
-
-if TYPE_CHECKING:
-    import pymysql
 
 # The first with JSON_TABLE, SKIP LOCKED and, soon, CHECK constraints; MariaDB's RANDOM_BYTES is younger. MySQL's 8.0 is
 # let in because Aurora calls itself so; what is supported is 8.4 and newer.
@@ -43,16 +40,15 @@ def check(cursor: pymysql.cursors.Cursor) -> list[str]:
     for name in ("read_only", "super_read_only", "innodb_read_only"):
         if variables.get(name, "OFF") not in ("OFF", "0"):
             raise Unavailable("mysql", f"{name} is {variables[name]}: this server is a replica, or kept from writing")
-    warnings = []
     limit = int(variables["max_allowed_packet"])
-    if limit < BATCH_BYTES:
-        warnings.append(
-            f"max_allowed_packet is {limit} bytes, and a batch may have {BATCH_BYTES}: larger ones are written in"
-            " parts, and a record that does not fit is cut"
-        )
-    for warning in warnings:
-        logger.warning("mysql", extra={"setting": warning})
-    return warnings
+    if limit >= BATCH_BYTES:
+        return []
+    warning = (
+        f"max_allowed_packet is {limit} bytes, and a batch may have {BATCH_BYTES}: larger ones are written in"
+        " parts, and a record that does not fit is cut"
+    )
+    logger.warning("mysql", extra={"setting": warning})
+    return [warning]
 
 
 def _variables(cursor: pymysql.cursors.Cursor) -> dict[str, str]:

@@ -3,9 +3,8 @@
 The file is aiosql's format, as far as it is used here; a test holds what is made of it to what aiosql makes of it.
 """
 
-from __future__ import annotations
-
 import re
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pymysql
 
 from firstcome.ledger.errors import PACKET_TOO_LARGE
-from firstcome.rules import from_ms
+from firstcome.rules import from_ms, to_ms
 
 # A server that is sent more than it takes hangs up while it is still being sent, as if it had died: it is asked first.
 # Smaller ones fit into the buffers on the way, so that its answer arrives.
@@ -27,7 +26,8 @@ _NAME = re.compile(r"^-- name: (\w+)\(.*\)(.*)\n", re.MULTILINE)
 class Statement:
     """One statement. Called with a connection and its parameters by name, it answers what its sign says.
 
-    `!` how many rows it has changed, `^` one row or None, `$` one value or None, and without a sign all rows.
+    `!` how many rows it has changed, `^` one row or None, `$` one value or None, and without a sign all rows. Times are
+    milliseconds since the epoch.
     """
 
     __slots__ = ("sign", "sql")
@@ -46,9 +46,11 @@ class Statement:
             if self.sign == "!":
                 return changed
             if not self.sign:
-                return cursor.fetchall()
+                return [_in_ms(row) for row in cursor.fetchall()]
             row = cursor.fetchone()
-        return row[0] if row and self.sign == "$" else row
+        if row is None:
+            return None
+        return row[0] if self.sign == "$" else _in_ms(row)
 
 
 def _check_size(cursor: Any, size: int) -> None:
@@ -65,6 +67,10 @@ def _read(file: Path) -> SimpleNamespace:
     _, *parts = _NAME.split(text)
     named = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return SimpleNamespace(**{name: Statement(sign, sql.strip()) for name, sign, sql in named})
+
+
+def _in_ms(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(to_ms(value) if isinstance(value, datetime) else value for value in row)
 
 
 # Any: the methods are those of the file. A test calls each of them on both servers.

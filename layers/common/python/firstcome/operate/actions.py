@@ -1,10 +1,12 @@
 """The operator's actions. Each returns a JSON object; bad input raises `BadInput` and says what to do."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+from firstcome.gate.answers import EventView
+from firstcome.ledger.events import Event
 from firstcome.operate import arguments
+from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded
 from firstcome.operate.erase import erase, purge
@@ -14,14 +16,7 @@ from firstcome.retry.reconcile import reconcile as reconcile_event
 from firstcome.retry.restore import restore as restore_event
 from firstcome.rules import BadInput, EventState, rfc3339
 from firstcome.runtime.redaction import mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.gate.answers import EventView
-    from firstcome.ledger.events import Event
-    from firstcome.operate.arguments import Input
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 REPAIRS_SHOWN = 100  # of a reconciliation; how many there were is counted
 UNKNOWN_ACTOR = "unknown"  # in the log, where the payload does not say who acts
@@ -52,9 +47,8 @@ def migrate(stores: Stores, given: Input) -> dict[str, Any]:
     settings = stores.settings
     partitions = given.get("partitions", settings.kafka_partitions)
     replication = given.get("replication", settings.kafka_replication)
-    warnings = check_server(stores.ledger)
     done = {
-        "warnings": warnings,
+        "warnings": check_server(stores.ledger),
         "migrations": migrate_ledger(stores.ledger.connect),
         "topic": settings.kafka_topic,
         "topic_created": ensure_topic(settings, partitions, replication),
@@ -111,10 +105,7 @@ def redrive(stores: Stores, given: Input) -> dict[str, Any]:
 
 
 def refuse(stores: Stores, given: Input) -> dict[str, Any]:
-    """Refuse one person for good: in the ledger first, then their ticket is released.
-
-    Where the gate cannot be told, the scheduled retry does it. Turned down where they have a row.
-    """
+    """Refuse one person for good, unless they have a row: in the ledger first, then their ticket is released."""
     event_id, user_id = given.get("event_id"), given.get("user_id")
     if "id" in given:
         row = failed_row(stores, given["id"], event_id)
@@ -132,13 +123,13 @@ def restore(stores: Stores, given: Input) -> dict[str, Any]:
     event = _event(stores, given["event_id"])
     if not stores.ledger.is_gated(event.event_id):
         raise BadInput("past_retention", "the event is past its retention: the ledger alone answers for it")
-    return {"outcome": restore_event(stores.ledger, stores.gate, stores.reader, stores.settings, event)}
+    return {"outcome": restore_event(stores, event)}
 
 
 def reconcile(stores: Stores, given: Input) -> dict[str, Any]:
     """Compare a quiet event's gate with the ledger, and repair it."""
     event = _event(stores, given["event_id"])
-    outcome, repairs = reconcile_event(stores.ledger, stores.gate, stores.reader, stores.settings, event.event_id)
+    outcome, repairs = reconcile_event(stores, event.event_id)
     return {"outcome": outcome, "repairs": len(repairs), "first": [list(repair) for repair in repairs[:REPAIRS_SHOWN]]}
 
 

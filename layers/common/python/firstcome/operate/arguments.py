@@ -3,17 +3,13 @@
 A field that an action does not know is refused by name, so that a typing error never widens what an action reaches.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.rules import BadInput, FailedStatus, alike, check_event_id, check_user_id, parse_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Input = dict[str, Any]
 
@@ -53,9 +49,6 @@ class Action:
     def fields(self) -> tuple[Field, ...]:
         """Return every field, each once, in the order in which they are explained."""
         return tuple(dict.fromkeys([*(field for form in self.forms for field in form), *self.may, ACTOR]))
-
-
-# --- checks ----------------------------------------------------------------------------------------------------------
 
 
 def _text(name: str, value: object) -> str:
@@ -100,8 +93,6 @@ def _echo(value: object) -> str:
     said = json.dumps(value)
     return said if len(said) <= ECHO_MAX_LENGTH else said[:ECHO_MAX_LENGTH] + "…"
 
-
-# --- the table -------------------------------------------------------------------------------------------------------
 
 EVENT_ID = Field("event_id", "the event", "spring-sale", lambda _, value: check_event_id(value))
 USER_ID = Field("user_id", "the person", "alice", lambda _, value: check_user_id(value))
@@ -187,8 +178,6 @@ ACTIONS: dict[str, Action] = {
 
 # Pairs that say two different things about how far an action reaches.
 _APART = ((EVENT_ID, ALL_EVENTS), (ROW_ID, ALL), (ROW_ID, ALL_EVENTS), (ROW_ID, USER_ID))
-
-# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def as_json(action: Action, form: tuple[Field, ...]) -> str:

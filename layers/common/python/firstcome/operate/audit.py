@@ -1,19 +1,14 @@
 """Audit: hold the promise I1 to I7 against Redis, Kafka and MySQL, each with the figures that show it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from firstcome.gate.entry import REFUSED, applied_at_of, ticket_of
-from firstcome.rules import FailedStatus
-
-if TYPE_CHECKING:
-    from firstcome.gate.answers import Snapshot
-    from firstcome.ledger.events import Event
-    from firstcome.rules import Ticket
-    from firstcome.stores import Stores
+from firstcome.gate.answers import Snapshot
+from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
+from firstcome.ledger.events import Event
+from firstcome.rules import FailedStatus, Ticket
+from firstcome.stores import Stores
 
 SHOWN = 20  # findings of one kind that the answer spells out; the figures count all
 STUCK_MS = 10 * 60 * 1000  # ten runs of the schedule: the sweep should have taken it
@@ -116,9 +111,9 @@ def _read(stores: Stores, event: Event) -> tuple[Snapshot | None, Books, bool]:
 
 def _books(stores: Stores, event: Event) -> Books:
     event_id = event.event_id
-    history = stores.reader.history(event_id, stores.settings.kafka_tail_timeout_ms)
+    history = stores.reader.history(event_id, stores.settings.kafka_unread_timeout_ms)
     return Books(
-        unread=stores.reader.unread(event_id, stores.settings.kafka_tail_timeout_ms),
+        unread=stores.reader.unread(event_id, stores.settings.kafka_unread_timeout_ms),
         without_offset=len(stores.reader.backlog().without_offset),
         # Older ones are of an event of the same name that was wiped.
         delivered=[record for record in history if record.applied_at_ms >= event.created_at_ms],
@@ -182,7 +177,8 @@ def _gate(report: Report, event: Event, seen: Snapshot, books: Books) -> None:
     view = seen.view
     late = report.figures["I5"]["out_of_order"]
     # Who was given their number once more, later: a failover forgot the first time, of which the row tells.
-    again = sum(row.applied_at_ms < applied_at_of(seen.applied.get(row.user_id, "")) for row in books.rows.values())
+    given = [(row, parse_entry(seen.applied.get(row.user_id, ""))) for row in books.rows.values()]
+    again = sum(held is not None and row.applied_at_ms < held[1] for row, held in given)
     report.figures["I5"] |= {"reissued": view.reissued, "learned": view.learned, "given_again": again}
     # A gate that was rebuilt, or that forgot somebody, has handed out numbers below the highest: that is not promised.
     whole = view.restore_epoch == 1 and not view.learned and not again

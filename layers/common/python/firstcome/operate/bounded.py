@@ -1,13 +1,9 @@
 """How large an answer of the operator may be: Lambda answers 6 MB at most, and an error in place of more."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 # Lambda's limit is 6,291,556 bytes. The rest is for what surrounds the answer, and for a runtime that writes it longer.
 ANSWER_MAX_BYTES = 5_000_000
@@ -39,10 +35,7 @@ def bounded(answer: dict[str, Any]) -> dict[str, Any]:
 def counted(erased: Mapping[str, int], kept: list[dict[str, str]]) -> dict[str, Any]:
     """Return both as an answer shows them: of more than `EVENTS_SHOWN`, how many it does not show."""
     answer: dict[str, Any] = {"erased": dict(islice(erased.items(), EVENTS_SHOWN)), "kept": kept[:EVENTS_SHOWN]}
-    if more := {
-        name: len(all_) - EVENTS_SHOWN
-        for name, all_ in (("erased", erased), ("kept", kept))
-        if len(all_) > EVENTS_SHOWN
-    }:
+    sizes = {"erased": len(erased), "kept": len(kept)}
+    if more := {name: found - EVENTS_SHOWN for name, found in sizes.items() if found > EVENTS_SHOWN}:
         answer["not_shown"] = more
     return answer

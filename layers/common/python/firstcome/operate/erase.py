@@ -4,20 +4,15 @@ The ledger comes last. While a gate or the stream still names somebody, erasing 
 restore or a repeated record would bring the id back: such an event is turned down, and the answer says why.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from firstcome.ledger.erasure import not_over
+from firstcome.ledger.events import Event
+from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import counted
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.events import Event
-    from firstcome.operate.arguments import Input
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 # Reading all that the stream holds, a million records in some 15 s: operate has 300 s, and the rest is for erasing.
 HISTORY_MS = 200_000
@@ -51,10 +46,7 @@ def erase(stores: Stores, given: Input) -> dict[str, Any]:
 
 
 def purge(stores: Stores, given: Input) -> dict[str, Any]:
-    """Erase everybody from one event that is over, or from all that ended `ledger_retention_days` ago.
-
-    Made to be repeated: by a calendar, and after a run that was cut off.
-    """
+    """Erase everybody from one event that is over, or from all that ended `ledger_retention_days` ago."""
     ledger, days = stores.ledger, stores.settings.ledger_retention_days
     only = given.get("event_id")
     named_by_stream = {one.event_id for one in _history(stores)}

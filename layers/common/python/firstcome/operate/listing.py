@@ -1,18 +1,13 @@
 """Failed rows as the operator reads them: a page of many, each cut, or one of them whole."""
 
-from __future__ import annotations
-
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from firstcome.operate.arguments import LIST_LIMIT
+from firstcome.ledger.failed_events import FailedRow
+from firstcome.operate.arguments import LIST_LIMIT, Input
 from firstcome.operate.bounded import ANSWER_MAX_BYTES, size
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from firstcome.ledger.failed_events import FailedRow
-    from firstcome.operate.arguments import Input
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 # Of each payload in a list: a record of ours has 200 bytes, and the beginning of a foreign one tells whose it is.
 PAYLOAD_SHOWN_BYTES = 2_000

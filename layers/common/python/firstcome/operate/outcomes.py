@@ -1,20 +1,15 @@
 """What became of an operator's change in the gate: an outcome, and a note where it needs one."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
+from firstcome.ledger.events import Event
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.ledger.events import Event
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 
 class GateOutcome(StrEnum):
@@ -40,24 +35,8 @@ NOTES = {
     GateOutcome.LOST: "the ledger has it; the gate is lost, and hears of it when it is restored",
     GateOutcome.GONE: "the ledger has it; the event is past its retention, and has no gate any more",
 }
-# What the scripts answer, as the operator reads it.
-_CONFIGURED = {
-    ConfigureOutcome.CREATED: GateOutcome.CREATED,
-    ConfigureOutcome.UPDATED: GateOutcome.UPDATED,
-    ConfigureOutcome.STALE: GateOutcome.UNCHANGED,
-    ConfigureOutcome.UNKNOWN: GateOutcome.LOST,
-}
-_RELEASED = {
-    ReleaseOutcome.RELEASED: GateOutcome.RELEASED,
-    ReleaseOutcome.STALE: GateOutcome.UNCHANGED,
-    ReleaseOutcome.UNKNOWN: GateOutcome.LOST,
-}
-_EXPIRING = {
-    ExpireOutcome.EXPIRING: GateOutcome.EXPIRING,
-    ExpireOutcome.LIVE: GateOutcome.LIVE,
-    ExpireOutcome.PENDING: GateOutcome.PENDING,
-    ExpireOutcome.UNKNOWN: GateOutcome.LOST,
-}
+# What the operator reads where a script says it otherwise.
+_OTHERWISE = {"STALE": GateOutcome.UNCHANGED, "UNKNOWN": GateOutcome.LOST}
 
 
 def configured(stores: Stores, event: Event, *, create: bool = False) -> dict[str, Any]:
@@ -65,7 +44,7 @@ def configured(stores: Stores, event: Event, *, create: bool = False) -> dict[st
 
     def tell() -> GateOutcome:
         said = stores.gate.configure(event.event_id, event.config_version, event.gate_fields, create=create)
-        return _CONFIGURED[said]
+        return _of(said)
 
     return _answer(stores, event.event_id, or_away(tell))
 
@@ -75,7 +54,7 @@ def refused(stores: Stores, event_id: str, user_id: str) -> dict[str, Any]:
 
     def tell() -> GateOutcome:
         had_none = stores.gate.standing(event_id, user_id).ticket is None
-        outcome = _RELEASED[release_refused(stores.ledger, stores.gate, event_id, user_id)]
+        outcome = _of(release_refused(stores.ledger, stores.gate, event_id, user_id))
         return GateOutcome.REFUSED if outcome is GateOutcome.RELEASED and had_none else outcome
 
     return _answer(stores, event_id, or_away(tell))
@@ -83,7 +62,7 @@ def refused(stores: Stores, event_id: str, user_id: str) -> dict[str, Any]:
 
 def expiring(stores: Stores, event_id: str, at_ms: int) -> dict[str, Any]:
     """Let the gate go at that time, if it has ended and nothing waits; raise `Unavailable` where Redis is away."""
-    return _answer(stores, event_id, _EXPIRING[stores.gate.expire(event_id, at_ms)])
+    return _answer(stores, event_id, _of(stores.gate.expire(event_id, at_ms)))
 
 
 def or_away(read: Callable[[], Any]) -> Any:
@@ -92,6 +71,10 @@ def or_away(read: Callable[[], Any]) -> Any:
         return read()
     except Unavailable as trouble:
         return f"away: {trouble}"[:SAID_MAX_LENGTH]
+
+
+def _of(said: ConfigureOutcome | ReleaseOutcome | ExpireOutcome) -> GateOutcome:
+    return _OTHERWISE.get(said) or GateOutcome(said)
 
 
 def _answer(stores: Stores, event_id: str, outcome: GateOutcome | str) -> dict[str, Any]:

@@ -4,24 +4,14 @@ A replica that was promoted may lack the last writes. What consume, sweep and re
 for what nothing else looks at: a row that the gate forgot, a winner without row or mark, a number that nobody owns.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from firstcome.gate.answers import ReconcileOutcome
+from firstcome.gate.answers import EventView, ReconcileOutcome, Snapshot
 from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
-from firstcome.rules import FailedStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from firstcome.gate.answers import EventView, Snapshot
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import StreamReader
+from firstcome.gate.gate import Gate
+from firstcome.rules import FailedStatus, Ticket
+from firstcome.stores import Stores
 
 Repair = tuple[str | int, ...]
 
@@ -35,13 +25,6 @@ class Reconciled(StrEnum):
     LOST = "gate_lost"  # the gate is lost: restore is for that
 
 
-_SAID = {
-    ReconcileOutcome.RECONCILED: Reconciled.RECONCILED,
-    ReconcileOutcome.MOVED: Reconciled.MOVED,
-    ReconcileOutcome.UNKNOWN: Reconciled.LOST,
-}
-
-
 def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
     """Say whether another Redis holds the event now than the one that it was written to, or reconciled with.
 
@@ -51,29 +34,30 @@ def failed_over(gate: Gate, view: EventView, event_id: str) -> bool:
     return bool(replid) and view.replid != replid
 
 
-def reconcile(
-    ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event_id: str
-) -> tuple[Reconciled, list[Repair]]:
+def reconcile(stores: Stores, event_id: str) -> tuple[Reconciled, list[Repair]]:
     """Repair a quiet event's gate; return what it came to, and the repairs that were made.
 
     The gate is read first, then the stream, then the rows; the script does nothing if the gate has moved since.
     Raises `Unavailable` where one of them cannot be read.
     """
+    ledger, gate = stores.ledger, stores.gate
     replid = gate.replid(event_id)
     seen = gate.read_all(event_id)
     if seen is None:
         return Reconciled.LOST, []
-    if seen.pending or not reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
+    if seen.pending or not stores.reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):
         return Reconciled.BUSY, []
     repairs = find_repairs(
         seen,
         rows=ledger.coupons(event_id),
         refused=ledger.refusals(event_id),
         dead=ledger.open_failed(event_id),
-        free_from_ms=seen.view.now_ms + settings.released_rest_ms,
+        free_from_ms=seen.view.now_ms + stores.settings.released_rest_ms,
     )
-    outcome = _SAID[gate.reconcile(event_id, seen.view.write_seq, replid, repairs)]
-    return outcome, repairs if outcome is Reconciled.RECONCILED else []
+    said = gate.reconcile(event_id, seen.view.write_seq, replid, repairs)
+    if said is ReconcileOutcome.RECONCILED:
+        return Reconciled.RECONCILED, repairs
+    return Reconciled.MOVED if said is ReconcileOutcome.MOVED else Reconciled.LOST, []
 
 
 def find_repairs(

@@ -1,35 +1,19 @@
 """Redrive: work one failed row off. The row owns its ticket, and alone decides what becomes of it."""
 
-from __future__ import annotations
-
 import random
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from firstcome.gate.answers import ReassignOutcome
+from firstcome.gate.gate import Gate
 from firstcome.issue import update_gate
 from firstcome.ledger.coupons import FAILED_REASONS, Claim, Outcome, Verdict
+from firstcome.ledger.failed_events import FailedRow
 from firstcome.ledger.leases import PutOff
+from firstcome.ledger.ledger import Ledger
 from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable, backoff_ms
 from firstcome.runtime.telemetry import logger
+from firstcome.settings import Settings
 from firstcome.stream.record import BadRecord, decode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.failed_events import FailedRow
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
-
-
-class Redriven(StrEnum):
-    """What one attempt came to."""
-
-    RESOLVED = "resolved"
-    REFUSED = "refused"
-    WAITING = "waiting"
-    DEAD = "dead"
 
 
 class _Failed(Exception):  # noqa: N818  an answer, not a fault
@@ -41,7 +25,7 @@ class _Failed(Exception):  # noqa: N818  an answer, not a fault
         self.detail = detail
 
 
-def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> Iterator[Redriven]:
+def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], bool]) -> Iterator[FailedStatus]:
     """Work off the rows that are due, until there are none or it is time to stop; yield what each came to.
 
     Raises `Unavailable` where a server cannot answer; the rows that were claimed and not worked off become due when
@@ -49,7 +33,7 @@ def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], b
     """
     while not stop():
         claimed = ledger.claim_failed(settings.failed_batch, settings.failed_lease_ms)
-        yield from [Redriven.DEAD] * claimed.buried
+        yield from [FailedStatus.DEAD] * claimed.buried
         if not claimed.rows:
             return
         for row, outcome in _attempt_all(ledger, gate, settings, claimed.rows, stop):
@@ -57,7 +41,7 @@ def redrive(ledger: Ledger, gate: Gate, settings: Settings, stop: Callable[[], b
             yield outcome
 
 
-def _log(row: FailedRow, outcome: Redriven) -> None:
+def _log(row: FailedRow, outcome: FailedStatus) -> None:
     done = {"failed_id": row.id, "outcome": outcome, "attempts": row.attempts, "reason": row.reason}
     known = {"event_id": row.event_id, "user_id": row.user_id, "ticket": row.ticket}
     came = {"correlation_id": row.correlation_id, "source": str(row.source) if row.source else None}
@@ -66,7 +50,7 @@ def _log(row: FailedRow, outcome: Redriven) -> None:
 
 def _attempt_all(
     ledger: Ledger, gate: Gate, settings: Settings, rows: Sequence[FailedRow], stop: Callable[[], bool]
-) -> Iterator[tuple[FailedRow, Redriven]]:
+) -> Iterator[tuple[FailedRow, FailedStatus]]:
     """Try the rows of one claim; yield what each came to.
 
     The ledger is asked once for all of them, and those that fail for certain are put off at once: a burst of records
@@ -81,7 +65,7 @@ def _attempt_all(
             failed.append(_put_off(settings, row, answer))
     ledger.put_off(failed)
     for one in failed:
-        yield one.row, Redriven(one.status)
+        yield one.row, one.status
     beyond: list[PutOff] = []
     for row, verdict in others:
         if stop():
@@ -91,7 +75,7 @@ def _attempt_all(
             yield row, _act(ledger, gate, row, verdict)
         except _Failed as error:
             beyond.append(_put_off(settings, row, error))
-            yield row, Redriven(beyond[-1].status)
+            yield row, beyond[-1].status
         except Unavailable as trouble:
             # Nobody knows yet: the trouble is not the row's, so it does not use up its attempts.
             wait = _wait_ms(settings, 1)
@@ -99,7 +83,7 @@ def _attempt_all(
             beyond = []
             if trouble.what != "gate":
                 raise
-            yield row, Redriven.WAITING  # one event's gate is lost: the others' rows go on
+            yield row, FailedStatus.WAITING  # one event's gate is lost: the others' rows go on
     ledger.put_off(beyond)
 
 
@@ -134,7 +118,7 @@ def _put_off(settings: Settings, row: FailedRow, failed: _Failed) -> PutOff:
     return PutOff(row, FailedStatus.WAITING, _wait_ms(settings, row.attempts), failed.reason, failed.detail)
 
 
-def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriven:
+def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> FailedStatus:
     """Do what the verdict asks for; raise `_Failed` where the row can only wait."""
     ticket = verdict.ticket
     if verdict.outcome is Outcome.TAKEN:
@@ -149,7 +133,7 @@ def _act(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriv
     return _finish(ledger, gate, row, verdict)
 
 
-def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
+def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> FailedStatus:
     outcome, instead = gate.reassign(ticket.event_id, ticket.user_id, ticket.number)
     if instead is not None:
         return _rewrite(ledger, gate, row, instead)
@@ -157,37 +141,32 @@ def _reassign(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Red
         raise Unavailable("gate", f"the gate of {ticket.event_id} is lost")
     if outcome is ReassignOutcome.REFUSED:
         ledger.resolve_failed(row, FailedStatus.REFUSED)
-        return Redriven.REFUSED
+        return FailedStatus.REFUSED
     # None is left. The ledger decides first: in the gate alone it would not hold.
     refused = ledger.refuse(ticket.event_id, ticket.user_id, "no ticket left", failed_id=row.id, lease=row.lease)
     if refused.done:
         gate.release(ticket, None, has_row=True)
-        return Redriven.REFUSED
-    return Redriven.WAITING  # the person has a row by now, or somebody else works on this one
+        return FailedStatus.REFUSED
+    return FailedStatus.WAITING  # the person has a row by now, or somebody else works on this one
 
 
-def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> Redriven:
-    verdict = _write(ledger, ticket)
+def _rewrite(ledger: Ledger, gate: Gate, row: FailedRow, ticket: Ticket) -> FailedStatus:
+    verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
+    if verdict.outcome is Outcome.REJECTED:
+        raise _Failed(*_why(verdict))
     if verdict.outcome in (Outcome.TAKEN, Outcome.OUT_OF_RANGE, Outcome.UNKNOWN_EVENT):
         if ledger.move_failed(row, ticket):  # else it is not ours any more: whoever has it decides
             gate.mark_failed(ticket.event_id, [ticket])
         ledger.put_off([PutOff(row, FailedStatus.WAITING, 0, *_why(verdict), counted=False)])
-        return Redriven.WAITING
+        return FailedStatus.WAITING
     return _finish(ledger, gate, row, verdict)
 
 
-def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> Redriven:
+def _finish(ledger: Ledger, gate: Gate, row: FailedRow, verdict: Verdict) -> FailedStatus:
     update_gate(gate, [verdict])
-    refused = verdict.outcome is Outcome.REFUSED
-    ledger.resolve_failed(row, FailedStatus.REFUSED if refused else FailedStatus.RESOLVED)
-    return Redriven.REFUSED if refused else Redriven.RESOLVED
-
-
-def _write(ledger: Ledger, ticket: Ticket) -> Verdict:
-    verdict = ledger.write([Claim(ticket)], record=False).verdicts[0]
-    if verdict.outcome is Outcome.REJECTED:
-        raise _Failed(*_why(verdict))
-    return verdict
+    status = FailedStatus.REFUSED if verdict.outcome is Outcome.REFUSED else FailedStatus.RESOLVED
+    ledger.resolve_failed(row, status)
+    return status
 
 
 def _decode(payload: bytes) -> Ticket | _Failed:

@@ -1,27 +1,18 @@
 """Restore: rebuild a lost gate from the stream and the ledger. Until it is done, the gate refuses everybody."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from firstcome.gate.answers import Rebuilt, RestoreOutcome
+from firstcome.gate.answers import Rebuilt
 from firstcome.gate.entry import DELIVERED, NO_CALL, REFUSED, entry_of, parse_entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.events import Event
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import StreamReader
+from firstcome.ledger.events import Event
+from firstcome.rules import Ticket
+from firstcome.stores import Stores
 
 
 class Restored(StrEnum):
-    """What one attempt came to."""
+    """What one attempt came to: what the script answers, in small letters, or that it is too early."""
 
     RESTORED = "restored"
     ALIVE = "alive"  # it was not lost, or somebody else was faster
@@ -29,19 +20,13 @@ class Restored(StrEnum):
     INCOMPLETE = "incomplete"  # the rebuilt keys lost members before they were put in place
 
 
-_SAID = {
-    RestoreOutcome.RESTORED: Restored.RESTORED,
-    RestoreOutcome.ALIVE: Restored.ALIVE,
-    RestoreOutcome.INCOMPLETE: Restored.INCOMPLETE,
-}
-
-
-def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings, event: Event) -> Restored:
+def restore(stores: Stores, event: Event) -> Restored:
     """Rebuild the event's gate if it is lost; return what that came to.
 
     The coupon rows are read last: a record that is consumed meanwhile is then seen in the reader or as a row. Raises
     `Unavailable` if any source cannot be read whole: the gate stays lost.
     """
+    ledger, gate, settings = stores.ledger, stores.gate, stores.settings
     lost = gate.lost(event.event_id)
     if lost is None:
         return Restored.ALIVE
@@ -50,18 +35,16 @@ def restore(ledger: Ledger, gate: Gate, reader: StreamReader, settings: Settings
         return Restored.WAITING
     replid = gate.replid(event.event_id)
     survivors = gate.survivors(event.event_id)
-    owed = [*reader.unread(event.event_id, settings.kafka_tail_timeout_ms), *ledger.open_failed(event.event_id)]
+    owed = [
+        *stores.reader.unread(event.event_id, settings.kafka_unread_timeout_ms),
+        *ledger.open_failed(event.event_id),
+    ]
     refused = ledger.refusals(event.event_id)
     # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
     event = ledger.next_restore_epoch(event.event_id)
     rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity, survivors)
-    fields = {
-        **event.gate_fields,
-        "coupon_count": rebuilt.count,
-        "replid": replid,
-        "config_version": event.config_version,
-    }
-    return _SAID[gate.put_rebuilt(event.event_id, rebuilt, since, fields)]
+    found = {"coupon_count": rebuilt.count, "replid": replid, "config_version": event.config_version}
+    return Restored(gate.put_rebuilt(event.event_id, rebuilt, since, event.gate_fields | found).lower())
 
 
 def rebuild(

@@ -4,29 +4,24 @@ Each unit of work may run twice, and two retries at the same time. A server that
 nothing else; the next run goes on.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
+from firstcome.ledger.events import Event
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
-from firstcome.retry.redrive import Redriven, redrive
+from firstcome.retry.redrive import redrive
 from firstcome.retry.restore import Restored, restore
 from firstcome.retry.sweep import backlog, bounds, sweep
-from firstcome.rules import EventState, Unavailable, Unsuitable
+from firstcome.rules import EventState, FailedStatus, Unavailable, Unsuitable
 from firstcome.runtime.telemetry import count, logger, measure
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from firstcome.ledger.events import Event
-    from firstcome.stores import Stores
-    from firstcome.stream.reader import Backlog
+from firstcome.stores import Stores
+from firstcome.stream.reader import Backlog
 
 # What a run counts, and what it finds: metrics of every run, zeros included, so that an alarm on them has data.
 COUNTED = ("swept", "restored", "released", "reconciled")
@@ -72,7 +67,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     with this.unit("failed rows"):
         gauges |= {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
     done: dict[str, Any] = {
-        "redriven": {outcome: this.redriven[outcome] for outcome in Redriven},
+        "redriven": {outcome: this.redriven[outcome] for outcome in FailedStatus},
         **{name: this.counts[name] for name in DONE},
         **gauges,
         **_without_offset(unread),
@@ -81,7 +76,7 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     }
     for name in COUNTED:
         count(name, this.counts[name])
-    for each in Redriven:
+    for each in FailedStatus:
         count(f"redriven_{each}", this.redriven[each])
     for name, value in gauges.items():
         measure(name, value)
@@ -98,7 +93,7 @@ class Run:
     stores: Stores
     remaining_ms: Callable[[], int]
     counts: Counter[str] = field(default_factory=Counter)
-    redriven: Counter[Redriven] = field(default_factory=Counter)
+    redriven: Counter[FailedStatus] = field(default_factory=Counter)
     lost: list[Event] = field(default_factory=list)  # their gates wait for the records in flight
     refusing: set[str] = field(default_factory=set)  # events whose applications are refused
     unavailable: list[str] = field(default_factory=list)  # units that a server put off
@@ -135,9 +130,9 @@ class Run:
 
     def mend(self, event: Event) -> None:
         """Bring one gate back to what the ledger says: restored, told of versions and refusals, reconciled."""
-        ledger, gate, reader, settings = self.stores.ledger, self.stores.gate, self.stores.reader, self.stores.settings
+        ledger, gate = self.stores.ledger, self.stores.gate
         self.refusing.add(event.event_id)
-        restored = restore(ledger, gate, reader, settings, event)
+        restored = restore(self.stores, event)
         if restored is Restored.WAITING:
             self.lost.append(event)
         if restored is Restored.RESTORED:
@@ -160,14 +155,13 @@ class Run:
             released = release_refused(ledger, gate, event.event_id, user_id)
             self.counts["released"] += released is ReleaseOutcome.RELEASED
         if failed_over(gate, view, event.event_id):
-            outcome, repairs = reconcile(ledger, gate, reader, settings, event.event_id)
+            outcome, repairs = reconcile(self.stores, event.event_id)
             self.counts["reconciled" if outcome is Reconciled.RECONCILED else "reconcile_later"] += 1
             logger.info("reconciled", extra={"event_id": event.event_id, "outcome": outcome, "repairs": len(repairs)})
 
     def sweep(self, event: Event, overdue: tuple[int, int]) -> None:
         """Issue the event's overdue tickets, as long as there is time."""
-        stores = self.stores
-        for swept in sweep(stores.ledger, stores.gate, stores.settings, event.event_id, overdue, stop=self.stop):
+        for swept in sweep(self.stores, event.event_id, overdue, stop=self.stop):
             self.counts["swept"] += swept
 
     def expire(self, event: Event) -> None:
@@ -177,10 +171,7 @@ class Run:
             self.counts["expiring"] += self.stores.gate.expire(event.event_id, at_ms) is ExpireOutcome.EXPIRING
 
     def redrive(self) -> None:
-        """Work off the failed rows that are due; where a gate waits to be restored, in half of the time that is left.
-
-        There may be more rows than time, which is also why the sweep comes first.
-        """
+        """Work off the failed rows that are due; where a gate waits to be restored, in half of the time left."""
         reserve_ms = self.stores.settings.retry_reserve_ms
         halfway_ms = (self.remaining_ms() + reserve_ms) // 2 if self.lost else reserve_ms
         enough: Callable[[], bool] = lambda: self.stop() or self.remaining_ms() < halfway_ms  # noqa: E731

@@ -1,24 +1,14 @@
-"""Sweep: issue again, straight into the ledger, the tickets that have been pending for too long.
+"""Sweep: issue again, straight into the ledger, the tickets that have been pending for too long."""
 
-It finishes what died between the gate and the stream, and what consume committed but could not settle.
-"""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from firstcome.issue import issue
 from firstcome.ledger.coupons import Claim
 from firstcome.rules import Unavailable
 from firstcome.runtime.telemetry import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from firstcome.gate.gate import Gate
-    from firstcome.ledger.ledger import Ledger
-    from firstcome.settings import Settings
-    from firstcome.stream.reader import Backlog, StreamReader
+from firstcome.settings import Settings
+from firstcome.stores import Stores
+from firstcome.stream.reader import Backlog, StreamReader
 
 # Later than any ticket: nothing is unread, so nothing explains a pending ticket.
 EVERYTHING_READ = 2**53
@@ -43,23 +33,16 @@ def bounds(unread: Backlog | None, settings: Settings) -> tuple[int, int]:
     return settings.sweep_overdue_ms, EVERYTHING_READ if unread.oldest_ms is None else unread.oldest_ms
 
 
-def sweep(
-    ledger: Ledger,
-    gate: Gate,
-    settings: Settings,
-    event_id: str,
-    explained: tuple[int, int],
-    *,
-    stop: Callable[[], bool],
-) -> Iterator[int]:
+def sweep(stores: Stores, event_id: str, explained: tuple[int, int], *, stop: Callable[[], bool]) -> Iterator[int]:
     """Issue the event's overdue tickets batch by batch; yield how many tickets each batch swept.
 
     `explained`: the `bounds`. Raises `Unavailable` where gate or ledger cannot answer. What was swept until then stays.
     """
     overdue_ms, not_after_ms = explained
     while not stop():
-        overdue = gate.overdue(event_id, overdue_ms, not_after_ms, settings.sweep_batch)
-        if not overdue or not issue(ledger, gate, [Claim(ticket) for ticket in overdue]).gate_updated:
+        overdue = stores.gate.overdue(event_id, overdue_ms, not_after_ms, stores.settings.sweep_batch)
+        claims = [Claim(ticket) for ticket in overdue]
+        if not claims or not issue(stores.ledger, stores.gate, claims).gate_updated:
             return  # not told: they are still pending there, and the next run sees the same ones
         # Who applied for them stands in apply's log, by event and ticket.
         logger.info("swept", extra={"event_id": event_id, "tickets": [one.number for one in overdue]})

@@ -5,8 +5,6 @@ So it rests until init is `over`, and never looks at what init has made: a full 
 no applicant waits ten milliseconds for one.
 """
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()

@@ -4,17 +4,13 @@ A password is read once and remembered until a server refuses it. A token is goo
 for each, from the credentials that the environment has at that moment: nothing of it outlives a freeze or a snapshot.
 """
 
-from __future__ import annotations
-
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from firstcome.rules import Unavailable
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # One try, of a second in all: apply may need two secrets before it answers. An endpoint inside the VPC answers within
 # tens of milliseconds; where it does not, the next request asks again.
@@ -26,9 +22,6 @@ REREAD_S = 5.0
 
 # The longest that AWS accepts. A token is used at once, and the connection outlives it.
 TOKEN_S = 900
-
-
-# --- passwords -------------------------------------------------------------------------------------------------------
 
 
 _known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monotonic), user name, password
@@ -74,9 +67,6 @@ def _read_secret(secret_arn: str) -> tuple[str, str]:
     except (KeyError, TypeError, ValueError):
         # Without the cause: it would carry the secret into the log.
         raise Unavailable("secret", f'{secret_arn}: expected {{"username", "password"}}') from None
-
-
-# --- tokens ----------------------------------------------------------------------------------------------------------
 
 
 def redis_token(cache_arn: str, user_arn: str) -> tuple[str, str]:

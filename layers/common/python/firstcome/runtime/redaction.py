@@ -6,8 +6,6 @@ up: its lines then tell people apart, and nobody can tell who they are. A line's
 never hashed; they lead from one function's log to the other's.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import math

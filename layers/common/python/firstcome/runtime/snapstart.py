@@ -5,17 +5,13 @@ snapshot that is only good there and then: no connection, no password, no verdic
 drawn from it that copies must not share: ids and the kernel's own randomness differ by themselves, the rest is seeded.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import ssl
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from firstcome.runtime import collector, credentials, redaction
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 SEED_BYTES = 32
 

@@ -4,26 +4,21 @@ Neither needs a connection: Lambda ships stdout. Bodies, tokens and secrets are 
 they are or hashed (`redaction`).
 """
 
-from __future__ import annotations
-
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
 from firstcome.runtime.redaction import Formatter, conceal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self
-
-    C = TypeVar("C")
-    R = TypeVar("R")
+C = TypeVar("C")
+R = TypeVar("R")
 
 NAMESPACE = "firstcome"
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", NAMESPACE)
@@ -63,6 +58,7 @@ class _Line:
             self.write()
 
     def flush(self) -> None:
+        """Write what was counted as one line, unless all of it may wait. Nothing counted writes nothing."""
         if self.values and (self.due or time.time() - self.written >= HOLD_S):
             self.write()
 
@@ -112,11 +108,6 @@ class timed:  # noqa: N801  reads as the verb that it is
         measure(self._name, round((time.perf_counter() - self._began) * 1000, 2), may_wait=self._may_wait)
 
 
-def flush() -> None:
-    """Write what was counted as one line, unless all of it may wait. Nothing counted writes nothing."""
-    _line.flush()
-
-
 def invocation(handler: Callable[[Any, C], R]) -> Callable[[Any, C], R]:
     """Make a handler write its metrics however it ends, and raise nothing that names a person whom logs must not name.
 
@@ -131,6 +122,6 @@ def invocation(handler: Callable[[Any, C], R]) -> Callable[[Any, C], R]:
             conceal(error)
             raise
         finally:
-            flush()
+            _line.flush()
 
     return invoke

@@ -1,21 +1,16 @@
 """Questions to the brokers through kafka-python's admin client."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.errors import RetriableError
 
+from firstcome.settings import Settings
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.spans import left_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from firstcome.settings import Settings
 
 T = TypeVar("T")
 

@@ -1,13 +1,9 @@
 """The settings of kafka-python's clients: where the brokers are, how long they may take, who the client is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstcome.rules import BadInput
-
-if TYPE_CHECKING:
-    from firstcome.settings import Settings
+from firstcome.settings import Settings
 
 # The oldest version that Amazon MSK runs, and newer brokers speak it too. Pinned, because otherwise the constructor of
 # every client asks the broker, for up to 30 s, and raises when it is away.

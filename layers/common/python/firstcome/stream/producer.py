@@ -1,22 +1,17 @@
 """The producer of the stream `coupon_create`, whose sends have one of three outcomes."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import time
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from firstcome.rules import Ticket
 from firstcome.runtime.telemetry import logger
+from firstcome.settings import Settings
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.record import encode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
 
 # The library's own clock ends a send; this is how much longer we wait for it to say so.
 GRACE_MS = 250

@@ -1,34 +1,23 @@
-"""What the consumer group still has to read of the stream, seen without joining the group.
-
-Restore, sweep and reconcile need it.
-"""
-
-from __future__ import annotations
+"""What the consumer group still has to read of the stream, seen without joining the group."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import for_code
 from kafka.protocol.consumer import IsolationLevel
 
-from firstcome.rules import Unavailable
+from firstcome.rules import Ticket, Unavailable
+from firstcome.settings import Settings
 from firstcome.stream.admin import ask
 from firstcome.stream.record import BadRecord, decode
 from firstcome.stream.spans import Span, SpanReader, unavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from firstcome.rules import Ticket
-    from firstcome.settings import Settings
-
-T = TypeVar("T")
 # A record's ticket (None: it cannot be decoded) and its topic, partition, offset and timestamp.
 Placed = tuple["Ticket | None", tuple[str, int, int, int]]
 Outcomes = Callable[[Sequence[Placed]], list[bool]]
@@ -108,7 +97,9 @@ class StreamReader:
         with self._open(timeout_ms) as (reader, logs):
             spans, without_offset = self._unread(reader, logs)
             first = reader.first(spans)
-            applied = [_applied_at_ms(record) for record in first.values()]
+            applied = [
+                ticket.applied_at_ms if (ticket := _ticket(one)) else int(one.timestamp) for one in first.values()
+            ]
             return Backlog(reader.count(spans, first), min(applied, default=None), without_offset)
 
     def lag(self, timeout_ms: int | None = None) -> int:
@@ -140,11 +131,8 @@ class StreamReader:
                 raise Unavailable("stream", f"topic {topic}: {for_code(described['error_code']).__name__}")
             partitions = [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
             committed = admin.list_group_offsets([group])[group]
-            earliest, latest = (
-                dict.fromkeys(partitions, OffsetSpec.EARLIEST),
-                dict.fromkeys(partitions, OffsetSpec.LATEST),
-            )
-            begins = admin.list_partition_offsets(earliest)
+            latest = dict.fromkeys(partitions, OffsetSpec.LATEST)
+            begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
             stable = admin.list_partition_offsets(latest, IsolationLevel.READ_COMMITTED)
             ends = admin.list_partition_offsets(latest)
             return {
@@ -195,28 +183,21 @@ def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:
         # Most of a log is of other events, and decoding is most of the time. An escape may spell a name otherwise.
         if record.value and named not in record.value and b"\\" not in record.value:
             continue
-        try:
-            ticket, _ = decode(record.value)
-        except BadRecord:
-            continue
-        if event_id in (None, ticket.event_id):
+        ticket = _ticket(record)
+        if ticket and event_id in (None, ticket.event_id):
             tickets.append(ticket)
     return tickets
 
 
-def _applied_at_ms(record: Any) -> int:
-    try:
-        return decode(record.value)[0].applied_at_ms
-    except BadRecord:
-        return int(record.timestamp)
-
-
 def _place(record: Any) -> Placed:
+    return _ticket(record), (record.topic, record.partition, record.offset, record.timestamp)
+
+
+def _ticket(record: Any) -> Ticket | None:
     try:
-        ticket = decode(record.value)[0]
+        return decode(record.value)[0]
     except BadRecord:
-        ticket = None
-    return ticket, (record.topic, record.partition, record.offset, record.timestamp)
+        return None
 
 
 def _offset(committed: Any) -> int | None:

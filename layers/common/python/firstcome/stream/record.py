@@ -1,16 +1,12 @@
 """A record of `coupon_create`: what a ticket looks like in the stream."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from firstcome import rules
 from firstcome.rules import BadInput, Reason, Ticket
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 VERSION = 1
 TICKET_MAX = 2**31 - 1  # the ledger's INT

@@ -1,23 +1,17 @@
 """Parts of partitions, read as a consumer is given them: without markers of transactions, and what was aborted."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from firstcome.rules import Unavailable
-from firstcome.settings import FETCH_WAIT_MS
+from firstcome.settings import FETCH_WAIT_MS, Settings
 from firstcome.stream.connect import kafka_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from firstcome.settings import Settings
 
 POLL_RECORDS = 5_000  # handed out at a time; the default of 500 costs a third of the speed
 POLL_MS = 200  # a poll that meets only a gap moves on without a word: look at the position again
@@ -106,7 +100,7 @@ class SpanReader:
     def _consumer(self, isolation: str) -> Any:
         if isolation not in self._consumers:
             self._consumers[isolation] = KafkaConsumer(
-                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_tail_request_ms},
+                **kafka_config(self._settings) | {"request_timeout_ms": self._settings.kafka_reader_request_ms},
                 group_id=None,
                 isolation_level=isolation,
                 enable_auto_commit=False,

@@ -1,19 +1,14 @@
 """The topic `coupon_create`: the settings that the promise needs, and its making."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from kafka.errors import TopicAlreadyExistsError
 
+from firstcome.settings import Settings
 from firstcome.stream.admin import ask
 from firstcome.stream.spans import left_ms, unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from firstcome.settings import Settings
 
 TOPIC_CONFIGS = {
     # The broker's own clock. Records are deleted by age, so a wrong clock of a producer would delete them early; and
