@@ -11,6 +11,7 @@ import shutil
 import sys
 import threading
 import time
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from dev import interrupts
@@ -30,6 +31,7 @@ DATA = ROOT / ".local"
 DEMO = DATA / "demo"
 API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
 LAMBDA_PORT = 8081
+HELP = ("help", "--help", "-h")
 UP_WITHIN_S = 600  # the first time, packages and jars are fetched
 # What `up` leaves in its folder; the tests' and the demo's folders stand beside it.
 OF_UP = ("redis", "mariadb", "kafka", "run", "logs", "cloud.log", "cloud.pid", "cloud.env", "up.lock")
@@ -44,27 +46,39 @@ def up(*, dies_with_us: bool = False) -> None:
         print(f"{name} is no setting: ignored", file=sys.stderr)
     with only_one(DATA / "up.lock", "make up"):
         starter = Process("cloud", DATA)
-        if starter.running and settings:
-            print(f"it runs already: {', '.join(settings)} will be read by the next one (make down)", file=sys.stderr)
+        ran = starter.running
+        if ran and settings:
+            print(f"{', '.join(settings)} will be read by the next one: make down, then make up", file=sys.stderr)
         try:
-            if not starter.running:
+            if not ran:
                 _start(starter, dies_with_us=dies_with_us)
             _wait_ready(starter)
         except BaseException:  # Ctrl-C too
-            down()
+            _end()
             raise
-    print(f"running; the addresses and process ids are in {os.path.relpath(_env_file())}, the logs in .local/logs")
+    said = "it runs already" if ran else "running"
+    print(f"{said}; the addresses and process ids are in {os.path.relpath(_env_file())}, the logs in .local/logs")
     for name, value in addresses().items():
         if name.endswith(("_URL", "_BOOTSTRAP")):
             print(f"  {name}={value}")
 
 
 def down() -> None:
-    """End the cloud and its servers, those of a starter that was killed too; the data stay."""
+    """End the cloud and its servers, those of a starter that was killed too, and say which ran; the data stay."""
+    ended = _end()
+    print(f"stopped: {', '.join(ended)}; the data stay (make reset empties them)" if ended else "nothing was running")
+
+
+def _end() -> list[str]:
+    """End whatever of the cloud runs; return the names of what ran."""
+    starter, servers = Process("cloud", DATA), Servers(DATA)
+    ran = [server.process for server in servers.ours.values() if server.process.running]
+    names = [process.name for process in (starter, *ran) if process.running]
     # What the starter runs meanwhile, such as a package's installation, hears of it too.
-    Process("cloud", DATA).stop(timeout_s=60, group=True)
-    Servers(DATA).stop()
+    starter.stop(timeout_s=60, group=True)
+    servers.stop()
     _env_file().unlink(missing_ok=True)
+    return names
 
 
 def status() -> None:
@@ -79,12 +93,13 @@ def status() -> None:
 def reset() -> None:
     """End the cloud and delete its data and logs; what the tests keep beside it stays."""
     owned(DATA, OF_UP)
-    down()
+    ended = _end()
     with only_one(DATA / "up.lock", "make up"):
         Servers(DATA).reset()
         for name in ("run", "logs"):
             shutil.rmtree(DATA / name, ignore_errors=True)
         Process("cloud", DATA).log.unlink(missing_ok=True)
+    print(f"{'stopped: ' + ', '.join(ended) if ended else 'nothing was running'}; its data and logs are deleted")
 
 
 def serve() -> None:
@@ -188,8 +203,16 @@ def main() -> None:
         command.__name__: command for command in (up, down, status, reset, serve, demo, operate, run)
     }
     name, *arguments = sys.argv[1:] or ["help"]
-    if name not in commands or (name != "operate" and arguments):
-        sys.exit(__doc__)
+    if name in HELP:
+        print(__doc__, end="")
+        return
+    if name not in commands:
+        # Not the layer's `alike`: `down` needs the standard library and this folder only.
+        like = get_close_matches(name, commands, n=1)
+        hint = f"; did you mean {like[0]!r}?" if like else ""
+        sys.exit(f"unknown command {name!r}{hint}\n\n{__doc__.rstrip()}")
+    if name != "operate" and arguments:
+        sys.exit(f"{name} takes no arguments, and was given {arguments[0]!r}")
     try:
         interrupts.heard()
         commands[name](*arguments)

@@ -114,9 +114,15 @@ def naive(cloud: Cloud, console: Console) -> None:
         cursor.execute("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM naive_coupon")
         rows, distinct = cursor.fetchone() or (0, 0)
         cursor.execute("DROP TABLE naive_coupon")
-    console.print(
+    console.print(contrast(rows, distinct))
+
+
+def contrast(rows: int, people: int) -> str:
+    """Return the two faults apart: rows beyond the cap, and, among all rows, those of people who had one before."""
+    return (
         f"\n[bold]For contrast, count-then-insert[/] with the same crowd: {rows} rows for {COUPONS} coupons, "
-        f"[red]{max(0, rows - COUPONS)} over-issued[/], {rows - distinct} of them second coupons of one person."
+        f"[red]{max(0, rows - COUPONS)} too many[/]. "
+        f"Of all {rows}, [red]{rows - people}[/] went to somebody who had one already."
     )
 
 

@@ -8,6 +8,7 @@ What an action takes is checked here first, by the function's own table: a mista
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 COMMAND = "python -m dev operate"
 URL = "FIRSTCOME_LAMBDA_URL"
 HELP = ("help", "--help", "-h")
+NOT_KNOWN = "Whether the action was carried out is not known: look with show"
 CTRL_C = 130  # the exit code of a command that Ctrl-C has ended
-# What `invoke` raises where nobody listens: the cloud was killed, or its machine was.
-NOT_RUNNING = ("ConnectionRefusedError", "FileNotFoundError")
+DECIDED = ("BadInput",)  # what the function raises when it has done nothing: its message says what to do
+UNKNOWN = ("Unavailable", "Unsuitable")  # a server is away or unsuitable: its message says which
 
 
 class Mistake(Exception):  # noqa: N818  an answer to whoever typed, no fault of ours
@@ -49,13 +51,8 @@ def main(env_file: Path, words: list[str]) -> None:
         sys.stdout.flush()
     except Mistake as error:
         sys.exit(f"operate: {error}")
-    except InvocationError as error:
-        sys.exit(str(error))
     except KeyboardInterrupt:
-        print(
-            "\noperate: ended by Ctrl-C. Whether the action was carried out is not known: look with show",
-            file=sys.stderr,
-        )
+        print(f"\noperate: ended by Ctrl-C. {NOT_KNOWN}", file=sys.stderr)
         sys.exit(CTRL_C)
     except BrokenPipeError:  # whoever read the answer has gone, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -158,6 +155,28 @@ def _invoked(env_file: Path, payload: dict[str, Any]) -> Any:
     try:
         return Lambda(found[1]).invoke("operate", json.dumps(payload).encode())
     except InvocationError as error:
-        if error.said.get("errorType") in NOT_RUNNING:
-            raise Mistake(f"nobody listens at {found[1]}: make down, then make up") from error
-        raise
+        raise Mistake(_plain(error, found[1])) from error
+
+
+def _plain(error: InvocationError, url: str) -> str:
+    """Say what has failed without names of classes, and what to do: a mistake, a server away, or nobody knows."""
+    said, kind = error.said.get("errorMessage"), str(error.said.get("errorType"))
+    if error.__cause__ is not None:
+        return _unanswered(error.__cause__, url)
+    if kind.isdigit():
+        return (
+            f"{url} answers as no local cloud does (HTTP {kind}{f': {said}' if said else ''}): make down, then make up"
+        )
+    if kind in DECIDED:
+        return str(said)
+    if kind in UNKNOWN:
+        return f"a server cannot be used ({said}): try again when it is back"
+    return f"the function failed ({said}); the logs are in .local/logs. {NOT_KNOWN}"
+
+
+def _unanswered(why: BaseException, url: str) -> str:
+    if isinstance(why, ConnectionRefusedError | FileNotFoundError):  # the cloud was killed, or its machine was
+        return f"nobody listens at {url}: make down, then make up"
+    if isinstance(why, http.client.InvalidURL):
+        return f"{url} is no address ({why}): make down, then make up"
+    return f"no usable answer from {url} ({why}). {NOT_KNOWN}"

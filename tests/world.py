@@ -33,6 +33,14 @@ HOUR_MS = 3_600_000
 FAR = 2**53  # later than any time, and still exact to Redis
 PLENTY_MS = 600_000
 NEVER_REPEATED = "call"
+# Settings under which everything is overdue and due at once.
+AT_ONCE: dict[str, Any] = {
+    "sweep_overdue_ms": 0,
+    "released_rest_ms": 0,
+    "restore_wait_ms": 0,
+    "failed_backoff_base_ms": 0,
+    "failed_backoff_cap_ms": 0,
+}
 
 
 @dataclass

@@ -107,7 +107,7 @@ def test_down_ends_an_up_that_is_not_ready(clone: Clone, wait_until: Callable[..
     up = clone.start("up")
     wait_until(clone.is_starting, "it waits for a Redis that does not answer", timeout_s=60)
     assert done(clone.start("status"), 1) == "starting\n"
-    done(clone.start("down"), 0)
+    assert done(clone.start("down"), 0).startswith("stopped: cloud, redis;")
     assert "ended before it was ready" in done(up, 1)
     assert not list(clone.data.rglob("*.pid"))
 
@@ -124,9 +124,18 @@ def test_a_second_up_waits_for_the_first_and_says_where_it_listens(clone: Clone)
         starter.start(FOREVER)
         (clone.data / "cloud.env").write_text("FIRSTCOME_API_URL=http://127.0.0.1:1\n")
     try:
-        assert "FIRSTCOME_API_URL=http://127.0.0.1:1" in done(second, 0)
+        said = done(second, 0)
+        assert "it runs already" in said
+        assert "FIRSTCOME_API_URL=http://127.0.0.1:1" in said
+        assert done(clone.start("down"), 0).startswith("stopped: cloud;")
     finally:
         starter.stop(kill=True)
+
+
+def test_down_says_that_nothing_ran(clone: Clone) -> None:
+    """An answer, and no failure."""
+    assert done(clone.start("down"), 0) == "nothing was running\n"
+    assert done(clone.start("reset"), 0) == "nothing was running; its data and logs are deleted\n"
 
 
 def test_a_lost_gate_is_restored_before_the_cloud_is_ready(cloud: Cloud, campaign: Campaign, tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def _missed(guard: Guard, copy: Path, environment: dict[str, str]) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *guard.tests.split()]
     ran = subprocess.run(command, cwd=copy, env=environment, check=False, capture_output=True, text=True)
     path.write_text(whole)
-    red = [line.split(" ")[1] for line in ran.stdout.splitlines() if line.startswith("FAILED ")]
+    failed = (line.removeprefix("FAILED ") for line in ran.stdout.splitlines() if line.startswith("FAILED "))
+    red = [line.partition(" - ")[0] for line in failed]  # a parameter may have blanks
     if ran.returncode != RED or not red:
         print(f"| {guard.name} | NOT MISSED: pytest ended with {ran.returncode} |", flush=True)
         return False

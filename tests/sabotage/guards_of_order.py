@@ -6,6 +6,7 @@ from tests.sabotage.guard import Guard
 
 ISSUE = "tests/integration/test_issue.py"
 RETRY = "tests/integration/test_retry.py"
+RESTORE = "tests/integration/test_restore.py"
 CONSUME = "tests/integration/test_consume.py"
 TRANSACTIONS = "tests/integration/test_reader_transactions.py"
 EXPIRED = "tests/integration/test_offsets_expired.py"
@@ -83,13 +84,13 @@ GUARDS = [
         "restore waits for records in flight",
         "if lost_ms < settings.restore_wait_ms:",
         "if False:",
-        f"{RETRY}::test_a_gate_stays_lost_until_records_in_flight_may_have_arrived",
+        f"{RESTORE}::test_a_gate_stays_lost_until_records_in_flight_may_have_arrived",
     ),
     Guard(
         "restore reads the coupon rows last",
         "    owed = [",
         "    early = list(ledger.coupons(event.event_id))\n    ledger.coupons = lambda _: early\n    owed = [",
-        f"{RETRY}::test_the_rows_are_read_last",
+        f"{RESTORE}::test_the_rows_are_read_last",
     ),
     Guard(
         "restore ignores impossible tickets",
@@ -125,7 +126,7 @@ GUARDS = [
         "only a quiet event is reconciled",
         "if seen.pending or not stores.reader.caught_up() or ledger.list_failed(event_id, FailedStatus.WAITING, 1):",
         "if False:",
-        f"{RETRY}::test_a_busy_event_is_not_reconciled",
+        f"{RESTORE}::test_a_busy_event_is_not_reconciled",
     ),
     Guard(
         "the operator refuses in the ledger first",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from dev import openapi
 from firstcome.apply.problem import CODES, METHODS
 from tests.api import DOCUMENT, validator
 
+USE = Path(__file__).parents[2] / "docs" / "use.md"
 OPERATIONS: dict[str, dict[str, Any]] = {
     operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
 }
@@ -34,6 +37,20 @@ def test_the_paths_and_methods_are_those_of_the_method_table() -> None:
     """The table that answers 405 knows the resolver's routes, and no others."""
     documented = {path: " ".join(methods).upper() for path, methods in DOCUMENT["paths"].items()}
     assert documented == METHODS
+
+
+def test_the_guide_names_each_status_of_each_request() -> None:
+    """Its table of requests has those of the document, and its table of statuses says what to do about each problem."""
+    text = USE.read_text()
+    problems = set()
+    for path, methods in DOCUMENT["paths"].items():
+        [(method, operation)] = methods.items()
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{method.upper()} {path}`")]
+        statuses = operation["responses"].keys()
+        assert set(re.findall(r"\b[2-5]\d\d\b", row)) == statuses, row
+        problems |= {status for status in statuses if status >= "400"}
+    explained = {line[2:5] for line in text.splitlines() if re.match(r"\| \d{3} \|", line)}
+    assert explained == problems - {"409"}, "409 is told by its code"
 
 
 def test_every_code_is_somewhere() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from dev import operate
 from dev.cloud import ROOT
+from dev.invoke import InvocationError, Lambda
 from dev.operate import Mistake
 from firstcome.operate import arguments
 
@@ -116,7 +118,10 @@ def test_help_is_for_everybody() -> None:
         (None, "the local cloud is not running: make up"),
         ("", "does not say FIRSTCOME_LAMBDA_URL: make down, then make up"),
         ("FIRSTCOME_LAMBDA_URL=http://127.0.0.1:1\n", "nobody listens at http://127.0.0.1:1: make down, then make up"),
-        ("FIRSTCOME_LAMBDA_URL=http://127.0.0.1:port\n", "operate: InvalidURL"),
+        (
+            "FIRSTCOME_LAMBDA_URL=http://127.0.0.1:port\n",
+            "http://127.0.0.1:port is no address (nonnumeric port: 'port'): make down",
+        ),
         ("\udcff", "cannot be read"),
     ],
 )
@@ -163,7 +168,57 @@ def somebody(tmp_path: Path) -> Iterator[tuple[Path, threading.Event]]:
 def test_somebody_else_at_the_address_is_no_traceback(somebody: tuple[Path, threading.Event]) -> None:
     """Another program may have the port by now."""
     found = run("show", "event_id=e", folder=somebody[0])
-    assert (found.returncode, found.stderr) == (1, "operate: 404: None\n")
+    assert found.returncode == 1
+    assert re.fullmatch(r"operate: http://\S+ answers as no local cloud does \(HTTP 404\): .*make up\n", found.stderr)
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "told"),
+    [
+        (("BadInput", "there is no event e"), None, "there is no event e"),
+        (("Unavailable", "mysql: away"), None, "a server cannot be used (mysql: away): try again when it is back"),
+        (("KeyError", "'x'"), None, f"the function failed ('x'); the logs are in .local/logs. {operate.NOT_KNOWN}"),
+        (
+            ("ConnectionResetError", "reset"),
+            ConnectionResetError("reset"),
+            f"answer from u (reset). {operate.NOT_KNOWN}",
+        ),
+        (("JSONDecodeError", "no JSON"), ValueError("no JSON"), f"answer from u (no JSON). {operate.NOT_KNOWN}"),
+    ],
+)
+def test_a_failure_is_told_without_the_name_of_a_class(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    said: tuple[str, str],
+    cause: Exception | None,
+    told: str,
+) -> None:
+    """A mistake is told as it is, and where nobody knows, that is said."""
+
+    def invoke(*_: object) -> object:
+        raise InvocationError("operate", dict(zip(("errorType", "errorMessage"), said, strict=True))) from cause
+
+    monkeypatch.setattr(Lambda, "invoke", invoke)
+    (tmp_path / "cloud.env").write_text("FIRSTCOME_LAMBDA_URL=u\n")
+    with pytest.raises(SystemExit) as ended:
+        operate.main(tmp_path / "cloud.env", ["show", "event_id=e"])
+    assert str(ended.value).startswith("operate: ")
+    assert told in str(ended.value)
+    assert said[0] not in str(ended.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("operat", "show"), "unknown command 'operat'; did you mean 'operate'?\n"),
+        (("xyzzy",), "unknown command 'xyzzy'\n"),
+        (("up", "now"), "up takes no arguments, and was given 'now'\n"),
+    ],
+)
+def test_an_unknown_command_is_named(words: tuple[str, ...], told: str) -> None:
+    """With the one that may have been meant, if any is like it."""
+    found = subprocess.run([sys.executable, "-m", "dev", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr.startswith(told)) == (1, "", True)
 
 
 def test_ctrl_c_is_no_traceback(somebody: tuple[Path, threading.Event]) -> None:

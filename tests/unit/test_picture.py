@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dev.demo import contrast
 from dev.picture import PICTURE, draw
 
 PRINTED = """applicants 2000/2000
@@ -32,3 +33,15 @@ def test_the_picture_shows_a_promise_that_holds() -> None:
     picture = PICTURE.read_text()
     assert all(f">I{n} " in picture for n in range(1, 8))
     assert "BROKEN" not in picture
+
+
+@pytest.mark.parametrize(
+    ("rows", "people", "told"),
+    [
+        (114, 58, "114 rows for 100 coupons, [red]14 too many[/]. Of all 114, [red]56[/] went to"),
+        (90, 80, "90 rows for 100 coupons, [red]0 too many[/]. Of all 90, [red]10[/] went to"),
+    ],
+)
+def test_second_coupons_are_counted_among_all_rows(rows: int, people: int, told: str) -> None:
+    """They are no part of those beyond the cap: a person may have two of the first hundred."""
+    assert told in contrast(rows, people)
