@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from benchmarks.harness.bench import CALL, FEW, PLENTY, evalsha, person, wrong_people
+from benchmarks.harness.bench import CALL, FEW, PLENTY, Bench, evalsha, person, wrong_people
 from benchmarks.harness.functions import HEADERS, apply_event, environment
 from benchmarks.harness.rows import Bar, Row, each_us, interleave
 from dev.openapi import load_handler
@@ -18,12 +20,6 @@ from firstcome.operate.actions import act
 from firstcome.rules import Ticket
 from firstcome.stores import Stores
 from firstcome.stream.record import encode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
-
-    from benchmarks.harness.bench import Bench
 
 # Of the losers whose answer comes from memory: a filter of winners takes a few of them for one.
 ASKED_MAX = 0.05

@@ -14,24 +14,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.harness.bench import person, wrong_people
+from benchmarks.harness.bench import Bench, person, wrong_people
 from benchmarks.harness.functions import apply_event
 from benchmarks.harness.rows import Bar, Row, interleave
 from dev.cloud import ROOT
 from firstcome.operate.actions import act
 from firstcome.stores import Stores
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.harness.bench import Bench
 
 PLENTY = 10_000
 TOPIC = "cold"  # of its own: nobody reads these records, and a drain would meet them

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.harness.bench import apply_all, person
+from benchmarks.harness.bench import Bench, apply_all, person
 from benchmarks.harness.functions import kafka_event, load
 from benchmarks.harness.rows import Bar, Row, interleave, rate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.statements import sql_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.harness.bench import Bench
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 BATCHES = (100, 500, 5_000)
 # In the form of which pymysql's executemany makes one statement.

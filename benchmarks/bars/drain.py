@@ -6,21 +6,17 @@ The tickets are the gate's, and the records stand in the stream before the polle
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from kafka import KafkaProducer
 
 from benchmarks.bars.consume import insert_rate
-from benchmarks.harness.bench import DRAINED_S, apply_all, view
+from benchmarks.harness.bench import DRAINED_S, Bench, apply_all, view
 from benchmarks.harness.functions import HEADERS
 from benchmarks.harness.rows import Bar, Row, interleave, rate
 from dev.process import wait_until
+from firstcome.stores import Stores
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.record import encode
-
-if TYPE_CHECKING:
-    from benchmarks.harness.bench import Bench
-    from firstcome.stores import Stores
 
 PEERS = (
     "public projects of this kind, on such a machine: 930, 1,975 and 2,370 rows/s, where a commit for each row makes "

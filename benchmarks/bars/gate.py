@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.bench import CALL, PLENTY, evalsha, view, wrong_people
+from benchmarks.harness.bench import CALL, PLENTY, Bench, evalsha, view, wrong_people
 from benchmarks.harness.rows import Bar, Row, interleave
 from benchmarks.harness.tools import CONNECTIONS, SOMEBODY, redis_benchmark
-
-if TYPE_CHECKING:
-    from benchmarks.harness.bench import Bench
 
 WHY_NOT = (
     "to a client in C two commands are little more than two system calls of Redis, while a script that decides window, "

@@ -6,21 +6,15 @@ bare round trips and a handler that does nothing (`benchmarks/bars/bare`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.bench import BARE, FEW, PLENTY, wrong_people
+from benchmarks.harness.bench import BARE, FEW, PLENTY, Bench, wrong_people
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, applications, redis_benchmark, wrk
+from benchmarks.harness.tools import CONNECTIONS, Heard, applications, redis_benchmark, wrk
 from firstcome.stores import Stores
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.harness.bench import Bench
-    from benchmarks.harness.tools import Heard
 
 WHY_NOT = (
     "one EVALSHA of redis-py behind this front and nothing else (bare EVALSHA) does not reach it either, on two cores "

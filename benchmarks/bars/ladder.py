@@ -11,22 +11,18 @@ from collections import deque
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from benchmarks.harness.bench import Bench
 from benchmarks.harness.rows import Row, interleave, percentile_ms
 from benchmarks.ladder import page
-from benchmarks.ladder.contest import Counters, Plan, contestants
+from benchmarks.ladder.contest import Contestant, Counters, Outcome, Plan, contestants
 from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, make_tables
+from benchmarks.ladder.workers import Burst
 from dev.cloud import Cloud
 from firstcome.ledger.connect import mysql_connection
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.harness.bench import Bench
-    from benchmarks.ladder.contest import Contestant, Outcome
-    from benchmarks.ladder.workers import Burst
-    from firstcome.stores import Stores
+from firstcome.stores import Stores
 
 GREEDY = "greedy"
 # A round waits for the sweep, which lets half a minute pass first, so that a slow record is not taken for a lost one.

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.harness.bench import CALL, evalsha, view, wrong_people
+from benchmarks.harness.bench import CALL, Bench, evalsha, view, wrong_people
 from benchmarks.harness.rows import Bar, Row
 from benchmarks.harness.tools import SOMEBODY, redis_benchmark
+from firstcome.gate.gate import Gate
 from firstcome.stores import Stores
-
-if TYPE_CHECKING:
-    from benchmarks.harness.bench import Bench
-    from firstcome.gate.gate import Gate
 
 SIZES = (100, 10_000, 1_000_000)
 LOSERS = 10  # a winner

@@ -9,25 +9,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from benchmarks.bars import gate
+from benchmarks.harness.bench import Bench
 from benchmarks.harness.report import figure
 from benchmarks.harness.rows import Bar, Row
 from benchmarks.harness.tools import CONNECTIONS
 from benchmarks.scale import times, worlds
 from benchmarks.scale.advice import advised
-from benchmarks.scale.calibration import CORES, calibrate
+from benchmarks.scale.calibration import CORES, Calibration, calibrate
 from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.pipeline import Pipeline
 from benchmarks.scale.times import Aws, Opening, Times, with_redis_alone
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.harness.bench import Bench
-    from benchmarks.scale.calibration import Calibration
-    from benchmarks.scale.pipeline import Pipeline
 
 WITHIN = 0.25  # the model is held to what was measured, so much more or less
 SETTLED_S = 600.0  # every event is over by then

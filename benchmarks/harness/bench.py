@@ -6,27 +6,23 @@ This is the one place that reaches into the gate: for its script, and for what i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from benchmarks.harness.rows import Row
 from dev.cloud import ROOT, Cloud
 from dev.process import wait_until
-from firstcome.gate.answers import ApplyOutcome
+from dev.servers import Servers
+from firstcome.gate.answers import ApplyOutcome, EventView
+from firstcome.gate.gate import Gate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.operate.actions import act
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
 from firstcome.stores import Stores
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from benchmarks.harness.rows import Row
-    from dev.servers import Servers
-    from firstcome.gate.answers import EventView
-    from firstcome.gate.gate import Gate
 
 BARE = ROOT / "benchmarks" / "bars" / "bare" / "template.yaml"
 CALL = "0123abcd"  # the name of an application's call

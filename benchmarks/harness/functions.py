@@ -9,19 +9,16 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.harness.bench import Bench
 from dev import poller
 from dev.cloud import ROOT
+from firstcome.rules import Ticket
 from firstcome.runtime.telemetry import logger
 from firstcome.stream.record import encode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from benchmarks.harness.bench import Bench
-    from firstcome.rules import Ticket
 
 _APPLY: dict[str, Any] = json.loads((ROOT / "events" / "apply-first.json").read_text())
 HEADERS = [("correlation_id", b"JKJaXmPLvHcESHA=")]  # of a record

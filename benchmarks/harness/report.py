@@ -7,16 +7,14 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from benchmarks.harness.rows import Row
+from benchmarks.harness.rows import Row
 
 REPORT = Path(__file__).parent.parent / "report"
 HEAD = """# Benchmarks

@@ -7,13 +7,10 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from benchmarks.harness.bench import Bench
 from dev.install import programs
-
-if TYPE_CHECKING:
-    from benchmarks.harness.bench import Bench
 
 CONNECTIONS = 50
 SOMEBODY = "5f0e8400-e29b-41d4-a716-__rand_int__"  # as long as a UUID; redis-benchmark puts twelve digits in

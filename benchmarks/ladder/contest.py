@@ -8,27 +8,20 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.harness.bench import view
-from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS
-from benchmarks.ladder.workers import Nursery, Workers
+from benchmarks.harness.bench import Bench, view
+from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, Step
+from benchmarks.ladder.workers import Burst, Nursery, Workers
 from dev.child import Child
-from dev.cloud import ROOT
+from dev.cloud import ROOT, Cloud
 from dev.process import wait_until
 from firstcome.ledger.connect import mysql_connection
+from firstcome.stores import Stores
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from benchmarks.harness.bench import Bench
-    from benchmarks.ladder.steps import Step
-    from benchmarks.ladder.workers import Burst
-    from dev.cloud import Cloud
-    from firstcome.stores import Stores
 
 SETTLED_WITHIN_S = 60.0
 CONSUMED_WITHIN_S = 10.0  # its batching window is a second

@@ -17,15 +17,12 @@ import signal
 import socket
 import sys
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from kafka import KafkaConsumer, TopicPartition
 
-from benchmarks.ladder.steps import STEPS
+from benchmarks.ladder.steps import STEPS, Step
 from firstcome.settings import Settings
-
-if TYPE_CHECKING:
-    from benchmarks.ladder.steps import Step
 
 READY, YES, NO = b"ready", b"yes", b"no"
 LONGEST = 1_024

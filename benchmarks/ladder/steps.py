@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pymysql
 from kafka import KafkaProducer
@@ -18,14 +19,10 @@ from kafka import KafkaProducer
 from benchmarks.harness.functions import apply_event
 from firstcome.gate.connect import redis_client
 from firstcome.ledger.connect import mysql_connection
+from firstcome.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from firstcome.settings import Settings
-
-    Apply = Callable[[str, str], bool]
-    Consume = Callable[[str, str], object]
+Apply = Callable[[str, str], bool]
+Consume = Callable[[str, str], object]
 
 TIMEOUT_MS = 20_000  # as the functions that write the ledger have it
 ID = "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL"

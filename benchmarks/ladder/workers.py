@@ -16,15 +16,13 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from benchmarks.ladder.processes import LONGEST, READY, YES
 from dev.cloud import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 PATIENCE_S = 30  # a person's, as API Gateway waits; a process needs a moment to connect
 

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING
 
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import outside, provisioned_too_many
+from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many
 from benchmarks.scale.planning import (
     FIRST_CONNECTIONS,
     MAX_BLOCK_S,
@@ -20,11 +19,8 @@ from benchmarks.scale.planning import (
     ranked,
     unranked,
 )
+from benchmarks.scale.times import Aws, Opening
 from dev.cloud import ROOT
-
-if TYPE_CHECKING:
-    from benchmarks.scale.deployment import Deployment
-    from benchmarks.scale.times import Aws, Opening
 
 STACKS_MAX = 1_000  # accounts: more is no advice
 ZONES = 3  # brokers come in multiples of it

@@ -10,22 +10,17 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.bars.drain import fill, settled
-from benchmarks.harness.bench import PLENTY
+from benchmarks.harness.bench import PLENTY, Bench
 from benchmarks.harness.tools import applications, wrk
 from benchmarks.scale.times import Times
+from dev.cloud import Cloud
 from firstcome.stores import Stores
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.harness.bench import Bench
-    from dev.cloud import Cloud
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DRAINED = 10_000  # records

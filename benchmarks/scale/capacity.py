@@ -13,25 +13,19 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING
 
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.scale import limits, times
-from benchmarks.scale.advice import DEPLOY, STACKS_MAX, costs, recommended
+from benchmarks.scale.advice import DEPLOY, STACKS_MAX, Recommendation, costs, recommended
 from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many, size
-from benchmarks.scale.planning import ranked
+from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.scale.advice import Recommendation
-    from benchmarks.scale.planning import Limit
 
 SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten seconds; a tenth of them win
 # What is no parameter of a template, and how it is said.

@@ -10,27 +10,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
+import simpy
 from simpy import AllOf
 
 from benchmarks.scale.limits import FALSE_POSITIVES
-from benchmarks.scale.pools import SEED, count, parted
-from benchmarks.scale.stream import Stream
+from benchmarks.scale.pools import SEED, Connecting, Group, LambdaPool, Server, count, parted
+from benchmarks.scale.stream import Polling, Stream
+from benchmarks.scale.times import Times
 from firstcome.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any
-
-    import simpy
-
-    from benchmarks.scale.pools import Connecting, Group, LambdaPool, Server
-    from benchmarks.scale.stream import Polling
-    from benchmarks.scale.times import Times
-
-    Steps = Generator[simpy.Event, Any, Any]
+Steps = Generator[simpy.Event, Any, Any]
 
 _SETTINGS = Settings()  # their defaults
 MEMORY_S = _SETTINGS.sold_out_memory_ms / 1000

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import TYPE_CHECKING
 
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import size
+from benchmarks.scale.deployment import Deployment, size
+from benchmarks.scale.times import Aws, Opening
 from firstcome.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.scale.deployment import Deployment
-    from benchmarks.scale.times import Aws, Opening
 
 MAX_BLOCK_S = Settings().kafka_max_block_ms / 1000  # an environment's first winner does not wait longer
 FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader

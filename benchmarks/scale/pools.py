@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
+
+import simpy
 
 from benchmarks.scale.planning import MAX_BLOCK_S
 from firstcome.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-    from typing import Any
-
-    import simpy
-
-    Steps = Generator[simpy.Event, Any, Any]
+Steps = Generator[simpy.Event, Any, Any]
 
 SEED = 6  # every run of the same opening is the same
 BREAKER_S = Settings().kafka_breaker_ms / 1000  # for so long after a try to connect, an environment makes no other

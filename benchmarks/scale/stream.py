@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any
-
-    import simpy
+import simpy
 
 
 @dataclass(frozen=True, slots=True)

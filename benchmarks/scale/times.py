@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from benchmarks.harness.report import REPORT
 from benchmarks.scale import limits
+from benchmarks.scale.deployment import Deployment
 from firstcome.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from benchmarks.scale.deployment import Deployment
 
 MEMORY_COUPONS = Settings().sold_out_memory_coupons  # larger events are not remembered
 WAITS = ("hop_s", "send_s", "commit_s")  # of no core

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import simpy
 
 from benchmarks.scale import limits
+from benchmarks.scale.deployment import Deployment
 from benchmarks.scale.pipeline import Pipeline
 from benchmarks.scale.planning import FIRST_CONNECTIONS, produced_s
 from benchmarks.scale.pools import SEED, Bucket, Connecting, LambdaPool, Server
 from benchmarks.scale.stream import Polling
+from benchmarks.scale.times import Aws, Opening
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any
-
-    from benchmarks.scale.deployment import Deployment
-    from benchmarks.scale.times import Aws, Opening
-
-    Steps = Generator[simpy.Event, Any, Any]
+Steps = Generator[simpy.Event, Any, Any]
 
 # Who is told "again later" asks again after a second, then after twice as long each time, as a page does.
 AGAIN_S = 1.0
