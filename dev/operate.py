@@ -17,13 +17,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from dev.invoke import InvocationError, Lambda
-from firstcome.operate import arguments
+from firstcome.operate import arguments, table
 from firstcome.rules import BadInput
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from firstcome.operate.arguments import Action, Field
+    from firstcome.operate.fields import Field
+    from firstcome.operate.table import Action
 
 COMMAND = "python -m dev operate"
 URL = "FIRSTCOME_LAMBDA_URL"
@@ -79,7 +80,7 @@ def read(action: str, words: list[str]) -> dict[str, Any]:
 
 def summary() -> str:
     """Return every action with what it does, one a line."""
-    lines = [f"  {action.name:<15} {action.about}" for action in arguments.ACTIONS.values()]
+    lines = [f"  {action.name:<15} {action.about}" for action in table.ACTIONS.values()]
     return "\n".join([f"{COMMAND} ACTION [NAME=VALUE ...]", "", *lines, "", f"{COMMAND} help ACTION says more of one."])
 
 
@@ -97,7 +98,7 @@ def explained(words: list[str]) -> str:
             "",
             *(f"  {as_command(action, form)}" for form in action.forms),
             "",
-            *(f"  {field.name:<12} {field.about}" for field in action.fields),
+            *(f"  {field.name:<14} {field.about}" for field in action.fields),
             "",
             "As a payload of the function:",
             *(f"  {arguments.as_json(action, form)}" for form in action.forms),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firstcome.ledger.failed_events import Failure
-from firstcome.operate import arguments
+from firstcome.operate import table
 from firstcome.operate.actions import ACTIONS, act
 from firstcome.rules import BadInput, Reason
 
@@ -186,10 +186,10 @@ def test_a_mistake_is_told_by_code_and_changes_nothing(world: World, payload: An
     assert told.value.code == code
 
 
-@pytest.mark.parametrize("action", list(arguments.ACTIONS))
+@pytest.mark.parametrize("action", list(table.ACTIONS))
 def test_a_field_that_an_action_does_not_know_is_refused(world: World, action: str) -> None:
     """Whatever else is said, so that a typing error never widens what an action reaches."""
-    form = arguments.ACTIONS[action].forms[-1]
+    form = table.ACTIONS[action].forms[-1]
     order = {"action": action} | {field.name: field.example for field in form}
     for wrong in ("event", "staus", "userId", "capcity"):
         with pytest.raises(BadInput, match=f'{action} has no field "{wrong}"') as told:
@@ -252,7 +252,7 @@ def test_every_action_is_one_of_the_documented(world: World) -> None:
         *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "show", "list_failed"),
         *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "erase", "purge", "wipe"),
     ]
-    assert list(ACTIONS) == list(arguments.ACTIONS)
+    assert list(ACTIONS) == list(table.ACTIONS)
 
 
 def test_the_log_has_who_acts(

@@ -14,7 +14,7 @@ import pytest
 
 from dev import operate
 from firstcome.ledger.statements import statements
-from firstcome.operate import arguments
+from firstcome.operate import arguments, table
 from firstcome.settings import Settings
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
@@ -236,7 +236,7 @@ def test_an_operators_command_can_be_typed_as_it_stands(document: Path) -> None:
     spoken = re.findall(r"`operate (\w+ [^`]*=[^`]*)`", text)
     for line in [*typed, *spoken]:
         action, *words = shlex.split(line, comments=True)
-        known = {field.name: field.example for field in arguments.ACTIONS[action].fields}
+        known = {field.name: field.example for field in table.ACTIONS[action].fields}
         filled = [word.replace("…", str(known[word.partition("=")[0]])) for word in words]
         operate.read(action, filled)
     for payload in re.findall(r"'(\{\"action\".*?\})'", text) + [

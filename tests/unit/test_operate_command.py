@@ -17,7 +17,7 @@ from dev import operate
 from dev.cloud import ROOT
 from dev.invoke import InvocationError, Lambda
 from dev.operate import Mistake
-from firstcome.operate import arguments
+from firstcome.operate import arguments, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,19 +73,19 @@ def test_values_are_read_as_their_fields_have_them() -> None:
     assert operate.read("redrive", ["all_events=true"]) == {"action": "redrive", "all_events": True}
 
 
-@pytest.mark.parametrize("action", list(arguments.ACTIONS))
+@pytest.mark.parametrize("action", list(table.ACTIONS))
 def test_the_help_of_each_action_can_be_typed(action: str) -> None:
     """Every form that it shows is accepted, as a command and as a payload; every field is explained."""
     import shlex
 
-    for form in arguments.ACTIONS[action].forms:
-        command = operate.as_command(arguments.ACTIONS[action], form)
+    for form in table.ACTIONS[action].forms:
+        command = operate.as_command(table.ACTIONS[action], form)
         assert command in operate.explained([action])
         words = shlex.split(command.removeprefix(operate.COMMAND))
         payload = operate.read(words[0], words[1:])
-        assert json.loads(arguments.as_json(arguments.ACTIONS[action], form)) == payload
+        assert json.loads(arguments.as_json(table.ACTIONS[action], form)) == payload
         assert arguments.read(payload)[0].name == action
-    for field in arguments.ACTIONS[action].fields:
+    for field in table.ACTIONS[action].fields:
         assert f"  {field.name} " in operate.explained([action])
         assert field.check(field.name, field.example) is not None
     assert f"  {action} " in operate.summary()

@@ -8,10 +8,11 @@ from firstcome.ledger.events import Event
 from firstcome.operate import arguments
 from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
-from firstcome.operate.bounded import bounded
+from firstcome.operate.bounded import bounded, masked
 from firstcome.operate.erase import erase, purge
 from firstcome.operate.listing import failed_row, list_failed
 from firstcome.operate.outcomes import configured, expiring, or_away, refused
+from firstcome.operate.who import UNKNOWN_ACTOR, Group, Who, claimed
 from firstcome.retry.reconcile import reconcile as reconcile_event
 from firstcome.retry.restore import restore as restore_event
 from firstcome.rules import BadInput, EventState, rfc3339
@@ -19,23 +20,37 @@ from firstcome.runtime.redaction import mark
 from firstcome.stores import Stores
 
 REPAIRS_SHOWN = 100  # of a reconciliation; how many there were is counted
-UNKNOWN_ACTOR = "unknown"  # in the log, where the payload does not say who acts
+COMMON = ("actor", "request_id", "expect_version")  # fields that are no business of the action itself
 REASON = "by the operator"  # of a refusal, where none is given
 
 
-def act(stores: Stores, payload: object) -> dict[str, Any]:
+def act(stores: Stores, payload: object, who: Who | None = None) -> dict[str, Any]:
     """Carry out the action that `payload` names, and return its answer, below `bounded.ANSWER_MAX_BYTES`.
 
-    Raises `BadInput` where the payload is not what `arguments.ACTIONS` says; then nothing is changed.
+    `who`: whom a verified token names; None: a direct invoke, which may say itself who acts. Raises `Forbidden` where
+    they may not, and `BadInput` where the payload is not what `table.ACTIONS` says; then nothing is changed.
     """
-    action, given = arguments.read(payload)
-    return bounded({"action": action.name, **ACTIONS[action.name](stores, given)})
+    if who is not None:
+        _check(who, payload)
+    action, given = arguments.read(payload, token=who is not None)
+    who = who or claimed(given.get("actor"))
+    given = {name: value for name, value in given.items() if name not in COMMON}
+    answer = ACTIONS[action.name](stores, given)
+    if not who.has(Group.OPERATOR):
+        answer = masked(answer, action.personal)
+    return bounded({"action": action.name, **answer})
 
 
 def actor(payload: object) -> str:
     """Return who acts, as logs may name them."""
     said = payload.get("actor") if isinstance(payload, dict) else None
     return mark(said) if isinstance(said, str) else UNKNOWN_ACTOR
+
+
+def _check(who: Who, payload: object) -> None:
+    """Raise `Forbidden` before anything else is said about the payload."""
+    action = arguments.named(payload.get("action") if isinstance(payload, dict) else None)
+    who.check(action.name, action.group, direct=action.direct)
 
 
 def migrate(stores: Stores, given: Input) -> dict[str, Any]:

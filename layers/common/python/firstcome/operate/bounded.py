@@ -1,7 +1,7 @@
 """How large an answer of the operator may be: Lambda answers 6 MB at most, and an error in place of more."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,13 @@ def bounded(answer: dict[str, Any]) -> dict[str, Any]:
         left_out.append(largest)
         answer = {name: part for name, part in answer.items() if name != largest} | {"left_out": left_out}
     return answer
+
+
+def masked(value: Any, names: Collection[str]) -> Any:
+    """Return the answer with None in the place of every field of these names, however deep it is."""
+    if isinstance(value, dict):
+        return {name: None if name in names else masked(part, names) for name, part in value.items()}
+    return [masked(part, names) for part in value] if isinstance(value, list) else value
 
 
 def counted(erased: Mapping[str, int], kept: list[dict[str, str]]) -> dict[str, Any]:

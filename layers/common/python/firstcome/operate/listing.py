@@ -4,8 +4,9 @@ from base64 import b64encode
 from typing import Any
 
 from firstcome.ledger.failed_events import FailedRow
-from firstcome.operate.arguments import LIST_LIMIT, Input
+from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import ANSWER_MAX_BYTES, size
+from firstcome.operate.fields import LIST_LIMIT
 from firstcome.rules import BadInput
 from firstcome.stores import Stores
 
