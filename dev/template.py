@@ -55,7 +55,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function; `logical_id` is the template's, `name` what it is called here: operator_api of OperatorApiFunction."""
+    """One function; `logical_id` is the template's, `name` what it is called here: operator_api."""
 
     name: str
     logical_id: str
