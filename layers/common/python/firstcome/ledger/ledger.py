@@ -14,6 +14,7 @@ class Ledger(Database):
     has_row = coupons.has_row
     standing = coupons.standing
     audit_counts = coupons.audit_counts
+    issued_per_second = coupons.issued_per_second
     coupons = coupons.coupons  # last: from here on the name is the method's
 
     refuse = refusals.refuse

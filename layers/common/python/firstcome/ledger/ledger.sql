@@ -67,6 +67,11 @@ SELECT 1 FROM coupon WHERE event_id = :event_id AND ticket = :ticket
 SELECT COUNT(*), COUNT(DISTINCT user_id), COUNT(DISTINCT ticket), MIN(ticket), MAX(ticket)
 FROM coupon WHERE event_id = :event_id
 
+-- name: issued_per_second(event_id, since, page)
+SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', issued_at) AS at_second, COUNT(*)
+FROM coupon WHERE event_id = :event_id AND issued_at >= :since
+GROUP BY at_second ORDER BY at_second LIMIT :page
+
 -- name: standing(event_id, user_id)^
 SELECT coupon_event.state, coupon.ticket, coupon.applied_at, coupon.issued_at, refusal.user_id IS NOT NULL,
   failed_event.status, failed_event.ticket, failed_event.applied_at

@@ -10,7 +10,7 @@ from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded, masked
 from firstcome.operate.erase import erase, purge
-from firstcome.operate.listing import failed_row, list_failed
+from firstcome.operate.listing import failed_row, issued, list_failed
 from firstcome.operate.outcomes import configured, expiring, or_away, refused
 from firstcome.operate.who import UNKNOWN_ACTOR, Group, Who, claimed
 from firstcome.retry.reconcile import reconcile as reconcile_event
@@ -190,6 +190,7 @@ ACTIONS: dict[str, Callable[[Stores, Input], dict[str, Any]]] = {
     "end": _into(EventState.ENDED),
     "raise_capacity": raise_capacity,
     "show": show,
+    "issued": issued,
     "list_failed": list_failed,
     "redrive": redrive,
     "refuse": refuse,

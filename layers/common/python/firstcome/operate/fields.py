@@ -8,6 +8,7 @@ from typing import Any
 
 from firstcome.rules import (
     CORRELATION_ID_PATTERN,
+    TIME_MAX_MS,
     BadInput,
     FailedStatus,
     alike,
@@ -23,6 +24,7 @@ PARTITIONS_MAX = 1_000  # more than any event needs: a typing error
 REPLICATION_MAX = 5
 TEXT_MAX_LENGTH = 255  # the columns'
 ID_MAX = 2**63 - 1  # the column's
+SECOND_MAX = TIME_MAX_MS // 1_000 - 1  # the last second but one that a time of the ledger can be in
 SURROGATE = re.compile("[\ud800-\udfff]")
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
@@ -107,6 +109,9 @@ ROW_ID = Field("id", "a failed row, as list_failed names it", 1, _whole(1, ID_MA
 STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
 AFTER_ID = Field("after_id", "the `next` of the answer before: go on from there", 20, _whole(0, ID_MAX))
+AFTER_SECOND = Field(
+    "after_second", "the `next` of the answer before: go on from there", 1_893_456_000, _whole(0, SECOND_MAX)
+)
 REASON = Field("reason", "why, for the ledger", "a bot", _text)
 ALL = Field("all", "true: every failed row that is waiting or dead", example=True, check=_flag)
 ALL_EVENTS = Field("all_events", "true: in every event", example=True, check=_flag)

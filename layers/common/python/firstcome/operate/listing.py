@@ -40,6 +40,17 @@ def list_failed(stores: Stores, given: Input) -> dict[str, Any]:
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) < len(found) else None}
 
 
+def issued(stores: Stores, given: Input) -> dict[str, Any]:
+    """Return [second since the epoch, coupons made in it] for each second that has some; `next` as in `list_failed`."""
+    event_id, limit = given["event_id"], given.get("limit", LIST_LIMIT)
+    if stores.ledger.event(event_id) is None:
+        raise BadInput("unknown_event", f"there is no event {event_id}")
+    since_ms = (given["after_second"] + 1) * 1000 if "after_second" in given else 0
+    found = stores.ledger.issued_per_second(event_id, since_ms, limit + 1)
+    shown = [list(each) for each in found[:limit]]
+    return {"issued": shown, "next": shown[-1][0] if len(found) > limit else None}
+
+
 def failed_row(stores: Stores, failed_id: int, event_id: str | None) -> FailedRow:
     """Return one failed row; raise `BadInput` where there is none, or where it is not one of that event."""
     row = stores.ledger.failed_row(failed_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from firstcome.operate.fields import (
     ACTOR,
     AFTER_ID,
+    AFTER_SECOND,
     ALL,
     ALL_EVENTS,
     CAPACITY,
@@ -95,6 +96,14 @@ ACTIONS: dict[str, Action] = {
             "Show one event as ledger, gate and stream know it. Changes nothing.",
             Group.VIEWER,
             _ONE_EVENT,
+            changes=False,
+        ),
+        Action(
+            "issued",
+            "Count how many coupons each second has made, for a chart. Changes nothing.",
+            Group.VIEWER,
+            _ONE_EVENT,
+            may=(LIMIT, AFTER_SECOND),
             changes=False,
         ),
         Action(

@@ -43,7 +43,7 @@ ROUTES = (
     Route("history_of_event", "GET", "/events/{event_id}/history", "history", PAGE),
     Route("history", "GET", "/history", "history", PAGE),
     Route("lookup", "GET", "/events/{event_id}/people/{user_id}", "lookup"),
-    Route("issued", "GET", "/events/{event_id}/issued", "issued", PAGE),
+    Route("issued", "GET", "/events/{event_id}/issued", "issued", PAGE | {"after": "after_second"}),
     Route("operation", "GET", "/operations/{id}", "operation"),
     Route("me", "GET", "/me"),
     Route("act_on_event", "POST", "/events/{event_id}/actions/{action}"),
