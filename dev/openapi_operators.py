@@ -1,0 +1,221 @@
+"""`python -m dev.openapi_operators` writes docs/openapi-operators.json: its paths from the tables of routes and actions.
+
+Each action that is posted has a path of its own, whose body is what the table of actions says. What the answers look
+like stands here; a test holds every real answer to it, and the file to what this module makes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dev.openapi_answers import ANSWERS, SCHEMAS
+from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, TIME, USER_ID, Json, content, object_of, ref
+from firstcome import rules
+from firstcome.operate import fields
+from firstcome.operate.fields import Field
+from firstcome.operate.table import ACTIONS, Action
+from firstcome.operate.web.problem import CODES, FIELD, FIELD_CODES, SHARED_CODES
+from firstcome.operate.web.routes import ROUTES, Route, is_posted
+from firstcome.operate.who import Group
+from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX, document as problem_document
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "docs" / "openapi-operators.json"
+VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
+DESCRIPTION = f"""\
+What operators do with events: look, open, pause, redrive, and the rest. One set of actions; this is one way to call them.
+
+Who acts is the subject of the token. What they may do is said by their groups, in a claim that the deployment names:
+`{"`, `".join(Group)}`, each of which may do what those before it may. `GET /me` says what that is.
+
+Every change may carry a `request_id`: a repeat answers what it answered first, with `"repeated": true`. A change of an
+event carries `expect_version`, the `config_version` that was seen: 409 `changed` where somebody else was quicker. What
+may take longer than an HTTP API waits answers 202 with an operation; `GET /operations/{{id}}` tells how far it has come.
+
+Errors are `{MEDIA_TYPE}` (RFC 9457) with a stable `code` and the correlation id. API Gateway answers some requests by
+itself, with `{{"message": …}}` as `application/json`: 401 (no valid token), 404 (no such path), 413, 429 (throttled), 500
+and 503 (the function failed, or too many ask at once). After 500, 503 and a lost connection, whether a change was made is
+not known: repeat it with its `request_id`."""
+
+# What a value must be, by the name of the field; of others the type of the example says it.
+VALUES: Json = {
+    "event_id": EVENT_ID,
+    "user_id": USER_ID,
+    "capacity": {"type": "integer", "minimum": 1, "maximum": fields.CAPACITY_MAX},
+    "opens_at": {**TIME, "description": ""},
+    "closes_at": {**TIME, "description": ""},
+    "spread_ms": {"type": "integer", "minimum": 0, "maximum": fields.SPREAD_MAX_MS},
+    "id": {"type": "integer", "minimum": 1, "maximum": fields.ID_MAX},
+    "status": {"type": "string", "enum": list(rules.FailedStatus)},
+    "limit": {"type": "integer", "minimum": 1, "maximum": fields.LIST_LIMIT_MAX},
+    "after_id": {"type": "integer", "minimum": 0, "maximum": fields.ID_MAX},
+    "after_second": {"type": "integer", "minimum": 0, "maximum": fields.SECOND_MAX},
+    "partitions": {"type": "integer", "minimum": 1, "maximum": fields.PARTITIONS_MAX},
+    "replication": {"type": "integer", "minimum": 1, "maximum": fields.REPLICATION_MAX},
+    "request_id": {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
+    "expect_version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+}
+HEADERS: Json = {"X-Correlation-Id": CORRELATION_ID}
+SECURITY_SCHEMES: Json = {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An operator"}}
+# Codes of what an HTTP request of any operation may come to.
+ANY = ("unauthenticated", "forbidden", "internal", "try_again")
+OF_BODIES = ("bad_json", "body_too_large", "unsupported_media_type")
+NOT_OF_OPERATIONS = ("unknown_path", "unknown_action", "method_not_allowed")
+
+
+def document() -> Json:
+    """Return the OpenAPI 3.1 document."""
+    paths: Json = {}
+    for route in ROUTES:
+        if route.action in ACTIONS or route.name == "me":
+            paths.setdefault(route.path, {})["get"] = _looking(route)
+    for action in filter(is_posted, ACTIONS.values()):
+        of_event = [form for form in action.forms if fields.EVENT_ID in form]
+        of_all = [form for form in action.forms if fields.EVENT_ID not in form]
+        if of_event:
+            paths[f"/events/{{event_id}}/actions/{action.name}"] = {"post": _acting(action, of_event, on_event=True)}
+        if of_all:
+            paths[f"/actions/{action.name}"] = {"post": _acting(action, of_all, on_event=False)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "firstcome, for operators", "version": VERSION, "description": DESCRIPTION},
+        "security": [{"jwt": []}],
+        "paths": paths,
+        "components": {"schemas": SCHEMAS | {"Problem": PROBLEM}, "securitySchemes": SECURITY_SCHEMES},
+    }
+
+
+def text() -> str:
+    """Return the file's text."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def codes_of(status: int) -> list[str]:
+    """Return the codes that an operation may answer with this status."""
+    found = [code for code, meaning in CODES.items() if meaning.status == status and code not in NOT_OF_OPERATIONS]
+    return [*found, *FIELD_CODES, *SHARED_CODES] if status == FIELD.status else found
+
+
+def _looking(route: Route) -> Json:
+    about, group = "Say who asks, and what they may do.", Group.VIEWER
+    named: dict[str, Field] = {}
+    if route.action:
+        action = ACTIONS[route.action]
+        about, group = action.about.removesuffix(" Changes nothing."), action.group
+        named = {field.name: field for field in action.fields}
+    parameters = [_parameter(name, named[name], "path") for name in re.findall(r"\{(\w+)\}", route.path)]
+    parameters += [_parameter(name, named[field], "query") for name, field in route.query.items()]
+    statuses = (400, 401, 403, 404, 500, 503) if route.action else (401, 403, 500)
+    return {
+        "operationId": route.name,
+        "summary": about,
+        "description": f"For the group `{group}`, and those above it.",
+        "parameters": parameters,
+        "responses": {"200": _success(route.action or "me")} | _problems(*statuses),
+    }
+
+
+def _acting(action: Action, forms: list[tuple[Field, ...]], *, on_event: bool) -> Json:
+    own = {field for form in action.forms for field in form}
+    shared = [field for field in action.fields if field not in own and field is not fields.ACTOR]
+    bodies = [_body(action, form, shared, on_event=on_event) for form in forms]
+    made: Json = {
+        "operationId": f"{action.name}_{'event' if on_event else 'all'}",
+        "summary": action.about,
+        "description": f"For the group `{action.group}`, and those above it.",
+        "parameters": [_parameter("event_id", fields.EVENT_ID, "path")] if on_event else [],
+        "requestBody": {
+            "required": any(body["required"] for body in bodies),
+            "content": {"application/json": {"schema": bodies[0] if len(bodies) == 1 else {"anyOf": bodies}}},
+        },
+    }
+    answers = {"200": _success(action.name)}
+    if action.long:
+        begun = {"operation": {"operation": {"id": 7, "status": "begun", "action": action.name, "event_id": "spring-sale"}}}
+        answers["202"] = {
+            "description": "It was begun: ask about the operation",
+            "headers": HEADERS,
+            "content": content("Begun", begun),
+        }
+    return made | {"responses": answers | _problems(400, 401, 403, 404, 409, 413, 415, 500, 503)}
+
+
+def _body(action: Action, form: tuple[Field, ...], shared: list[Field], *, on_event: bool) -> Json:
+    needed = [field for field in form if not (on_event and field is fields.EVENT_ID)]
+    needed += [fields.EXPECT_VERSION] if action.versioned else []
+    optional = [field for field in shared if field not in needed and field is not fields.EVENT_ID]
+    made = {field.name: _value(field) for field in needed}
+    made |= {field.name: _nullable(_value(field)) for field in optional}
+    body = object_of(made, *(field.name for field in optional), description="null stands for what is left out.")
+    return body | {"additionalProperties": False}
+
+
+def _value(field: Field) -> Json:
+    if field.example is True:
+        known: Json = {"type": "boolean", "const": True}
+    elif isinstance(field.example, int):
+        known = {"type": "integer"}
+    else:
+        known = {"type": "string", "minLength": 1, "maxLength": fields.TEXT_MAX_LENGTH}
+    return {**VALUES.get(field.name, known), "description": field.about, "examples": [field.example]}
+
+
+def _nullable(schema: Json) -> Json:
+    return schema | {"type": [schema["type"], "null"]}
+
+
+def _parameter(name: str, field: Field, where: str) -> Json:
+    return {
+        "name": name,
+        "in": where,
+        "required": where == "path",
+        "description": field.about,
+        "schema": VALUES[field.name],
+        "example": field.example,
+    }
+
+
+def _success(name: str) -> Json:
+    schema, example = ANSWERS[name]
+    return {"description": SCHEMAS[schema]["description"], "headers": HEADERS, "content": content(schema, {name: example})}
+
+
+PROBLEM: Json = object_of(
+    {
+        "type": {"type": "string", "format": "uri", "pattern": f"^{TYPE_PREFIX}"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "code": {"type": "string", "enum": [*CODES, *FIELD_CODES, *SHARED_CODES]},
+        "correlation_id": {"type": "string"},
+    },
+    description="RFC 9457, with a stable `code`.",
+)
+
+
+def _problems(*statuses: int) -> Json:
+    return {str(status): _problem(status) for status in statuses}
+
+
+def _problem(status: int) -> Json:
+    codes = codes_of(status)
+    schema = {"allOf": [ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
+    examples = {
+        code: {"value": problem_document(code, CODES[code], "", "/events/spring-sale") | {"correlation_id": "Jk3="}}
+        for code in codes
+        if code in CODES
+    }
+    waits = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+    return {
+        "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in codes if code in CODES),
+        "headers": HEADERS | waits,
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
+    print(f"wrote {FILE.relative_to(ROOT)}")
