@@ -1,4 +1,4 @@
-"""`python -m dev.openapi_operators` writes docs/openapi-operators.json: its paths from the tables of routes and actions.
+"""`python -m dev.openapi_operators` writes docs/openapi-operators.json, from the tables of routes and actions.
 
 Each action that is posted has a path of its own, whose body is what the table of actions says. What the answers look
 like stands here; a test holds every real answer to it, and the file to what this module makes.
@@ -9,35 +9,39 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dev.openapi_answers import ANSWERS, SCHEMAS
+from dev.openapi_answers import SCHEMAS, answer_of
 from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, TIME, USER_ID, Json, content, object_of, ref
 from firstcome import rules
 from firstcome.operate import fields
-from firstcome.operate.fields import Field
 from firstcome.operate.table import ACTIONS, Action
 from firstcome.operate.web.problem import CODES, FIELD, FIELD_CODES, SHARED_CODES
 from firstcome.operate.web.routes import ROUTES, Route, is_posted
 from firstcome.operate.who import Group
-from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX, document as problem_document
+from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX
+from firstcome.runtime.http import document as problem_document
+
+if TYPE_CHECKING:
+    from firstcome.operate.fields import Field
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi-operators.json"
 VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
 DESCRIPTION = f"""\
-What operators do with events: look, open, pause, redrive, and the rest. One set of actions; this is one way to call them.
+What operators do with events: look, open, pause, redrive, and the rest. The actions are those of direct invokes.
 
 Who acts is the subject of the token. What they may do is said by their groups, in a claim that the deployment names:
 `{"`, `".join(Group)}`, each of which may do what those before it may. `GET /me` says what that is.
 
 Every change may carry a `request_id`: a repeat answers what it answered first, with `"repeated": true`. A change of an
-event carries `expect_version`, the `config_version` that was seen: 409 `changed` where somebody else was quicker. What
-may take longer than an HTTP API waits answers 202 with an operation; `GET /operations/{{id}}` tells how far it has come.
+event carries `expect_version`, the `config_version` that was seen: 409 `changed` where somebody else was quicker.
+What may take longer than an HTTP API waits answers 202 with an operation; `GET /operations/{{id}}` tells how far it is.
 
 Errors are `{MEDIA_TYPE}` (RFC 9457) with a stable `code` and the correlation id. API Gateway answers some requests by
-itself, with `{{"message": …}}` as `application/json`: 401 (no valid token), 404 (no such path), 413, 429 (throttled), 500
-and 503 (the function failed, or too many ask at once). After 500, 503 and a lost connection, whether a change was made is
-not known: repeat it with its `request_id`."""
+itself, with `{{"message": …}}` as `application/json`: 401 (no valid token), 404 (no such path), 413, 429 (throttled),
+500 and 503 (the function failed, or too many ask at once). After 500, 503 and a lost connection, whether a change was
+made is not known: repeat it with its `request_id`."""
 
 # What a value must be, by the name of the field; of others the type of the example says it.
 VALUES: Json = {
@@ -58,10 +62,7 @@ VALUES: Json = {
     "expect_version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
 }
 HEADERS: Json = {"X-Correlation-Id": CORRELATION_ID}
-SECURITY_SCHEMES: Json = {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An operator"}}
-# Codes of what an HTTP request of any operation may come to.
-ANY = ("unauthenticated", "forbidden", "internal", "try_again")
-OF_BODIES = ("bad_json", "body_too_large", "unsupported_media_type")
+JWT: Json = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An operator: sub and groups"}
 NOT_OF_OPERATIONS = ("unknown_path", "unknown_action", "method_not_allowed")
 
 
@@ -83,7 +84,7 @@ def document() -> Json:
         "info": {"title": "firstcome, for operators", "version": VERSION, "description": DESCRIPTION},
         "security": [{"jwt": []}],
         "paths": paths,
-        "components": {"schemas": SCHEMAS | {"Problem": PROBLEM}, "securitySchemes": SECURITY_SCHEMES},
+        "components": {"schemas": SCHEMAS | {"Problem": PROBLEM}, "securitySchemes": {"jwt": JWT}},
     }
 
 
@@ -133,11 +134,11 @@ def _acting(action: Action, forms: list[tuple[Field, ...]], *, on_event: bool) -
     }
     answers = {"200": _success(action.name)}
     if action.long:
-        begun = {"operation": {"operation": {"id": 7, "status": "begun", "action": action.name, "event_id": "spring-sale"}}}
+        operation = {"id": 7, "status": "begun", "action": action.name, "event_id": "spring-sale"}
         answers["202"] = {
             "description": "It was begun: ask about the operation",
             "headers": HEADERS,
-            "content": content("Begun", begun),
+            "content": content("Begun", {"begun": {"operation": operation}}),
         }
     return made | {"responses": answers | _problems(400, 401, 403, 404, 409, 413, 415, 500, 503)}
 
@@ -178,8 +179,9 @@ def _parameter(name: str, field: Field, where: str) -> Json:
 
 
 def _success(name: str) -> Json:
-    schema, example = ANSWERS[name]
-    return {"description": SCHEMAS[schema]["description"], "headers": HEADERS, "content": content(schema, {name: example})}
+    schema, example = answer_of(name)
+    description = SCHEMAS[schema]["description"]
+    return {"description": description, "headers": HEADERS, "content": content(schema, {name: example})}
 
 
 PROBLEM: Json = object_of(

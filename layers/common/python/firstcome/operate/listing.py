@@ -7,6 +7,7 @@ from firstcome.ledger.failed_events import FailedRow
 from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import ANSWER_MAX_BYTES, size
 from firstcome.operate.fields import LIST_LIMIT
+from firstcome.operate.shown import find_event
 from firstcome.rules import BadInput
 from firstcome.stores import Stores
 
@@ -43,8 +44,7 @@ def list_failed(stores: Stores, given: Input) -> dict[str, Any]:
 def issued(stores: Stores, given: Input) -> dict[str, Any]:
     """Return [second since the epoch, coupons made in it] for each second that has some; `next` as in `list_failed`."""
     event_id, limit = given["event_id"], given.get("limit", LIST_LIMIT)
-    if stores.ledger.event(event_id) is None:
-        raise BadInput("unknown_event", f"there is no event {event_id}")
+    find_event(stores, event_id)
     since_ms = (given["after_second"] + 1) * 1000 if "after_second" in given else 0
     found = stores.ledger.issued_per_second(event_id, since_ms, limit + 1)
     shown = [list(each) for each in found[:limit]]
