@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-ROOT = Path(__file__).parent.parent
-FILE = ROOT / "docs" / "openapi.json"
-sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
-
-from dev.openapi_parts import (  # noqa: E402  found on the path above
+from dev.openapi_parts import (
     CORRELATION_ID,
     EVENT_ID,
     RETRY_AFTER,
+    ROOT,
     TIME,
     USER_ID,
     Json,
@@ -30,10 +25,11 @@ from dev.openapi_parts import (  # noqa: E402  found on the path above
     object_of,
     ref,
 )
-from firstcome import rules  # noqa: E402
-from firstcome.apply.problem import CODES, Problem  # noqa: E402
-from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX  # noqa: E402
+from firstcome import rules
+from firstcome.apply.problem import CODES, Problem
+from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX
 
+FILE = ROOT / "docs" / "openapi.json"
 VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
 DESCRIPTION = f"""\
 Gives the coupons of an event to the first people who ask, one each.

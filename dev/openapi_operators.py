@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.openapi_answers import SCHEMAS, answer_of
-from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, TIME, USER_ID, Json, content, object_of, ref
+from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, ROOT, TIME, USER_ID, Json, content, object_of, ref
 from firstcome import rules
 from firstcome.operate import fields
 from firstcome.operate.table import ACTIONS, Action
@@ -25,7 +24,6 @@ from firstcome.runtime.http import document as problem_document
 if TYPE_CHECKING:
     from firstcome.operate.fields import Field
 
-ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi-operators.json"
 VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
 DESCRIPTION = f"""\
@@ -61,6 +59,7 @@ VALUES: Json = {
     "request_id": {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
     "expect_version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
 }
+STATUSES = sorted({meaning.status for meaning in CODES.values()} - {405})  # of the problems of an operation
 HEADERS: Json = {"X-Correlation-Id": CORRELATION_ID}
 JWT: Json = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An operator: sub and groups"}
 NOT_OF_OPERATIONS = ("unknown_path", "unknown_action", "method_not_allowed")
@@ -84,7 +83,11 @@ def document() -> Json:
         "info": {"title": "firstcome, for operators", "version": VERSION, "description": DESCRIPTION},
         "security": [{"jwt": []}],
         "paths": paths,
-        "components": {"schemas": SCHEMAS | {"Problem": PROBLEM}, "securitySchemes": {"jwt": JWT}},
+        "components": {
+            "schemas": SCHEMAS | {"Problem": PROBLEM},
+            "responses": {str(status): _problem(status) for status in STATUSES},
+            "securitySchemes": {"jwt": JWT},
+        },
     }
 
 
@@ -199,7 +202,7 @@ PROBLEM: Json = object_of(
 
 
 def _problems(*statuses: int) -> Json:
-    return {str(status): _problem(status) for status in statuses}
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
 def _problem(status: int) -> Json:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from firstcome import rules
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
+
+from firstcome import rules  # noqa: E402  found on the path above
 
 Json = dict[str, Any]
 
