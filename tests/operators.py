@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from jsonschema import Draft202012Validator, FormatChecker
+
 from dev import gateway
-from firstcome.operate.web.routes import ROUTES
+from dev.openapi_operators import FILE
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 GROUPS_CLAIM = "groups"
 JSON = {"content-type": "application/json"}
 REQUEST_ID = "JKJaXmPLvHcESHA="
 
+_PATHS = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in DOCUMENT["paths"]}
 _ROUTES = gateway.Routes([("GET", "$default")])
 
 
@@ -46,14 +51,15 @@ class Door:
 
     module: ModuleType
     authorizer: dict[str, Any] | None
+    faked: bool = False  # the actions are not the real ones, and their answers are nobody's
 
     def as_(self, sub: str, *groups: str) -> Door:
         """The same environment, asked by this person."""
-        return Door(self.module, token(sub, *groups))
+        return replace(self, authorizer=token(sub, *groups))
 
     def anybody(self) -> Door:
         """The same environment, asked without a token."""
-        return Door(self.module, None)
+        return replace(self, authorizer=None)
 
     def get(self, path: str, **query: object) -> Reply:
         """Look at something."""
@@ -78,6 +84,8 @@ class Door:
         headers = {name.lower(): value for name, value in raw["headers"].items()}
         reply = Reply(raw["statusCode"], headers, json.loads(raw["body"]))
         well_formed(reply)
+        if not self.faked or reply.status >= 400:
+            conforms(method, event["rawPath"], reply)
         return reply
 
 
@@ -94,7 +102,23 @@ def well_formed(reply: Reply) -> None:
         assert reply.headers["content-type"] == "application/json", reply
 
 
-def path_of(name: str, **fields: str) -> str:
-    """Return the path of a route, with these fields in it."""
-    [route] = [route for route in ROUTES if route.name == name]
-    return route.path.format(**fields)
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    """What holds a value to a schema whose references are the document's."""
+    root = {**DOCUMENT, "$id": "urn:operators", "allOf": [schema]}
+    return Draft202012Validator(root, format_checker=FormatChecker(("date-time",)))
+
+
+def conforms(method: str, path: str, reply: Reply) -> None:
+    """Assert that the OpenAPI document has this answer; of a path that it does not have, that this is told."""
+    fitting = [name for name, pattern in _PATHS.items() if pattern.fullmatch(path)]
+    operation = DOCUMENT["paths"][fitting[0]].get(method.lower()) if fitting else None
+    if operation is None:
+        if reply.status >= 400:
+            validator({"$ref": "#/components/schemas/Problem"}).validate(reply.body)
+        return
+    answers = operation["responses"]
+    assert str(reply.status) in answers, f"{reply} is not documented for {method} {path}"
+    answer = answers[str(reply.status)]
+    if "$ref" in answer:
+        answer = DOCUMENT["components"]["responses"][str(reply.status)]
+    validator(answer["content"][reply.headers["content-type"]]["schema"]).validate(reply.body)

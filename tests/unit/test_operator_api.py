@@ -29,7 +29,7 @@ LAYER = Path(operate.__file__).parents[1]
 @pytest.fixture
 def door(load_handler: Callable[..., ModuleType]) -> Door:
     """An execution environment, asked by an admin. Its servers are away, and nothing here asks them."""
-    return Door(load_handler("operate", "web"), token("ada", "admin"))
+    return Door(load_handler("operate", "web"), token("ada", "admin"), faked=True)
 
 
 @pytest.fixture
