@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -14,11 +17,13 @@ from dev import gateway
 from dev.openapi_operators import FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 GROUPS_CLAIM = "groups"
 JSON = {"content-type": "application/json"}
+POLL_S = 0.01  # how soon a server hears that it shall end
 REQUEST_ID = "JKJaXmPLvHcESHA="
 
 _PATHS = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in DOCUMENT["paths"]}
@@ -87,6 +92,40 @@ class Door:
         if not self.faked or reply.status >= 400:
             conforms(method, event["rawPath"], reply)
         return reply
+
+
+@contextmanager
+def served(door: Door) -> Iterator[str]:
+    """Serve the door over HTTP, one request at a time, and lend the address. Any bearer's token is its caller's."""
+
+    class Request(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = gateway.Request(self.command, self.path, "HTTP/1.1", headers, body)
+            event = gateway.event(request, _ROUTES, REQUEST_ID)
+            assert event is not None
+            if headers.get("authorization", "").startswith("Bearer "):
+                event["requestContext"]["authorizer"] = door.authorizer
+            self.wfile.write(gateway.response(door.module.handler(json.loads(json.dumps(event)), None), REQUEST_ID))
+
+        def __getattr__(self, name: str) -> Callable[[], None]:
+            if name.startswith("do_"):  # any method
+                return self.answer
+            raise AttributeError(name)
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Request)
+    thread = Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def well_formed(reply: Reply) -> None:
