@@ -136,7 +136,7 @@ SCHEMAS: Json = {
         {
             "issued": {
                 "type": "array",
-                "items": {"type": "array", "prefixItems": [COUNT, COUNT], "minItems": 2, "maxItems": 2},
+                "items": {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2},
                 "description": "Pairs of a second since the epoch and of the coupons that it has made",
             },
             "next": NEXT,
