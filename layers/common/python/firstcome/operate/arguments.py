@@ -22,6 +22,7 @@ _APART = (
     (fields.ROW_ID, fields.ALL),
     (fields.ROW_ID, fields.ALL_EVENTS),
     (fields.ROW_ID, fields.USER_ID),
+    (fields.ROW_ID, fields.UP_TO_ID),
 )
 
 
