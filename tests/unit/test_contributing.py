@@ -11,8 +11,8 @@ import pytest
 
 from dev.__main__ import API_PORT
 from dev.checks import settings_of
-from dev.cloud import EVERY_ADDRESS
 from dev.install import PACKAGES
+from dev.recipes import EVERY_ADDRESS
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 

@@ -10,8 +10,8 @@ import pytest
 # The template is read with SAM CLI's own parser and resolver, where SAM CLI is installed.
 yamlhelper = pytest.importorskip("samcli.yamlhelper")
 
-from dev.cloud import Cloud  # noqa: E402  after the condition above
-from dev.template import read  # noqa: E402
+from dev.template import read  # noqa: E402  after the condition above
+from dev.variables import variables  # noqa: E402  after the condition above  # noqa: E402
 
 if TYPE_CHECKING:
     from dev.template import Function
@@ -84,6 +84,6 @@ def test_a_changed_template_is_a_changed_cloud(source: Any, tmp_path: Path) -> N
     [schedule] = found["retry"].schedules
     assert (schedule.every_s, schedule.input, schedule.attempts) == (300, '{"why": "a test"}', 9)
     # What a function sees is that, with nothing of ours before it but what exists on AWS only.
-    seen = Cloud(tmp_path, servers=None, template=changed)._variables(found["apply"])
+    seen = variables(found["apply"], None, {})
     assert (seen["FIRSTCOME_KAFKA_TOPIC"], seen["FIRSTCOME_SWEEP_BATCH"]) == ("another_topic", "11")
     assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "321"
