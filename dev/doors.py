@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from dev.identity import Identity
     from dev.template import Function
 
-ISSUER_URL, APPLICANT_URL, OPERATOR_URL = (f"FIRSTCOME_{name}_URL" for name in ("ISSUER", "APPLICANT", "OPERATOR"))
+ISSUER_URL = "FIRSTCOME_ISSUER_URL"
+APPLICANT_URL = "FIRSTCOME_APPLICANT_URL"
+OPERATOR_URL = "FIRSTCOME_OPERATOR_URL"
 # The template's APIs with a JWT authorizer, by the variable of `cloud.env` that has their address.
 _APIS = {"Api": APPLICANT_URL, "OperatorApi": OPERATOR_URL}
 _TOLD = {APPLICANT_URL: "applicants' API", OPERATOR_URL: "operators' API", ISSUER_URL: "issuer"}

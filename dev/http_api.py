@@ -125,4 +125,4 @@ def _key(route: dict[str, Any]) -> str:
 
 def _no(status: int, message: str, challenge: str, request_id: str) -> bytes:
     headers = {**gateway.JSON, "www-authenticate": challenge, gateway.REQUEST_ID: request_id}
-    return gateway.compose(status, headers, json.dumps({"message": message}).encode())
+    return gateway.compose(status, headers, json.dumps({"message": message}, separators=(",", ":")).encode())
