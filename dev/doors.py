@@ -70,7 +70,11 @@ class Doors:
         return [(_TOLD[name], url, self._preferred.get(name, 0)) for name, url in self.urls.items()]
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and delete the key: it ends with the cloud. Does nothing where nothing is open."""
+        if self._sockets:
+            from dev import identity  # noqa: PLC0415  as above
+
+            identity.forget(self._run)
         for listener in self._sockets.values():
             listener.close()
         self._sockets, self.urls = {}, {}

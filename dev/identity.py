@@ -43,6 +43,12 @@ def make(folder: Path, issuer: str) -> None:
     described(folder).write_text(json.dumps(said))
 
 
+def forget(folder: Path) -> None:
+    """Delete the key; does nothing where there is none."""
+    for name in (_SECRET, _PUBLIC):
+        (folder / name).unlink(missing_ok=True)
+
+
 def described(folder: Path) -> Path:
     """Return the file that names the issuer, the audience and the public keys."""
     return folder / _PUBLIC

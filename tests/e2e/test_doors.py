@@ -192,7 +192,9 @@ def test_a_port_of_a_door_that_is_taken_is_said(tmp_path: Path, cloud: Cloud) ->
     said: list[str] = []
     other.start(said.append)
     url = other.doors.urls[ISSUER_URL]
+    assert (tmp_path / "run" / "issuer.pem").exists()
     other.stop()
+    assert not list((tmp_path / "run").glob("issuer.*")), "the key ends with the cloud"
     assert f"issuer: {url}, because port {taken} is taken" in said
 
 
