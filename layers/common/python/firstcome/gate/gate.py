@@ -39,7 +39,7 @@ _NUMBERS = (
 CHUNK = 1_000
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
 TEMPORARY_TTL_MS = 10 * 60 * 1000
-SECRET = "turn_secret"  # the field of the event hash that is never an argument of a script: those stand in SLOWLOG
+SECRET = "turn_secret"  # noqa: S105  the field of the event hash that is never an argument of a script: those stand in SLOWLOG
 # Until the script takes it, one round trip later; a caller that died leaves it for so long.
 SECRET_TTL_MS = 60_000
 
