@@ -9,7 +9,9 @@ from firstcome.operate.who import Group
 
 NULL: Json = {"type": "null"}
 COUNT: Json = {"type": "integer", "minimum": 0}
-NEXT: Json = {"type": ["integer", "null"], "description": "The `after` of the next page; null: this is the last one"}
+NEXT: Json = {"type": ["integer", "string", "null"], "description": "The `after` of the next page; null: the last one"}
+TEXT_OR_NULL: Json = {"type": ["string", "null"]}
+COUNT_OR_NULL: Json = {"type": ["integer", "null"]}
 REPEATED: Json = {"type": "boolean", "const": True, "description": "This is what the request came to the first time"}
 # What a server that is away leaves of a figure: which one, and why.
 AWAY: Json = {"type": "string", "pattern": "^away: "}
@@ -86,12 +88,49 @@ _ROW: Json = object_of(
 _OPERATION: Json = object_of(
     {
         "id": {"type": "integer", "minimum": 1},
-        "status": {"type": "string"},
+        "request_id": {"type": "string"},
+        "at": TIME,
+        "actor": {"type": "string"},
+        "actor_kind": {"type": "string", "enum": list(rules.ActorKind)},
         "action": {"type": "string"},
-        "event_id": {"type": ["string", "null"]},
+        "event_id": TEXT_OR_NULL,
+        "user_id": {**TEXT_OR_NULL, "description": "Hidden from a viewer, as what it answered is"},
+        "version_before": COUNT_OR_NULL,
+        "version_after": COUNT_OR_NULL,
+        "status": {"type": "string", "enum": list(rules.OperationStatus)},
+        "what": {"type": "object", "description": "What was asked for, but for codes and whoever was erased"},
+        "code": {**TEXT_OR_NULL, "description": "Why it was refused"},
+        "answer": {"description": "What it came to; in one that is asked for by its id"},
     },
-    description="Something that was asked for, and how far it has come.",
+    "answer",
+    description="Something that was asked for, by whom, and what it came to.",
 )
+_WINNER: Json = object_of(
+    {"ticket": {"type": "integer", "minimum": 1}, "user_id": USER_ID, "applied_at": TIME, "issued_at": TIME},
+    description="A coupon row.",
+)
+OPERATION: Json = {
+    "id": 7,
+    "request_id": "5f0c1e9a",
+    "at": "2030-01-01T12:00:00.000Z",
+    "actor": "ana",
+    "actor_kind": "token",
+    "action": "pause",
+    "event_id": "spring-sale",
+    "user_id": None,
+    "version_before": 3,
+    "version_after": 4,
+    "status": "done",
+    "what": {"event_id": "spring-sale", "expect_version": 3},
+    "code": None,
+}
+WINNER: Json = {
+    "ticket": 58,
+    "user_id": "alice",
+    "applied_at": "2030-01-01T12:00:00.000Z",
+    "issued_at": "2030-01-01T12:00:00.250Z",
+}
+COUNTS: Json = {"highest_ticket": 58, "failed": {"waiting": 0, "dead": 0}, "gate": {"remaining": 42, "pending": 0}}
 
 
 def _answer(properties: Json, *optional: str, description: str) -> Json:
@@ -111,11 +150,65 @@ SCHEMAS: Json = {
         },
         description="Who asks, and what they may do",
     ),
-    "Begun": object_of({"operation": _OPERATION}, description="What was begun"),
+    "Begun": object_of(
+        {
+            "operation": object_of(
+                {
+                    "id": {"type": "integer", "minimum": 1},
+                    "status": {"type": "string"},
+                    "action": {"type": "string"},
+                    "event_id": TEXT_OR_NULL,
+                },
+                description="What to ask about",
+            )
+        },
+        description="What was begun",
+    ),
+    "Events": _answer(
+        {
+            "rows": {
+                "type": "array",
+                "items": _EVENT
+                | {
+                    "properties": _EVENT["properties"]
+                    | {
+                        "highest_ticket": COUNT_OR_NULL,
+                        "failed": {"type": "object", "additionalProperties": COUNT},
+                        "gate": {"type": ["object", "null"], "description": "null: lost, gone, or Redis is away"},
+                    }
+                },
+            },
+            "next": NEXT,
+            "gate": AWAY,
+        },
+        "gate",
+        description="Events, by their ids",
+    ),
+    "Winners": _answer({"rows": {"type": "array", "items": _WINNER}, "next": NEXT}, description="Winners, by ticket"),
+    "History": _answer(
+        {"rows": {"type": "array", "items": _OPERATION}, "next": NEXT},
+        description="What was asked for, the newest first",
+    ),
+    "OneOperation": _answer({"operation": _OPERATION}, description="One operation, and what it came to"),
+    "Person": _answer(
+        {
+            "event_id": EVENT_ID,
+            "user_id": USER_ID,
+            "gate": {"anyOf": [{"type": "object"}, NULL, AWAY]},
+            "row": {"anyOf": [_WINNER, NULL]},
+            "refusal": {"type": ["object", "null"]},
+            "failed": {"type": "array", "items": _ROW},
+            "told": object_of(
+                {"status": {"type": "string"}, "application": {"type": "string"}},
+                description="What their status is, and what an application of theirs would be told",
+            ),
+        },
+        description="All that is known of one person of an event; losers leave no trace",
+    ),
     "Done": _answer({}, description="What was done, or is told"),
     "Updated": _answer(
         {"event": _EVENT, "gate": GATE, "note": {"type": "string"}, "created": {"type": "boolean"}},
-        *("note", "created"),
+        *("gate", "note", "created"),
         description="The event as it is now, and what became of it in the gate",
     ),
     "Shown": _answer(
@@ -134,10 +227,10 @@ SCHEMAS: Json = {
     ),
     "Issued": _answer(
         {
-            "issued": {
+            "rows": {
                 "type": "array",
-                "items": {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2},
-                "description": "Pairs of a second since the epoch and of the coupons that it has made",
+                "items": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 2, "maxItems": 2},
+                "description": "Pairs of a second and of the coupons that were issued in it",
             },
             "next": NEXT,
         },
@@ -179,13 +272,30 @@ _ERASED: tuple[str, Json] = ("Erased", {"erased": {"spring-sale": 1}, "kept": []
 # By action: the schema of its answer, and an example. One that is not here answers an object of its own.
 _BY_ACTION: dict[str, tuple[str, Json]] = {
     "create": ("Updated", {"created": True, "event": EVENT | {"state": "draft"}, "gate": "CREATED"}),
-    **dict.fromkeys(("open", "pause", "close", "end", "raise_capacity"), _UPDATED),
+    **dict.fromkeys(("open", "pause", "close", "end", "raise_capacity", "edit", "reschedule"), _UPDATED),
     "show": (
         "Shown",
         {"event": EVENT, "coupons": 58, "failed": {}, "refused": 0, "gate": {"state": "open"}, "unread": 0},
     ),
+    "delete": ("Done", {}),
+    "list": ("Events", {"rows": [EVENT | COUNTS], "next": None}),
+    "winners": ("Winners", {"rows": [WINNER], "next": None}),
+    "history": ("History", {"rows": [OPERATION], "next": None}),
+    "operation": ("OneOperation", {"operation": OPERATION | {"answer": {"event": EVENT, "gate": "UPDATED"}}}),
+    "lookup": (
+        "Person",
+        {
+            "event_id": "spring-sale",
+            "user_id": "alice",
+            "row": WINNER,
+            "refusal": None,
+            "failed": [],
+            "gate": None,
+            "told": {"status": "issued", "application": "accepted"},
+        },
+    ),
     "list_failed": ("FailedRows", {"rows": [ROW], "next": None}),
-    "issued": ("Issued", {"issued": [[1_893_456_000, 58]], "next": None}),
+    "issued": ("Issued", {"rows": [["2030-01-01T12:00:00.000Z", 58]], "next": None}),
     "redrive": ("Due", {"due": 1}),
     "refuse": ("Refused", {"event_id": "spring-sale", "user_id": "alice", "gate": "RELEASED"}),
     "restore": ("Outcome", {"outcome": "restored"}),

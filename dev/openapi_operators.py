@@ -11,9 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from dev.openapi_answers import SCHEMAS, answer_of
-from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, ROOT, TIME, USER_ID, Json, content, object_of, ref
+from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, ROOT, USER_ID, Json, content, object_of, ref
 from firstcome import rules
 from firstcome.operate import fields
+from firstcome.operate.arguments import APART
 from firstcome.operate.table import ACTIONS, Action
 from firstcome.operate.web.problem import CODES, FIELD, FIELD_CODES, SHARED_CODES
 from firstcome.operate.web.routes import ROUTES, Route, is_posted
@@ -41,23 +42,33 @@ itself, with `{{"message": …}}` as `application/json`: 401 (no valid token), 4
 500 and 503 (the function failed, or too many ask at once). After 500, 503 and a lost connection, whether a change was
 made is not known: repeat it with its `request_id`."""
 
-# What a value must be, by the name of the field; of others the type of the example says it.
-VALUES: Json = {
-    "event_id": EVENT_ID,
-    "user_id": USER_ID,
-    "capacity": {"type": "integer", "minimum": 1, "maximum": fields.CAPACITY_MAX},
-    "opens_at": {**TIME, "description": ""},
-    "closes_at": {**TIME, "description": ""},
-    "spread_ms": {"type": "integer", "minimum": 0, "maximum": fields.SPREAD_MAX_MS},
-    "id": {"type": "integer", "minimum": 1, "maximum": fields.ID_MAX},
-    "status": {"type": "string", "enum": list(rules.FailedStatus)},
-    "limit": {"type": "integer", "minimum": 1, "maximum": fields.LIST_LIMIT_MAX},
-    "after_id": {"type": "integer", "minimum": 0, "maximum": fields.ID_MAX},
-    "after_second": {"type": "integer", "minimum": 0, "maximum": fields.SECOND_MAX},
-    "partitions": {"type": "integer", "minimum": 1, "maximum": fields.PARTITIONS_MAX},
-    "replication": {"type": "integer", "minimum": 1, "maximum": fields.REPLICATION_MAX},
-    "request_id": {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
-    "expect_version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+_COUNTED: Json = {"type": "integer", "minimum": 1, "maximum": fields.ID_MAX}
+_MOMENT: Json = {"type": "string", "format": "date-time"}
+# What a value must be; of other fields the type of the example says it.
+VALUES: dict[Field, Json] = {
+    fields.EVENT_ID: EVENT_ID,
+    fields.AFTER_EVENT: EVENT_ID,
+    fields.USER_ID: USER_ID,
+    fields.ERASED_USER_ID: USER_ID,
+    fields.CAPACITY: _COUNTED | {"maximum": fields.CAPACITY_MAX},
+    fields.OPENS_AT: _MOMENT,
+    fields.CLOSES_AT: _MOMENT,
+    fields.AFTER_SECOND: _MOMENT,
+    fields.SPREAD_MS: _COUNTED | {"minimum": 0, "maximum": fields.SPREAD_MAX_MS},
+    fields.ROW_ID: _COUNTED,
+    fields.OPERATION_ID: _COUNTED,
+    fields.UP_TO_ID: _COUNTED,
+    fields.BEFORE_ID: _COUNTED,
+    fields.AFTER_ID: _COUNTED | {"minimum": 0},
+    fields.AFTER_TICKET: _COUNTED | {"minimum": 0},
+    fields.STATUS: {"type": "string", "enum": list(rules.FailedStatus)},
+    fields.STATE: {"type": "string", "enum": fields.SHOWN_STATES},
+    fields.LIMIT: _COUNTED | {"maximum": fields.LIST_LIMIT_MAX},
+    fields.WINNERS_LIMIT: _COUNTED | {"maximum": fields.WINNERS_LIMIT_MAX},
+    fields.PARTITIONS: _COUNTED | {"maximum": fields.PARTITIONS_MAX},
+    fields.REPLICATION: _COUNTED | {"maximum": fields.REPLICATION_MAX},
+    fields.REQUEST_ID: {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
+    fields.EXPECT_VERSION: _COUNTED | {"maximum": 2**31 - 1},
 }
 STATUSES = sorted({meaning.status for meaning in CODES.values()} - {405})  # of the problems of an operation
 HEADERS: Json = {"X-Correlation-Id": CORRELATION_ID}
@@ -72,9 +83,9 @@ def document() -> Json:
         if route.action in ACTIONS or route.name == "me":
             paths.setdefault(route.path, {})["get"] = _looking(route)
     for action in filter(is_posted, ACTIONS.values()):
-        of_event = [form for form in action.forms if fields.EVENT_ID in form]
+        of_event = [form for form in action.forms if _agrees(fields.EVENT_ID, form)]
         of_all = [form for form in action.forms if fields.EVENT_ID not in form]
-        if of_event:
+        if of_event and fields.EVENT_ID in action.fields:
             paths[f"/events/{{event_id}}/actions/{action.name}"] = {"post": _acting(action, of_event, on_event=True)}
         if of_all:
             paths[f"/actions/{action.name}"] = {"post": _acting(action, of_all, on_event=False)}
@@ -122,9 +133,7 @@ def _looking(route: Route) -> Json:
 
 
 def _acting(action: Action, forms: list[tuple[Field, ...]], *, on_event: bool) -> Json:
-    own = {field for form in action.forms for field in form}
-    shared = [field for field in action.fields if field not in own and field is not fields.ACTOR]
-    bodies = [_body(action, form, shared, on_event=on_event) for form in forms]
+    bodies = [_body(action, form, on_event=on_event) for form in forms]
     made: Json = {
         "operationId": f"{action.name}_{'event' if on_event else 'all'}",
         "summary": action.about,
@@ -146,13 +155,20 @@ def _acting(action: Action, forms: list[tuple[Field, ...]], *, on_event: bool) -
     return made | {"responses": answers | _problems(400, 401, 403, 404, 409, 413, 415, 500, 503)}
 
 
-def _body(action: Action, form: tuple[Field, ...], shared: list[Field], *, on_event: bool) -> Json:
-    needed = [field for field in form if not (on_event and field is fields.EVENT_ID)]
-    needed += [fields.EXPECT_VERSION] if action.versioned else []
-    optional = [field for field in shared if field not in needed and field is not fields.EVENT_ID]
-    made = {field.name: _value(field) for field in needed}
-    made |= {field.name: _nullable(_value(field)) for field in optional}
-    body = object_of(made, *(field.name for field in optional), description="null stands for what is left out.")
+def _agrees(field: Field, form: tuple[Field, ...]) -> bool:
+    """Say whether a body of this form may have the field, too."""
+    return not any({field, other} == {*pair} for other in form for pair in APART)
+
+
+def _body(action: Action, form: tuple[Field, ...], *, on_event: bool) -> Json:
+    elsewhere = {fields.EVENT_ID, fields.ACTOR}  # in the path, and in the token
+    needed = [*form, *((fields.EXPECT_VERSION,) if action.versioned else ())]
+    optional = [field for field in action.fields if field not in needed and _agrees(field, form)]
+    if on_event:
+        optional = [field for field in optional if _agrees(field, (fields.EVENT_ID,))]
+    made = {field.name: _value(field) for field in needed if field not in elsewhere}
+    more = {field.name: _nullable(_value(field)) for field in optional if field not in elsewhere}
+    body = object_of(made | more, *more, description="null stands for what is left out.")
     return body | {"additionalProperties": False}
 
 
@@ -163,7 +179,7 @@ def _value(field: Field) -> Json:
         known = {"type": "integer"}
     else:
         known = {"type": "string", "minLength": 1, "maxLength": fields.TEXT_MAX_LENGTH}
-    return {**VALUES.get(field.name, known), "description": field.about, "examples": [field.example]}
+    return {**VALUES.get(field, known), "description": field.about, "examples": [field.example]}
 
 
 def _nullable(schema: Json) -> Json:
@@ -176,7 +192,7 @@ def _parameter(name: str, field: Field, where: str) -> Json:
         "in": where,
         "required": where == "path",
         "description": field.about,
-        "schema": VALUES[field.name],
+        "schema": _value(field),
         "example": field.example,
     }
 

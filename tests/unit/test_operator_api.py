@@ -134,11 +134,11 @@ def test_a_path_and_a_query_become_the_fields(door: Door, acted: list[tuple[dict
     """Numbers as numbers, names as they are."""
     door.get("/events/E/failed", status="dead", limit=5, after=7)
     door.get("/failed", id=3)
-    door.get("/events/E/issued", after=1_893_456_000)
+    door.get("/events/E/history", after=7)
     assert [payload for payload, _ in acted] == [
         {"action": "list_failed", "event_id": "E", "status": "dead", "limit": 5, "after_id": 7},
         {"action": "list_failed", "id": 3},
-        {"action": "issued", "event_id": "E", "after_second": 1_893_456_000},
+        {"action": "history", "event_id": "E", "after": 7},
     ]
     assert {(who.actor, who.kind, who.groups) for _, who in acted} == {("ada", "token", frozenset({"admin"}))}
 

@@ -272,12 +272,3 @@ def audit_counts(ledger: Database, event_id: str) -> Counts:
         lambda connection: statements.audit_counts(connection, event_id=event_id)
     )
     return Counts(rows, people, tickets, low or 0, high or 0)
-
-
-def issued_per_second(ledger: Database, event_id: str, since_ms: int, page: int) -> list[tuple[int, int]]:
-    """Return how many coupons each second since then has made, as (seconds since the epoch, rows), the first `page`."""
-    return ledger.read(
-        lambda connection: statements.issued_per_second(
-            connection, event_id=event_id, since=sql_time(since_ms), page=page
-        )
-    )

@@ -3,7 +3,7 @@
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from firstcome.ledger import coupons, erasure, events, failed_events, leases, operations, refusals
+from firstcome.ledger import coupons, erasure, events, failed_events, leases, operations, refusals, views
 from firstcome.ledger.database import Database
 
 
@@ -14,7 +14,6 @@ class Ledger(Database):
     has_row = coupons.has_row
     standing = coupons.standing
     audit_counts = coupons.audit_counts
-    issued_per_second = coupons.issued_per_second
     coupons = coupons.coupons  # last: from here on the name is the method's
 
     refuse = refusals.refuse
@@ -39,6 +38,8 @@ class Ledger(Database):
     is_gated = events.is_gated
     set_state = events.set_state
     raise_capacity = events.raise_capacity
+    edit = events.edit
+    reschedule = events.reschedule
     next_restore_epoch = events.next_restore_epoch
     wipe = events.wipe
 
@@ -53,5 +54,13 @@ class Ledger(Database):
     decide_operation = operations.decide_operation
     finish_operation = operations.finish_operation
     operation = operations.operation
+    operation_of_id = operations.operation_of_id
     version_locked = operations.version_locked
     operations = operations.operations  # last: from here on the name is the method's
+
+    list_events = views.list_events
+    winners = views.winners
+    issued_per_second = views.issued_per_second
+    winner = views.winner
+    refusal = views.refusal
+    failed_of = views.failed_of

@@ -67,11 +67,6 @@ SELECT 1 FROM coupon WHERE event_id = :event_id AND ticket = :ticket
 SELECT COUNT(*), COUNT(DISTINCT user_id), COUNT(DISTINCT ticket), MIN(ticket), MAX(ticket)
 FROM coupon WHERE event_id = :event_id
 
--- name: issued_per_second(event_id, since, page)
-SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', issued_at) AS at_second, COUNT(*)
-FROM coupon WHERE event_id = :event_id AND issued_at >= :since
-GROUP BY at_second ORDER BY at_second LIMIT :page
-
 -- name: standing(event_id, user_id)^
 SELECT coupon_event.state, coupon.ticket, coupon.applied_at, coupon.issued_at, refusal.user_id IS NOT NULL,
   failed_event.status, failed_event.ticket, failed_event.applied_at
@@ -215,19 +210,21 @@ UPDATE failed_event
 SET event_id = :event_id, user_id = :user_id, ticket = :ticket, applied_at = :applied_at, updated_at = UTC_TIMESTAMP(3)
 WHERE id = :failed_id AND lease = :lease AND status = 'waiting'
 
--- name: lock_open(failed_id, event_id)$
+-- name: lock_open(failed_id, event_id, up_to_id)$
 -- How many, before: the count of an update leaves out the rows that it finds as they should be. NULL stands for any.
 SELECT COUNT(*) FROM failed_event
 WHERE status IN ('waiting', 'dead')
   AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
+  AND (:up_to_id IS NULL OR id <= :up_to_id)
 FOR UPDATE
 
--- name: redrive(failed_id, event_id)!
+-- name: redrive(failed_id, event_id, up_to_id)!
 -- A retry that works on such a row loses its lease, and changes nothing any more.
 UPDATE failed_event
 SET status = 'waiting', attempts = 0, lease = NULL, next_attempt_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
 WHERE status IN ('waiting', 'dead')
   AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
+  AND (:up_to_id IS NULL OR id <= :up_to_id)
 
 -- name: list_failed(event_id, status, after_id, cut_at, page)
 -- The payload is cut by the server: a page of long ones would not fit into the memory of a function.

@@ -93,6 +93,12 @@ def operation(ledger: Database, request_id: str) -> Operation | None:
     return None if row is None else _operation(row)
 
 
+def operation_of_id(ledger: Database, operation_id: int) -> Operation | None:
+    """Return one row; None where there is none."""
+    row = ledger.read(lambda connection: statements.operation_of_id(connection, id=operation_id))
+    return None if row is None else _operation(row)
+
+
 def operations(ledger: Database, event_id: str | None, limit: int, before_id: int | None = None) -> list[Operation]:
     """Return up to `limit` rows of the event, or of all, with an id below `before_id`; the newest first."""
     what = {"event_id": event_id, "before": before_id, "page": limit}

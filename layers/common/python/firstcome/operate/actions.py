@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from firstcome.operate import arguments, changes
+from firstcome.operate import arguments, changes, views
 from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded, masked
 from firstcome.operate.erase import erase, purge
-from firstcome.operate.listing import issued, list_failed
+from firstcome.operate.listing import list_failed
+from firstcome.operate.lookup import lookup
 from firstcome.operate.outcomes import expiring, or_away
 from firstcome.operate.recorded import Decision, Repeatable, Work, record
 from firstcome.operate.shown import find_event, show_event, show_gate
@@ -136,8 +137,16 @@ ACTIONS: dict[str, Work | Decision | Repeatable] = {
     "close": changes.into(EventState.CLOSED),
     "end": changes.into(EventState.ENDED),
     "raise_capacity": Decision(changes.raise_capacity, changes.tell),
+    "edit": Decision(changes.edit, changes.tell),
+    "delete": Decision(changes.delete),
+    "reschedule": Decision(changes.reschedule, changes.tell_times),
+    "list": views.list_events,
     "show": show,
-    "issued": issued,
+    "issued": views.issued,
+    "winners": views.winners,
+    "lookup": lookup,
+    "history": views.history,
+    "operation": views.operation,
     "list_failed": list_failed,
     "redrive": Decision(changes.redrive),
     "refuse": Decision(changes.refuse, changes.release),
