@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from dev.openapi_operators import FILE
 from tests.operators import Door, served, token
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
-EXAMPLES = 25  # of each operation and group, besides those that cover each constraint of the schema once
+EXAMPLES = 20  # of each operation, besides those that cover each constraint of the schema once
 
 schema = schemathesis.openapi.from_path(FILE)
 
 
-@pytest.fixture(params=["admin", "viewer"])
+@pytest.fixture
 def url(
-    request: pytest.FixtureRequest,
     world: World,
     load_handler: Callable[..., ModuleType],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
-    """Serve an execution environment over the world's servers, to somebody of a group."""
+    """Serve an execution environment over the world's servers, to an admin: what others get is in the unit tests."""
     for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "kafka_group", "mysql_url"):
         monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", str(getattr(world.stores.settings, name)))
     monkeypatch.setenv("FIRSTCOME_RESTORE_WAIT_MS", "0")
-    with served(Door(load_handler("operate", "web"), token("ada", request.param))) as url:
+    with served(Door(load_handler("operate", "web"), token("ada", "admin"))) as url:
         yield url
 
 
@@ -43,10 +42,13 @@ def url(
 def test_whatever_is_asked_the_answer_is_documented(case: schemathesis.Case[Any], url: str, world: World) -> None:
     """Never a 5xx, never a status, a header or a body that the document does not know, never a wrong request obeyed."""
     assert case.meta is not None
-    if "event_id" in case.path_parameters and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
-        case.path_parameters["event_id"] = world.event_id
-    if "Authorization" not in str(case.meta.phase.data):  # unless the lack of one, or a wrong one, is what is tried
-        case.headers["Authorization"] = "Bearer of-ada"
     # Which token is a good one is API Gateway's business. Whether a window ends after it begins, or whether there is
     # such a row, no schema says.
-    case.call_and_validate(base_url=url, excluded_checks=[ignored_auth, positive_data_acceptance])
+    excluded = [ignored_auth, positive_data_acceptance]
+    if "event_id" in case.path_parameters and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
+        # What is replaced is judged anew, by a validator that does not know every pattern: it takes right ids for wrong.
+        case.path_parameters["event_id"] = world.event_id
+        excluded.append(negative_data_rejection)
+    if "Authorization" not in str(case.meta.phase.data):  # unless the lack of one, or a wrong one, is what is tried
+        case.headers["Authorization"] = "Bearer of-ada"
+    case.call_and_validate(base_url=url, excluded_checks=excluded)
