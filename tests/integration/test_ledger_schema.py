@@ -14,6 +14,7 @@ import pytest
 from firstcome.ledger import migrate as migrate_module
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.migrate import FOLDER, BadMigrationError, migrate, read_migrations
+from firstcome.ledger.redemptions import hash_of
 from firstcome.ledger.statements import statements
 from firstcome.rules import ActorKind, EventState, FailedStatus, OperationStatus, Reason, Ticket, Unavailable
 
@@ -114,7 +115,7 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "due_failed": ({"page": 100}, {"failed_event": "failed_event_due"}),
     "standing": (
         {"event_id": "E", "user_id": "u1"},
-        {"coupon": "coupon_one_each", "failed_event": "failed_event_open"},
+        {"coupon": "coupon_one_each", "coupon_code": "coupon_code_unspent", "failed_event": "failed_event_open"},
     ),
     "lock_failed_of": ({"event_id": "E", "user_id": "u1"}, {"failed_event": "failed_event_open", "coupon": "PRIMARY"}),
     "open_failed": ({"event_id": "E"}, {"failed_event": "failed_event_status"}),
@@ -138,6 +139,22 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
         {"failed_event": "PRIMARY"},
     ),
     "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
+    "known_codes": (
+        {"event_id": "E", "batch": json.dumps([[n, f"c{n}".encode().hex()] for n in range(1, 500)])},
+        {"same": "PRIMARY", "own": "coupon_code_unspent"},
+    ),
+    "issued_without_code": (
+        {"event_id": "E", "page": 20},
+        {"coupon": "PRIMARY", "coupon_code": "coupon_code_unspent"},
+    ),
+    "ticket_of_code": ({"event_id": "E", "code": b"c1".hex()}, {"coupon_code": "PRIMARY"}),
+    "spend_code": ({"event_id": "E", "ticket": 1}, {"coupon_code": "coupon_code_unspent"}),
+    "coupon_of_exclusive": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
+    "owner_exclusive": ({"event_id": "E", "ticket": 1}, {"coupon": "PRIMARY"}),
+    "delete_coupon": ({"event_id": "E", "ticket": 1}, {"coupon": "PRIMARY"}),
+    "redemption": ({"event_id": "E", "key_hash": hash_of("k1")}, {"redemption": "PRIMARY"}),
+    "is_redeemed": ({"event_id": "E", "ticket": 1}, {"redemption": "redemption_live"}),
+    "take_back": ({"event_id": "E", "key_hash": hash_of("k1")}, {"redemption": "PRIMARY"}),
 }
 
 
@@ -146,9 +163,12 @@ def test_no_statement_scans_a_table(ledger: Ledger, name: str) -> None:
     """Each uses the key that was made for it, with fifty rows in the tables as with a million."""
     ledger.create_event("E", "An event", 50, 0, 1)
     ledger.write([Claim(Ticket("E", f"u{n}", n, 0)) for n in range(1, 101)])
+    ledger.upload_codes("E", 1, [f"c{n}" for n in range(1, 51)])
+    for n in range(1, 31):
+        ledger.redeem_code("E", f"c{n}", f"k{n}", "shop")
     values, keys = PLANS[name]
     with ledger.connect() as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
-        cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event")
+        cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event, coupon_code, redemption")
         cursor.fetchall()
         cursor.execute("EXPLAIN FORMAT=TRADITIONAL " + getattr(statements, name).sql, values)
         plan = [step for step in cursor.fetchall() if step["rows"] is not None]
