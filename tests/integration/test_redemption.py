@@ -1,4 +1,4 @@
-"""Redemption in the ledger: one stands per coupon, a key answers the same, and a key that is taken back never redeems."""
+"""Redemption in the ledger: one stands per coupon, a key answers the same, and one that is taken back never redeems."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def test_nobody_takes_back_somebody_elses_redemption(ledger: Ledger, event: str)
 # --- at the same time ------------------------------------------------------------------------------------------------
 
 
-def test_a_hundred_redemptions_of_one_code_make_one(
-    ledger: Ledger, event: str, another: Callable[[], Ledger]
-) -> None:
+def test_a_hundred_redemptions_of_one_code_make_one(ledger: Ledger, event: str, another: Callable[[], Ledger]) -> None:
     """A hundred keys at once: one redeems, and ninety-nine are told."""
 
     def redeem(n: int) -> Redeeming:
@@ -172,9 +170,7 @@ def test_a_hundred_redemptions_of_one_code_make_one(
     assert ledger.count_codes(event).redeemed == 1
 
 
-def test_one_key_for_three_codes_at_once_redeems_one(
-    ledger: Ledger, event: str, another: Callable[[], Ledger]
-) -> None:
+def test_one_key_for_three_codes_at_once_redeems_one(ledger: Ledger, event: str, another: Callable[[], Ledger]) -> None:
     """Whoever is first has used it."""
 
     def redeem(code: str) -> Redeeming:

@@ -25,7 +25,7 @@ SHOP = "shop"
 
 @pytest.fixture
 def sold(world: World) -> World:
-    """Alice, bob and carol have the three coupons, with the codes A, B and C; a ticket that comes free rests no time."""
+    """Alice, bob and carol have the three coupons, with the codes A, B and C; no ticket that comes free rests."""
     world = world.with_settings(released_rest_ms=0)
     world.stores.ledger.upload_codes(world.event_id, 1, ["A", "B", "C"])
     world.consume(*(world.apply(user_id) for user_id in ("alice", "bob", "carol")))
@@ -43,8 +43,9 @@ def test_a_revoked_coupon_goes_to_the_next_who_asks(sold: World) -> None:
     late = sold.ticket("bob", 2)
     assert sold.operate("revoke", user_id="bob", reason="a bot")["gate"] == "RELEASED"
     assert sold.outcome("bob") == "REFUSED"
-    assert sold.apply("dave").number == 2
-    sold.consume(late, sold.apply("dave") if False else sold.ticket("dave", 2))  # noqa: SIM210
+    dave = sold.apply("dave")
+    assert dave.number == 2
+    sold.consume(late, dave)
     assert sold.holders() == {"alice": 1, "dave": 2, "carol": 3}
     assert sold.outcome("bob") == "REFUSED"
     sold.assert_promise(rows=3)
@@ -59,8 +60,7 @@ def test_a_revoked_code_is_spent_for_ever(sold: World) -> None:
     sold.consume(dave)
     assert ledger.standing(event_id, "dave").code is None
     assert ledger.redeem_code(event_id, "B", "k1", SHOP).outcome is Redeeming.REVOKED
-    assert code(lambda: ledger.upload_codes(event_id, 1, ["A", "D", "B"])) == "has_code"
-    assert code(lambda: ledger.upload_codes(event_id, 1, ["A", "A"])) == "duplicate_codes"
+    assert code(lambda: ledger.upload_codes(event_id, 1, ["A", "D", "B"])) == "duplicate_codes"
     ledger.upload_codes(event_id, 2, ["D"])
     assert ledger.standing(event_id, "dave").code == "D"
     assert ledger.redeem_code(event_id, "D", "k1", SHOP).user_id == "dave"
@@ -90,7 +90,7 @@ def test_a_revocation_may_be_repeated(sold: World) -> None:
     first = sold.operate("revoke", user_id="bob")
     assert (first["ticket"], first["gate"]) == (2, "RELEASED")
     again = sold.operate("revoke", user_id="bob")
-    assert (again["ticket"], again["gate"]) == (None, "REFUSED")
+    assert (again["ticket"], again["gate"]) == (None, "UNCHANGED")
     assert code(lambda: sold.operate("revoke", user_id="nobody")) == "no_coupon"
     sold.assert_promise(rows=2)
 
@@ -107,9 +107,7 @@ def test_the_retry_tells_a_gate_that_did_not_hear_of_it(sold: World) -> None:
 
 
 @pytest.mark.parametrize("at", ["next_restore_epoch", "coupons", "refusals"])
-def test_a_revocation_while_restore_reads_is_honoured(
-    sold: World, monkeypatch: pytest.MonkeyPatch, at: str
-) -> None:
+def test_a_revocation_while_restore_reads_is_honoured(sold: World, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     """Whatever restore has read by then, its owner is given no other ticket, and the ticket is not lost."""
     sold = sold.with_settings(released_rest_ms=0, restore_wait_ms=0)
     ledger = sold.stores.ledger

@@ -61,7 +61,7 @@ def upload_codes(ledger: Database, event_id: str, first_ticket: int, codes: Sequ
     Raises `BadInput` where there is no such event, a ticket is beyond its capacity, or has another code, or where a
     code is there twice: in this upload, or as another ticket's. It names tickets, and no code.
     """
-    chunk = [[first_ticket + n, code.encode("ascii").hex()] for n, code in enumerate(codes)]
+    chunk = [(first_ticket + n, code.encode("ascii").hex()) for n, code in enumerate(codes)]
     parts = [json.dumps(chunk[n : n + AT_A_TIME]) for n in range(0, len(chunk), AT_A_TIME)]
 
     def work(connection: Connection) -> Uploaded:
@@ -99,7 +99,7 @@ def issued_without_code(ledger: Database, event_id: str) -> list[int]:
     return [ticket for (ticket,) in found]
 
 
-def _check(chunk: Sequence[Sequence[int | str]], known: Sequence[tuple[int, int | None, bool, bool]]) -> None:
+def _check(chunk: Sequence[tuple[int, str]], known: Sequence[tuple[int, int | None, bool, bool]]) -> None:
     """Raise `BadInput` naming the tickets whose codes cannot be theirs."""
     times = Counter(code for _, code in chunk)
     twice = [ticket for ticket, code in chunk if times[code] > 1]
@@ -114,6 +114,6 @@ def _check(chunk: Sequence[Sequence[int | str]], known: Sequence[tuple[int, int 
             raise BadInput(code, f"nothing was uploaded: {_named(tickets)} {what}")
 
 
-def _named(tickets: Sequence[int | str]) -> str:
+def _named(tickets: Sequence[int]) -> str:
     more = f" and {len(tickets) - TICKETS_SHOWN} more" if len(tickets) > TICKETS_SHOWN else ""
     return f"tickets {', '.join(str(one) for one in tickets[:TICKETS_SHOWN])}{more}"

@@ -9,18 +9,22 @@
 SELECT capacity FROM coupon_event WHERE event_id = :event_id AND state <> 'deleted' FOR UPDATE
 
 -- name: known_codes(event_id, batch)
--- What is there of a chunk, in its order: the ticket that has each code already, and whether its ticket has an unspent one.
+-- What is there of a chunk, in its order: the ticket that has each code already, and whether its ticket has an unspent one. It
+-- locks, as read_back does and in its form: what counts is the newest committed row.
 SELECT batch.ticket, same.ticket, same.spent_at IS NOT NULL, own.ticket IS NOT NULL
-FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
-  n FOR ORDINALITY,
-  ticket INT PATH '$[0]',
-  code VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]'
-)) AS batch
+FROM (
+  SELECT n, ticket, code FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+    n FOR ORDINALITY,
+    ticket INT PATH '$[0]',
+    code VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]'
+  )) AS parsed
+) AS batch
 LEFT JOIN coupon_code AS same FORCE INDEX (PRIMARY)
   ON same.event_id = :event_id AND same.code = UNHEX(batch.code)
 LEFT JOIN coupon_code AS own FORCE INDEX (coupon_code_unspent)
   ON own.event_id = :event_id AND own.ticket = batch.ticket AND own.is_unspent = 1
 ORDER BY batch.n
+LOCK IN SHARE MODE
 
 -- name: insert_codes(event_id, batch)!
 INSERT INTO coupon_code (event_id, code, ticket, uploaded_at)

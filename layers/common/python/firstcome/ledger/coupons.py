@@ -262,12 +262,13 @@ def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
     found = ledger.read(lambda connection: statements.standing(connection, event_id=event_id, user_id=user_id))
     if found is None:
         return LedgerStanding(None)
-    state, ticket, applied_at_ms, issued_at_ms, refused, status, *failed, has_codes, code = found
+    state, ticket, applied_at_ms, issued_at_ms, refused, status, *failed = found[:-2]
+    has_codes, code = found[-2:]
     row = None if ticket is None else Ticket(event_id, user_id, ticket, applied_at_ms)
     open_status = None if status is None else FailedStatus(status)
     text = None if code is None else code.decode("ascii")
-    known = (EventState(state), row, issued_at_ms, bool(refused), open_status, *failed)
-    return LedgerStanding(*known, has_codes=bool(has_codes), code=text)
+    known = LedgerStanding(EventState(state), row, issued_at_ms, bool(refused), open_status, *failed)
+    return replace(known, has_codes=bool(has_codes), code=text)
 
 
 def audit_counts(ledger: Database, event_id: str) -> Counts:

@@ -24,8 +24,8 @@ class Restored(StrEnum):
 def restore(stores: Stores, event: Event) -> Restored:
     """Rebuild the event's gate if it is lost; return what that came to.
 
-    The coupon rows are read after all but the refusals: a record that is consumed meanwhile is then seen in the reader or
-    as a row. Raises `Unavailable` if any source cannot be read whole: the gate stays lost.
+    The coupon rows are read after all but the refusals: a record that is consumed meanwhile is then seen in the reader
+    or as a row. Raises `Unavailable` if any source cannot be read whole: the gate stays lost.
     """
     ledger, gate, settings = stores.ledger, stores.gate, stores.settings
     lost = gate.lost(event.event_id)
