@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from firstcome.rules import (
+    CODE_PATTERN,
     CORRELATION_ID_PATTERN,
     BadInput,
     EventState,
@@ -25,7 +26,7 @@ REPLICATION_MAX = 5
 TEXT_MAX_LENGTH = 255  # the columns'
 ID_MAX = 2**63 - 1  # the column's
 SURROGATE = re.compile("[\ud800-\udfff]")
-CODE = re.compile(r"[ -~]{1,64}")
+CODE = re.compile(CODE_PATTERN)
 CODES_MAX = 10_000  # of one upload, 0.7 MB: Lambda takes 6 MB, and a transaction of these half a second
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
