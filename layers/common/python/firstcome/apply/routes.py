@@ -49,14 +49,14 @@ class Routes:
         """Redeem one coupon, for a back end."""
         caller = redemption.back_end(event, self._local_identity)
         answer = self._applications.redeem(check_event_id(event_id), redemption.read(event), caller)
-        logger.info("redeemed", extra={**answer.body, "correlation_id": request.correlation_id(event)})
+        logger.info("redeemed", extra={**answer.body, "correlation_id": http.correlation_id(event)})
         return answer
 
     def take_back(self, event: dict[str, Any], event_id: str, key: str) -> Answer:
         """Take one redemption back, for a back end."""
         caller = redemption.back_end(event, self._local_identity)
         answer = self._applications.take_back(check_event_id(event_id), redemption.check_key(key), caller)
-        logger.info("taken back", extra={**answer.body, "correlation_id": request.correlation_id(event)})
+        logger.info("taken back", extra={**answer.body, "correlation_id": http.correlation_id(event)})
         return answer
 
     def apply_directly(self, event: dict[str, Any]) -> dict[str, Any] | None:
