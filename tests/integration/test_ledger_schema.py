@@ -92,7 +92,7 @@ def test_no_id_is_folded_by_a_collation(ledger: Ledger) -> None:
         "SELECT table_name, column_name, collation_name FROM information_schema.columns"
         " WHERE table_schema = DATABASE() AND column_name IN ('event_id', 'user_id')",
     )
-    assert len(found) == 9
+    assert len(found) == 11
     assert {collation for _, _, collation in found} == {"ascii_bin"}
 
 

@@ -150,6 +150,17 @@ def test_a_code_is_told_once_the_coupon_is_issued(api: Api, world: World) -> Non
     assert api.as_(jwt("bob")).status(world.event_id, "alice").code == (404, "no_application")
 
 
+def test_operators_see_who_redeemed_and_admins_the_codes(api: Api, sold: World) -> None:
+    """`winners` has each code; `lookup` says whether there is one, and where the coupon was used."""
+    redeem(api.as_(by("arn:aws:iam::123456789012:user/till")), sold.event_id, code=CODES[1], key=KEY)
+    alice, bob = sold.operate("winners")["rows"]
+    assert [alice["code"], bob["code"]] == CODES[:2]
+    assert (alice["redeemed"], bob["redeemed"]["by"]) == (None, "arn:aws:iam::123456789012:user/till")
+    looked_up = sold.operate("lookup", user_id="bob")
+    assert (looked_up["row"]["has_code"], looked_up["row"]["redeemed"]) == (True, bob["redeemed"])
+    assert CODES[1] not in json.dumps(looked_up)
+
+
 def test_no_code_is_in_a_log_a_record_or_the_gate(
     api: Api, sold: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,7 +130,7 @@ GUARDS = [
     ),
     Guard(
         "the operator refuses in the ledger first",
-        '    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON_LEFT_OUT)).done:',
+        '    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON)).done:',
         "    if stores.ledger.standing(event_id, user_id).row:",
         f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
     ),
