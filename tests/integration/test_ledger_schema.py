@@ -52,6 +52,25 @@ def test_the_keys_hold_the_promise_without_any_code(ledger: Ledger, ticket: int,
     assert raised.value.args[0] == DUPLICATE
 
 
+def test_the_keys_of_codes_and_redemptions_hold_without_any_code(ledger: Ledger) -> None:
+    """One unspent code per ticket, one ticket per code for ever; one live redemption per ticket, one use per key."""
+    code = "INSERT INTO coupon_code (event_id, code, ticket, uploaded_at, spent_at) VALUES (%s, %s, %s, %s, %s)"
+    execute(ledger, code, "E", b"A", 1, NOW, NOW)
+    execute(ledger, code, "E", b"B", 1, NOW, None)
+    redeemed = "INSERT INTO redemption (event_id, key_hash, ticket, caller, taken_back_at) VALUES (%s, %s, %s, %s, %s)"
+    execute(ledger, redeemed, "E", b"1" * 32, 1, "shop", NOW)
+    execute(ledger, redeemed, "E", b"2" * 32, 1, "shop", None)
+    for statement, values in (
+        (code, ("E", b"A", 2, NOW, None)),
+        (code, ("E", b"C", 1, NOW, None)),
+        (redeemed, ("E", b"1" * 32, 2, "shop", None)),
+        (redeemed, ("E", b"3" * 32, 1, "shop", None)),
+    ):
+        with pytest.raises(pymysql.IntegrityError) as raised:
+            execute(ledger, statement, *values)
+        assert raised.value.args[0] == DUPLICATE
+
+
 def test_impossible_rows_are_refused(ledger: Ledger) -> None:
     """Ticket 0, an event of no coupons, a window that ends before it begins."""
     for impossible in (
