@@ -100,6 +100,20 @@ def test_a_winner_is_told_the_ticket_and_then_the_coupon(campaign: Campaign, com
     assert campaign.holders() == {"alice": 1}
 
 
+def test_a_winner_copies_the_code(campaign: Campaign, come: Callable[..., Page]) -> None:
+    """In an event with codes the coupon is a code, which one click copies."""
+    campaign.create(1)
+    campaign.operate("upload_codes", codes=["SPRING-7KQ2"])
+    campaign.operate("open")
+    page = come("alice", permissions=["clipboard-read", "clipboard-write"])
+    step(page, "Ask for a coupon").click()
+    expect(page.locator("#coupon-code")).to_have_text("SPRING-7KQ2")
+    step(page, "Copy the code").click()
+    expect(step(page, "Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "SPRING-7KQ2"
+    assert "SPRING-7KQ2" not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+
+
 def test_a_loser_is_told_why_and_stops(campaign: Campaign, come: Callable[..., Page], watches: list[Watch]) -> None:
     """When the last one was given, when they asked, and the reference: the same after a reload, unasked."""
     campaign.open(1)

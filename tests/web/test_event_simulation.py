@@ -14,7 +14,7 @@ from dev.pages import WEB, serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 SIMULATION = (Path(__file__).parent / "simulation.js").read_text()
@@ -23,6 +23,19 @@ MINUTE_MS = 60_000
 CAPS_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]
 WAY_MS = 80  # the longest way of the simulation's network, there or back
 AFTER_OPENING = [1_000, 2_000]  # when a page is opened, in ms from the opening
+
+
+# Answers as [when the server wrote it, how long it took]: what the clock reads at each arrival, and the truth.
+CLOCK = """async (answers) => {
+  const {Clock} = await import("/clock.js");
+  let now = 0;
+  const clock = new Clock(() => now + 5e6), base = Date.UTC(2030, 0, 1);
+  return answers.map(([at, took]) => [at, at + took]).sort((one, other) => one[1] - other[1]).map(([at, arrives]) => {
+    now = arrives;
+    clock.hear(new Date(base + at).toISOString());
+    return [clock.now() - base, now];
+  });
+}"""
 
 
 @dataclass
@@ -41,13 +54,19 @@ class Simulated:
 
 
 @pytest.fixture(scope="module")
-def simulate(browser: Browser) -> Iterator[Callable[..., list[Simulated]]]:
-    """`simulate(pages=2000, …)`: the options are in the head of simulation.js."""
+def bare(browser: Browser) -> Iterator[Page]:
+    """The page's origin, to import its modules from; nothing of it runs."""
     with serving(WEB / "event", CONFIG) as url:
         page = browser.new_page()
-        page.goto(url + "/words.js")  # an origin to import from, on which nothing runs
-        yield lambda **options: [Simulated(**each) for each in page.evaluate(SIMULATION, options)]
+        page.goto(url + "/words.js")
+        yield page
         page.close()
+
+
+@pytest.fixture(scope="module")
+def simulate(bare: Page) -> Callable[..., list[Simulated]]:
+    """`simulate(pages=2000, …)`: the options are in the head of simulation.js."""
+    return lambda **options: [Simulated(**each) for each in bare.evaluate(SIMULATION, options)]
 
 
 def test_an_opening_comes_as_the_turns_spread_it(simulate: Callable[..., list[Simulated]]) -> None:
@@ -116,6 +135,17 @@ def test_a_lost_answer_costs_nobody_a_ticket(simulate: Callable[..., list[Simula
     assert sum(page.state["name"] == "issued" for page in pages) >= 38
 
 
+def test_a_lost_win_is_found_behind_a_throttle(simulate: Callable[..., list[Simulated]]) -> None:
+    """Who may have a ticket asks until they know, even where the event shows that all are given away."""
+    faults = [{"kind": "lost", "from": 0, "until": 2_500}, {"kind": "throttled", "share": 0.5, "from": 2_500}]
+    pages = simulate(pages=60, coupons=20, arrive=AFTER_OPENING, faults=faults)
+    winners = [page for page in pages if page.ticket is not None]
+    assert len(winners) == 20
+    told = Counter(page.state["name"] for page in winners)
+    assert told.keys() <= {"issued", "tryagain"}, "nobody with a ticket is told that they lost"
+    assert told["issued"] > 15
+
+
 def test_who_was_held_back_learns_from_the_event(simulate: Callable[..., list[Simulated]]) -> None:
     """A throttled application was not decided: once the event has nothing left, the page asks nobody else."""
     faults = [{"kind": "throttled", "share": 0.9, "from": 0, "until": 3_000}]
@@ -140,6 +170,15 @@ def test_a_paused_event_goes_on_by_itself(simulate: Callable[..., list[Simulated
     assert "paused" in {name for page in pages for name, _ in page.shown}
     asked = sorted(at for page in pages for at in page.asked("apply") if at >= 90_000)
     assert max(sum(at <= other < at + 1_000 for other in asked) for at in asked) <= 30
+
+
+def test_the_clock_runs_neither_backwards_nor_ahead(bare: Page) -> None:
+    """Answers that took longer than others, and were older when they came, move the clock forward or not at all."""
+    readings = bare.evaluate(CLOCK, [[0, 400], [1_000, 90], [2_000, 3_000], [9_000, 10], [9_500, 2_000], [20_000, 700]])
+    shown = [server for server, _ in readings]
+    assert shown == sorted(shown)
+    assert all(server <= true for server, true in readings)
+    assert readings[-1][1] - readings[-1][0] == 10, "the quickest answer counts"
 
 
 def test_nobody_is_asked_for_without_having_said_so(simulate: Callable[..., list[Simulated]]) -> None:
