@@ -111,6 +111,8 @@ class Settings:
     # No unit of work starts when less is left before the timeout. The longest: a batch that waits for a lock four times
     # (20 s), then for an answer (20 s), then for the gate (2 s). A unit that is cut off is only done again.
     retry_reserve_ms: int = 45_000
+    # Rows, records or refusals that one piece of an audit looks at: some 200 ms of work, done again where it died.
+    audit_piece: int = 10_000
     known_events_ms: int = 1_000  # apply reads the list of live events from the ledger at most this often
 
     # --- logs ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from firstcome.ledger import coupons, erasure, events, failed_events, leases, refusals
+from firstcome.ledger import coupons, erasure, events, failed_events, leases, pages, refusals
 from firstcome.ledger.database import Database
 
 
@@ -31,6 +31,11 @@ class Ledger(Database):
     open_failed = failed_events.open_failed
     count_failed = failed_events.count_failed
     count_open = failed_events.count_open
+
+    coupons_below = pages.coupons_below
+    people = pages.people
+    refusals_after = pages.refusals_after
+    failed_between = pages.failed_between
 
     create_event = events.create_event
     event = events.event

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from firstcome.audit.pieces import audit as audit_event
 from firstcome.gate.answers import EventView
 from firstcome.ledger.events import Event
 from firstcome.operate import arguments
 from firstcome.operate.arguments import Input
-from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded, masked
 from firstcome.operate.erase import erase, purge
 from firstcome.operate.listing import failed_row, list_failed
