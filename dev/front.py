@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from dev.template import Function
 
+OPERATOR_API = "operator_api"  # answers on an address of its own, to those whose token was verified
 _GATEWAY_TIMEOUT_S = 30  # an HTTP API waits no longer for its integration
 _INVOKE_LIMIT = 6 * 1024 * 1024  # the payload of a synchronous invocation
 
@@ -138,7 +139,9 @@ def write(
     served = openapi.is_file()
     if served:
         shutil.copy(openapi, folder / _OPENAPI_FILE)
-    (behind_gateway,) = [each.function.name for each in functions if each.function.routes]
+    (behind_gateway,) = [
+        each.function.name for each in functions if each.function.routes and each.function.name != OPERATOR_API
+    ]
     config = "haproxy.cfg"
     (folder / config).write_text(
         _CONFIG.format(

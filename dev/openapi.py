@@ -20,8 +20,8 @@ FILE = ROOT / "docs" / "openapi.json"
 sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
 
 from firstcome import rules  # noqa: E402  found on the path above
-from firstcome.apply import problem  # noqa: E402  found on the path above
-from firstcome.apply.problem import CODES, MEDIA_TYPE, TYPE_PREFIX, Problem  # noqa: E402
+from firstcome.apply.problem import CODES, Problem  # noqa: E402
+from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX  # noqa: E402
 
 Json = dict[str, Any]
 
@@ -236,7 +236,7 @@ def _problem(status: int, name: str, path: str) -> Json:
     return {
         "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in codes),
         "headers": headers,
-        "content": {problem.MEDIA_TYPE: {"schema": schema, "examples": examples}},
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
 
 

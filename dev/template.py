@@ -24,6 +24,7 @@ _STREAM_BATCH = 100
 _STREAM_WINDOW_S = 0.5
 _SCHEDULE_ATTEMPTS = 185
 
+_NEW_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -54,7 +55,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function; `name` is its folder's, `logical_id` the template's."""
+    """One function; `logical_id` is the template's, `name` what it is called here: operator_api."""
 
     name: str
     logical_id: str
@@ -87,7 +88,7 @@ def _function(root: Path, said: Any) -> Function:
     code = (root / said.codeuri).resolve()
     events = [(event["Type"], event.get("Properties", {})) for event in (said.events or {}).values()]
     return Function(
-        name=code.name,
+        name=_NEW_WORD.sub("_", said.name.removesuffix("Function")).lower(),
         logical_id=said.name,
         code=str(code),
         layers=tuple(str((root / layer.codeuri).resolve()) for layer in said.layers),

@@ -26,7 +26,10 @@ def alarms() -> dict[str, dict[str, Any]]:
 
 def widgets() -> list[dict[str, Any]]:
     """Return the dashboard's widgets; what CloudFormation puts in stands as `${…}`."""
-    body, _ = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body, puts = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name, put in puts.items():
+        if "Fn::If" in put:  # what is there with operators
+            body = body.replace(f"${{{name}}}", put["Fn::If"][1]["Fn::Sub"])
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
     return found
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dev.openapi import FILE
-from firstcome.apply.problem import RETRY_AFTER_S
+from firstcome.runtime.http import RETRY_AFTER_S
 from tests.api import DOCUMENT, JSON
 from tests.e2e.scenes import ASKS, SCENES, arrive
 from tests.patience import PATIENCE_S

@@ -15,7 +15,7 @@ from firstcome.ledger import migrate as migrate_module
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.migrate import FOLDER, BadMigrationError, migrate, read_migrations
 from firstcome.ledger.statements import statements
-from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
+from firstcome.rules import ActorKind, EventState, FailedStatus, OperationStatus, Reason, Ticket, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,13 @@ def test_impossible_rows_are_refused(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize(
     ("column", "words"),
-    [("coupon_event.state", EventState), ("failed_event.status", FailedStatus), ("failed_event.reason", Reason)],
+    [
+        ("coupon_event.state", EventState),
+        ("failed_event.status", FailedStatus),
+        ("failed_event.reason", Reason),
+        ("operation.actor_kind", ActorKind),
+        ("operation.status", OperationStatus),
+    ],
 )
 def test_the_schema_knows_the_words_of_the_code(ledger: Ledger, column: str, words: type[StrEnum]) -> None:
     """A word that only one of the two knows could not be stored, or could not be read."""
@@ -85,7 +91,7 @@ def test_no_id_is_folded_by_a_collation(ledger: Ledger) -> None:
         "SELECT table_name, column_name, collation_name FROM information_schema.columns"
         " WHERE table_schema = DATABASE() AND column_name IN ('event_id', 'user_id')",
     )
-    assert len(found) == 7
+    assert len(found) == 9
     assert {collation for _, _, collation in found} == {"ascii_bin"}
 
 

@@ -9,8 +9,8 @@ import pytest
 from firstcome.ledger.failed_events import Failure
 from firstcome.operate.actions import act
 from firstcome.operate.table import ACTIONS
-from firstcome.operate.who import ActorKind, Forbidden, Group, Who
-from firstcome.rules import BadInput, Reason
+from firstcome.operate.who import Forbidden, Group, Who
+from firstcome.rules import ActorKind, BadInput, Reason
 
 if TYPE_CHECKING:
     from tests.world import World

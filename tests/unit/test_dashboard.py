@@ -43,6 +43,7 @@ SILENCE = {
     "LostGateAnswers": "notBreaching",  # counted when it happens
     "ApiErrors": "notBreaching",
     "BackEndApiErrors": "notBreaching",
+    "OperatorApiErrors": "notBreaching",
     "Throttled": "notBreaching",
     "RetryDeadLettersNotEmpty": "notBreaching",
 }

@@ -15,8 +15,8 @@ import firstcome
 from firstcome.ledger.errors import code_of, is_deadlock, is_indefinite, is_lost
 from firstcome.ledger.events import TRANSITIONS
 from firstcome.ledger.failed_events import valid
-from firstcome.ledger.migrate import BadMigrationError, read_migrations
-from firstcome.ledger.statements import sql_time, statements
+from firstcome.ledger.migrate import FOLDER, BadMigrationError, read_migrations
+from firstcome.ledger.statements import FILES, sql_time, statements
 from firstcome.rules import EventState
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def test_the_statements_are_those_that_aiosql_reads() -> None:
         SQLOperationType.SELECT_VALUE: "$",
         SQLOperationType.SELECT: "",
     }
-    theirs = aiosql.from_path(Path(firstcome.__file__).with_name("ledger") / "ledger.sql", "pymysql", encoding="utf-8")
+    text = "\n".join((FOLDER.with_name(name)).read_text(encoding="utf-8") for name in FILES)
+    theirs = aiosql.from_str(text, "pymysql")
     names = [name for name in theirs.available_queries if not name.endswith("_cursor")]
     assert names == sorted(vars(statements))
     for name in names:

@@ -32,13 +32,13 @@ def source() -> Any:
 
 def properties(source: Any, function: str) -> Any:
     """Return the properties of one of its functions."""
-    return source["Resources"][f"{function.capitalize()}Function"]["Properties"]
+    return source["Resources"][f"{function.title().replace('_', '')}Function"]["Properties"]
 
 
 def test_what_the_local_cloud_uses_is_what_the_template_says(source: Any) -> None:
     """Timeouts, memory, batch size, window, schedule, routes, and the variables with their defaults resolved."""
     found = functions(TEMPLATE)
-    assert found.keys() == {"apply", "consume", "retry", "operate"}
+    assert found.keys() == {"apply", "consume", "retry", "operate", "operator_api"}
     shared = source["Globals"]["Function"]
     for name, function in found.items():
         said = properties(source, name)

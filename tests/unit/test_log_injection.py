@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.openapi import load_handler
-from firstcome.apply import request
 from firstcome.rules import Unavailable
+from firstcome.runtime import http
 from firstcome.runtime.telemetry import logger
 from tests.api import BACK_END, Api
 
@@ -72,7 +72,7 @@ def test_what_others_wrote_is_a_value_and_never_a_field(log: io.StringIO) -> Non
 def test_a_correlation_id_is_harmless_or_ours(theirs: str) -> None:
     """It goes into log, record and answer: 1 to 128 characters that mean nothing to any of them."""
     event = {"headers": {"x-correlation-id": theirs}, "requestContext": {"requestId": OURS}}
-    found = request.correlation_id(event)
+    found = http.correlation_id(event)
     assert found in {theirs, OURS}
     assert 1 <= len(found) <= 128
     assert found.isascii()

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from dev.openapi import load_handler
 from firstcome import rules
-from firstcome.apply import problem, request
+from firstcome.apply import problem
 from firstcome.apply.problem import CODES, METHODS
 from firstcome.rules import BadInput, Unavailable
+from firstcome.runtime import http
 from tests.api import DOCUMENT, Api, Reached, jwt, reached, validator
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def test_a_correlation_id_is_taken_over_only_if_it_is_harmless(theirs: str) -> N
     """Otherwise API Gateway's request id is the correlation id: nobody writes lines into our log."""
     event = {"headers": {"X-Correlation-Id": theirs}, "requestContext": {"requestId": "JKJaXmPLvHcESHA="}}
     harmless = re.fullmatch(r"[A-Za-z0-9._=-]{1,128}", theirs)
-    assert request.correlation_id(event) == (theirs if harmless else "JKJaXmPLvHcESHA=")
+    assert http.correlation_id(event) == (theirs if harmless else "JKJaXmPLvHcESHA=")
 
 
 def test_the_wait_of_a_503_is_spread() -> None:

@@ -1,4 +1,4 @@
-"""The two APIs: who may use a route, what a browser is told, what is limited and what is written down."""
+"""The three APIs: who may use a route, what a browser is told, what is limited and what is written down."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from tests.templates import Resource, application, deployed, functions
+from tests.templates import OPERATORS, Resource, application, deployed, functions
 
 STAGES = ("ApiApiGatewayDefaultStage", "BackEndApiApiGatewayDefaultStage")
+OPERATORS_STAGE = "OperatorApiApiGatewayDefaultStage"
 
 
 def routes(api: Resource) -> dict[str, str]:
@@ -76,8 +77,8 @@ def test_both_apis_are_throttled() -> None:
 
 def test_every_request_is_written_down_without_naming_anybody() -> None:
     """One line of JSON with what finds the function's own line; neither an address nor a path, which names a person."""
-    for stage in STAGES:
-        settings = deployed()[stage]["Properties"]["AccessLogSettings"]
+    for stage in (*STAGES, OPERATORS_STAGE):
+        settings = deployed(**OPERATORS)[stage]["Properties"]["AccessLogSettings"]
         assert settings["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
         line = json.loads(settings["Format"])
         assert {"request_id", "route", "status", "latency_ms", "integration_error"} <= line.keys()
@@ -89,13 +90,48 @@ def test_every_request_is_written_down_without_naming_anybody() -> None:
 def test_every_handler_route_stands_in_both_apis() -> None:
     """Each event names its API: one that named none would make a third."""
     events = [event["Properties"] for event in functions["ApplyFunction"]["Events"].values()]
-    assert {event["ApiId"]["Ref"] for event in events} == set(application.of_type("AWS::Serverless::HttpApi"))
+    operators = [event["Properties"] for event in functions["OperatorApiFunction"]["Events"].values()]
+    assert {event["ApiId"]["Ref"] for event in events} == {"Api", "BackEndApi"}
+    assert {event["ApiId"]["Ref"] for event in operators} == {"OperatorApi"}
+    assert set(application.of_type("AWS::Serverless::HttpApi")) == {"Api", "BackEndApi", "OperatorApi"}
+
+
+def test_the_operators_routes_are_those_of_the_table() -> None:
+    """Each with a token, and none that would catch a preflight."""
+    from firstcome.operate.web.routes import ROUTES
+
+    made = routes(deployed(**OPERATORS)["OperatorApi"])
+    assert made.keys() == {f"{route.method} {route.path}" for route in ROUTES}
+    assert set(made.values()) == {"Operator"}
+
+
+@pytest.mark.parametrize("origin", ["", "https://console.example.com"])
+def test_only_the_console_may_read_the_operators_answers(origin: str) -> None:
+    """One origin, none where there is no console; not the applicants' page."""
+    api = deployed(**OPERATORS, OperatorOrigin=origin, PageOrigin="https://coupons.example.com")["OperatorApi"]
+    cors = api["Properties"]["Body"]["x-amazon-apigateway-cors"]
+    assert cors["allowOrigins"] == [origin or "https://none.invalid"]
+    assert not cors.get("allowCredentials")
+
+
+def test_an_operators_token_is_verified_for_its_issuer_and_audience() -> None:
+    """Not for the applicants': their tokens open nothing here."""
+    api = deployed(**OPERATORS)["OperatorApi"]["Properties"]["Body"]
+    [authorizer] = api["components"]["securitySchemes"].values()
+    jwt = authorizer["x-amazon-apigateway-authorizer"]["jwtConfiguration"]
+    assert jwt == {"issuer": {"Ref": "OperatorIssuer"}, "audience": [{"Ref": "OperatorAudience"}]}
+
+
+def test_the_operators_api_is_throttled_by_itself() -> None:
+    """A handful of people ask less than a crowd; what they may is no parameter of an opening."""
+    settings = deployed(**OPERATORS)[OPERATORS_STAGE]["Properties"]["DefaultRouteSettings"]
+    assert settings == {"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 100}
 
 
 @pytest.mark.parametrize("domain", ["", "api.example.com"])
 def test_a_warning_fails_no_deployment(domain: str) -> None:
     """SAM writes a server without a URL for DisableExecuteApiEndpoint, and API Gateway warns of one."""
-    for name in ("Api", "BackEndApi"):
-        api = deployed(ApiDomainName=domain)[name]["Properties"]
+    for name in ("Api", "BackEndApi", "OperatorApi"):
+        api = deployed(ApiDomainName=domain, **OPERATORS)[name]["Properties"]
         warned = any("url" not in server for server in api["Body"].get("servers", []))
         assert not (warned and api.get("FailOnWarnings")), name

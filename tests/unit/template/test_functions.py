@@ -1,25 +1,37 @@
-"""The four functions: what they are made of, where they write, and what becomes of a run that fails."""
+"""The five functions: what they are made of, where they write, and what becomes of a run that fails."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.templates import FUNCTIONS, ROOT, application, deployed, functions, infrastructure, only, statements
+from tests.templates import (
+    FUNCTIONS,
+    OPERATORS,
+    ROOT,
+    application,
+    deployed,
+    functions,
+    infrastructure,
+    only,
+    statements,
+)
 
 shared = application.content["Globals"]["Function"]
 
 
-def test_there_are_four_functions_of_the_same_kind() -> None:
-    """python3.13 on the processor that the parameter names, each from its own folder, all with the layer."""
+def test_there_are_five_functions_of_the_same_kind() -> None:
+    """python3.13 on the processor that the parameter names, all with the layer; both doors of operate in one folder."""
     assert list(functions) == FUNCTIONS
     assert shared["Runtime"] == "python3.13"
     assert shared["Architectures"] == [{"Ref": "Architecture"}]
     assert shared["Layers"] == [{"Ref": "CommonLayer"}]
     for name, properties in functions.items():
-        assert not {"Runtime", "Architectures", "Layers", "Handler"} & properties.keys()
-        module, _, function = shared["Handler"].partition(".")
+        assert not {"Runtime", "Architectures", "Layers"} & properties.keys()
+        assert ("Handler" in properties) == (name == "OperatorApiFunction")
+        module, _, function = (properties.get("Handler") or shared["Handler"]).partition(".")
         source = ROOT / properties["CodeUri"] / f"{module}.py"
-        assert source.parent.name == name.removesuffix("Function").lower()
+        folder = {"OperatorApiFunction": "operate"}.get(name, name.removesuffix("Function").lower())
+        assert source.parent.name == folder
         assert f"def {function}(" in source.read_text()
 
 
@@ -88,3 +100,42 @@ def test_iam_is_the_only_door_of_operate() -> None:
     assert "Events" not in functions["OperateFunction"]
     permitted = [each["Properties"] for each in deployed().values() if each["Type"] == "AWS::Lambda::Permission"]
     assert {each["FunctionName"]["Ref"] for each in permitted} == {"ApplyFunctionAliaslive"}
+
+
+def test_api_gateway_is_the_only_door_of_the_operators_api() -> None:
+    """Who acts stands in the payload: whoever else may invoke it could be anybody. No output names it."""
+    resources = deployed(**OPERATORS)
+    permitted = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
+    of_it = [each for each in permitted if each["FunctionName"]["Ref"] == "OperatorApiFunctionAliaslive"]
+    assert {each["Principal"] for each in of_it} == {"apigateway.amazonaws.com"}
+    assert all("${__ApiId__}" in str(each["SourceArn"]) and "OperatorApi" in str(each["SourceArn"]) for each in of_it)
+    assert "OperatorApiFunction" not in str(application.outputs)
+    assert {each["FunctionName"]["Ref"] for each in permitted} == {
+        "ApplyFunctionAliaslive",
+        "OperatorApiFunctionAliaslive",
+    }
+
+
+def test_a_console_cannot_starve_an_opening() -> None:
+    """It has a share of environments of its own, and a rate that leaves the account's to applicants."""
+    assert functions["OperatorApiFunction"]["ReservedConcurrentExecutions"] == {"Ref": "OperatorConcurrency"}
+    rate = application.of_type("AWS::Serverless::HttpApi")["OperatorApi"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    assert rate * 100 <= application.parameters["ApiRateLimit"]["Default"]
+
+
+def test_api_gateway_waits_for_the_operators_api() -> None:
+    """30 s, and no longer: nobody would hear of an answer that comes later."""
+    assert functions["OperatorApiFunction"]["Timeout"] == 30
+
+
+def test_without_an_issuer_there_is_no_operators_api() -> None:
+    """Nothing of it: no function, no API, no role, no logs, no alarm; with one, nothing else changes."""
+    without, with_ = deployed(), deployed(**OPERATORS)
+    assert not [name for name in without if name.startswith("Operator")]
+    assert without.keys() <= with_.keys()
+    assert all(name.startswith("Operator") for name in with_.keys() - without.keys())
+    puts = without["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1]
+    assert {name: put for name, put in puts.items() if "Operator" in name} == dict.fromkeys(
+        ("OperatorAlarm", "OperatorRequests"), ""
+    )
+    assert "OperatorApiErrors" in str(with_["Dashboard"])

@@ -220,8 +220,9 @@ def test_the_database_has_connections_for_two_versions_of_everything() -> None:
     apply = application.parameters["ApplyConcurrency"]["Default"]
     consume = application.parameters["KafkaPartitions"]["Default"]
     retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
-    each = apply + consume + retry + operate
-    assert f"{apply} + {consume} + {retry} + {operate} = {each} connections" in application.text
+    operators = application.parameters["OperatorConcurrency"]["Default"]
+    each = apply + consume + retry + operate + operators
+    assert f"{apply} + {consume} + {retry} + {operate} + {operators} = {each} connections" in application.text
     said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
     assert int(said["max_connections"]) >= 2 * each
     assert said["require_secure_transport"] == "1"

@@ -51,6 +51,23 @@ class FailedStatus(StrEnum):
     REFUSED = "refused"  # it will never become one
 
 
+class ActorKind(StrEnum):
+    """How far the name of whoever acts can be trusted."""
+
+    TOKEN = "token"  # noqa: S105  a word: the subject of a verified JWT
+    CLAIMED = "claimed"  # what a direct invoke says; CloudTrail knows the role
+
+
+class OperationStatus(StrEnum):
+    """What has become of a row of `operation`."""
+
+    BEGUN = "begun"  # decided in the ledger, or about to be done: a repeat does the rest
+    WORKING = "working"  # it takes long: the schedule and whoever asks work on it
+    DONE = "done"
+    REFUSED = "refused"  # it was not possible, and nothing was changed
+    FAILED = "failed"  # it takes long, and was given up
+
+
 class Reason(StrEnum):
     """Why a record did not become a coupon row."""
 

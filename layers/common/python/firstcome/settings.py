@@ -115,6 +115,9 @@ class Settings:
     audit_piece: int = 10_000
     known_events_ms: int = 1_000  # apply reads the list of live events from the ledger at most this often
 
+    # --- the operator's API --------------------------------------------------------------------------------------
+    operator_groups_claim: str = "groups"  # of the token: what the identity provider says of an operator
+
     # --- logs ----------------------------------------------------------------------------------------------------
     # `plain`, or `hashed`: then no line names a person. Plain, because "what became of alice?" is the usual question.
     log_user_ids: str = "plain"

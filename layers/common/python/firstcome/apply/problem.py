@@ -1,17 +1,13 @@
 """HTTP as far as it can be wrong: who calls, what the body says, which methods a path has, and how an error reads."""
 
-import json
 import random
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import Any
 
 from firstcome.rules import BadInput, Unavailable
-
-MEDIA_TYPE = "application/problem+json"  # RFC 9457
-TYPE_PREFIX = "urn:problem-type:firstcome:"  # a name, not an address: nothing to fetch, nothing to keep alive
+from firstcome.runtime.http import MEDIA_TYPE, RETRY_AFTER_S, Meaning, document, to_json
 
 # The only field is a user id of 255 characters, 1.5 KB if every one of them is escaped. The rest is room for fields
 # that are ignored; more than this is not an application, and is not parsed.
@@ -19,20 +15,6 @@ MAX_BODY_BYTES = 4_096
 
 # Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
 KEPT = 64
-
-to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a call
-
-# Spread, so that those who were told to wait do not come back as one.
-RETRY_AFTER_S = (1, 3)
-
-
-class Meaning(NamedTuple):
-    """What a code means: the status that goes with it, what it is in general, and what to do about it."""
-
-    status: int
-    title: str
-    detail: str
-
 
 # Every code that an answer may carry. Codes and statuses are stable.
 CODES: dict[str, Meaning] = {
@@ -102,17 +84,9 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
 
 
 def _document(code: str, detail: str, path: str, headers: dict[str, str]) -> Answer:
-    status, title, usual = CODES[code]
-    document = {
-        "type": TYPE_PREFIX + code,
-        "title": title,
-        "status": status,
-        "detail": detail or usual,
-        "instance": quote(path, errors="replace"),
-        "code": code,
-    }
+    made = document(code, CODES[code], detail, path)
     headers = {"Cache-Control": "no-store", **headers}
-    return Answer(status, document, headers, MEDIA_TYPE, _COUNTED.get(code, ""), to_json(document))
+    return Answer(made["status"], made, headers, MEDIA_TYPE, _COUNTED.get(code, ""), to_json(made))
 
 
 @lru_cache(maxsize=KEPT)

@@ -1,13 +1,12 @@
-"""Reading a request: who calls, who applies, what the body says, under which correlation id."""
+"""Reading a request: who calls, who applies, what the body says."""
 
-import base64
-import json
 import re
 from itertools import islice
 from typing import Any
 
 from firstcome.apply.problem import MAX_BODY_BYTES, Problem
-from firstcome.rules import alike, check_user_id, harmless
+from firstcome.rules import BadInput, alike, check_user_id
+from firstcome.runtime import http
 
 # What may be a misspelt user_id: enough for every spelling, and harmless to repeat.
 ECHOED = re.compile("[A-Za-z][A-Za-z_-]{0,31}")
@@ -65,33 +64,7 @@ def _missing(fields: dict[str, Any]) -> str:
 
 def read_object(event: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON object of the body, unknown fields and all; raise `Problem` where it is none."""
-    content_type = header(event, "content-type")
-    if content_type and content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Problem("unsupported_media_type")
-    body = event.get("body") or ""
     try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-        if len(raw) > MAX_BODY_BYTES:
-            raise Problem("body_too_large")
-        # As text: json.loads would guess at UTF-16 in bytes. Deep nesting ends in a RecursionError.
-        fields = json.loads(raw.decode())
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise Problem("bad_json")
-    return fields
-
-
-def correlation_id(event: dict[str, Any]) -> str:
-    """Return the caller's own `x-correlation-id` if it is harmless, else API Gateway's request id."""
-    return harmless(header(event, "x-correlation-id")) or str(event["requestContext"].get("requestId", ""))
-
-
-def header(event: dict[str, Any], name: str) -> str:
-    """Return a request header by its lower-case name, or "". API Gateway writes them so; `sam local` does not."""
-    headers = event.get("headers") or {}
-    if name in headers:
-        return str(headers[name])
-    if "host" in headers:  # every request has one: all of these names are in lower case
-        return ""
-    return next((str(value) for key, value in headers.items() if key.lower() == name), "")
+        return http.read_object(event, MAX_BODY_BYTES)
+    except BadInput as error:  # what it says is said for an application: with its limit, and an example
+        raise Problem(error.code) from error

@@ -6,8 +6,10 @@ from typing import Any
 
 from firstcome.apply import problem, request
 from firstcome.apply.application import Applications
-from firstcome.apply.problem import Answer, Problem, to_json
+from firstcome.apply.problem import Answer, Problem
 from firstcome.rules import check_event_id, check_user_id
+from firstcome.runtime import http
+from firstcome.runtime.http import to_json
 from firstcome.runtime.telemetry import count, logger
 
 WINNERS = ("accepted", "reserved")
@@ -25,7 +27,7 @@ class Routes:
     def apply(self, event: dict[str, Any], event_id: str) -> Answer:
         """Decide one application."""
         sub = request.caller(event, self._local_identity)
-        correlation_id = request.correlation_id(event)
+        correlation_id = http.correlation_id(event)
         answer = self._applications.apply(check_event_id(event_id), request.applicant(event, sub), correlation_id)
         if answer.counted != "already":  # repeats are not logged
             logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
@@ -63,7 +65,7 @@ def no(error: Exception, path: str, event: dict[str, Any]) -> Answer:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
         write = logger.exception if ours else logger.warning  # with the traceback, where the fault is ours
-        known = {**request.place(path), "correlation_id": request.correlation_id(event)}
+        known = {**request.place(path), "correlation_id": http.correlation_id(event)}
         write(answer.body["code"], extra={"reason": repr(error), **known})
     return answer
 
@@ -75,4 +77,4 @@ def finish(answer: Answer, event: dict[str, Any]) -> tuple[dict[str, str], str]:
         wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
         count(answer.counted, may_wait=wait)
     body = "" if event["requestContext"]["http"]["method"] == "HEAD" else answer.text or to_json(answer.body)
-    return {**answer.headers, "X-Correlation-Id": request.correlation_id(event)}, body
+    return {**answer.headers, "X-Correlation-Id": http.correlation_id(event)}, body

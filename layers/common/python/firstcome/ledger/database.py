@@ -29,9 +29,12 @@ class Database:
         self.settings = settings
         self._connection: Connection | None = None
         self._used_at_s = 0.0
+        self._within: Connection | None = None  # the transaction that is being worked on
 
     def read(self, query: Callable[[Connection], _T]) -> _T:
-        """Run one statement outside any transaction, and answer what `query` made of it."""
+        """Run one statement, outside any transaction or in the one around it, and answer what `query` made of it."""
+        if self._within is not None:
+            return query(self._within)
         return self._run(query, transaction=False)
 
     def transact(self, work: Callable[[Connection], _T], *, read_committed: bool = False) -> _T:
@@ -40,7 +43,11 @@ class Database:
         `work` may run more than once: after a deadlock (`mysql_deadlock_retries` times), and when the connection
         turns out to have died before. Whatever it raises rolls everything back; an error that is the data's own
         fault stays the `pymysql.Error` that it is.
+
+        Called within another's `work`, it is a part of that transaction: both are committed, or neither.
         """
+        if self._within is not None:
+            return work(self._within)
         return self._run(work, transaction=True, read_committed=read_committed)
 
     def close(self) -> None:
@@ -83,6 +90,7 @@ class Database:
                 statements.next_read_committed(connection)
             if transaction:
                 connection.begin()
+                self._within = connection
             return work(connection)
         except pymysql.Error as error:
             self._abandon(connection, error)
@@ -93,6 +101,8 @@ class Database:
         except BaseException:
             self.close()  # perhaps in the middle of an answer: the rest of it must not meet the next question
             raise
+        finally:
+            self._within = None
 
     def _connected(self) -> tuple[Connection, bool]:
         """Return the connection, and whether it was made just now."""

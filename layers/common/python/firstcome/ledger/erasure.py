@@ -25,6 +25,7 @@ def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
         row = {"event_id": event_id, "user_id": user_id, "erased_id": ERASED + secrets.token_hex(16)}
         coupons = statements.erase_coupon(connection, **row)
         refusals = statements.erase_refusal(connection, **row)
+        statements.erase_operations(connection, **row)  # an operator's request: not counted as a row of theirs
         return int(coupons + refusals + statements.erase_failed(connection, **row))
 
     return ledger.transact(work)
@@ -47,18 +48,24 @@ def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
     def rest(connection: Connection) -> int:
         _check(connection, ledger, event_id, None)
         refusals = statements.erase_refusals(connection, event_id=event_id)
+        statements.erase_operations(connection, event_id=event_id, user_id=None, erased_id=ERASED)
         return int(refusals + statements.erase_all_failed(connection, event_id=event_id))
 
     return sum(page(low) for low in range(1, capacity + 1, PAGE)) + ledger.transact(rest)
 
 
 def erase_strays(ledger: Database, user_id: str | None, days: int) -> int:
-    """Erase one person, or all, from the failed rows of no known event that are older; return how many rows it were."""
+    """Erase one person, or all, from operators' requests and older failed rows of no known event.
+
+    Return how many failed rows it were.
+    """
+
+    def work(connection: Connection) -> int:
+        statements.erase_stray_operations(connection, user_id=user_id, erased_id=ERASED)
+        return int(statements.erase_strays(connection, user_id=user_id, erased_id=ERASED, days=days))
+
     # It looks at every failed row: without READ COMMITTED it would lock all of them, and keep consume from adding any.
-    return ledger.transact(
-        lambda connection: int(statements.erase_strays(connection, user_id=user_id, erased_id=ERASED, days=days)),
-        read_committed=True,
-    )
+    return ledger.transact(work, read_committed=True)
 
 
 def strays(ledger: Database, user_id: str) -> int:

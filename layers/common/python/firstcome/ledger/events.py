@@ -139,6 +139,7 @@ def wipe(ledger: Database, event_id: str) -> None:
         statements.wipe_coupons(connection, event_id=event_id)
         statements.wipe_refusals(connection, event_id=event_id)
         statements.wipe_failed(connection, event_id=event_id)
+        statements.wipe_operations(connection, event_id=event_id)
         statements.wipe_event(connection, event_id=event_id)
 
     ledger.transact(work)

@@ -3,7 +3,7 @@
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from firstcome.ledger import coupons, erasure, events, failed_events, leases, pages, refusals
+from firstcome.ledger import coupons, erasure, events, failed_events, leases, operations, pages, refusals
 from firstcome.ledger.database import Database
 
 
@@ -52,3 +52,10 @@ class Ledger(Database):
     strays = erasure.strays
     events_naming = erasure.events_naming
     events_kept_too_long = erasure.events_kept_too_long
+
+    begin_operation = operations.begin_operation
+    decide_operation = operations.decide_operation
+    finish_operation = operations.finish_operation
+    operation = operations.operation
+    version_locked = operations.version_locked
+    operations = operations.operations  # last: from here on the name is the method's

@@ -392,6 +392,8 @@ WHERE EXISTS (SELECT 1 FROM coupon FORCE INDEX (coupon_one_each)
   OR EXISTS (SELECT 1 FROM failed_event FORCE INDEX (failed_event_open)
     WHERE failed_event.event_id = coupon_event.event_id
       AND (failed_event.user_id = :user_id OR (failed_event.user_id IS NULL AND LOCATE(:user_id, payload) > 0)))
+  OR EXISTS (SELECT 1 FROM operation FORCE INDEX (operation_person)
+    WHERE operation.event_id = coupon_event.event_id AND operation.user_id = :user_id)
 ORDER BY event_id
 
 -- name: events_kept_too_long(days)
@@ -403,5 +405,8 @@ WHERE state = 'ended' AND ended_at <= UTC_TIMESTAMP(3) - INTERVAL :days DAY
     OR EXISTS (SELECT 1 FROM refusal
       WHERE refusal.event_id = coupon_event.event_id AND (refusal.user_id < 'erased#' OR refusal.user_id >= 'erased$'))
     OR EXISTS (SELECT 1 FROM failed_event FORCE INDEX (failed_event_open)
-      WHERE failed_event.event_id = coupon_event.event_id AND failed_event.detail <> 'erased'))
+      WHERE failed_event.event_id = coupon_event.event_id AND failed_event.detail <> 'erased')
+    OR EXISTS (SELECT 1 FROM operation FORCE INDEX (operation_person)
+      WHERE operation.event_id = coupon_event.event_id
+        AND (operation.user_id < 'erased#' OR operation.user_id >= 'erased$')))
 ORDER BY event_id

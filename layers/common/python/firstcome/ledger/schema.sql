@@ -87,6 +87,38 @@ CREATE TABLE failed_event (
   KEY failed_event_status (event_id, status)
 ) ENGINE = InnoDB;
 
+-- What operators asked for, who they were, and what it came to: one row for each request that changes something.
+CREATE TABLE operation (
+  id BIGINT NOT NULL AUTO_INCREMENT,
+  -- The caller's name for the request, or one that was made: a repeat finds its row, and gets its answer.
+  request_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  at DATETIME(3) NOT NULL,
+  actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  -- The words of `rules.ActorKind`; a test keeps the two equal. So does it for the status.
+  actor_kind ENUM('token', 'claimed') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  action VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  -- Whom it was about, so that an erasure finds them here, too.
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  version_before INT NULL COMMENT 'the config_version of the event',
+  version_after INT NULL,
+  status ENUM('begun', 'working', 'done', 'refused', 'failed') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  what MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'the fields as they were given, as JSON',
+  answer MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'what a repeat is answered, as JSON',
+  -- Of work that takes longer than a request: how far it has come, who works on it, and when it is due.
+  progress MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  lease CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  due_at DATETIME(3) NULL,
+  PRIMARY KEY (id),
+  UNIQUE KEY operation_request (request_id),
+  -- The history of one event.
+  KEY operation_event (event_id, id),
+  -- What names a person, for an erasure.
+  KEY operation_person (event_id, user_id),
+  -- What is due, for the schedule.
+  KEY operation_due (status, due_at)
+) ENGINE = InnoDB;
+
 -- Which migrations have been applied, and what stood in them. `migrate` makes it before the first.
 CREATE TABLE schema_migration (
   number INT NOT NULL,

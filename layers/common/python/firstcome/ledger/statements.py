@@ -1,6 +1,6 @@
-"""The named statements of `ledger.sql`, and the form in which times travel to it.
+"""The named statements of `FILES`, and the form in which times travel to them.
 
-The file is aiosql's format, as far as it is used here; a test holds what is made of it to what aiosql makes of it.
+The files are in aiosql's format, as far as they use it; a test holds what is made of them to what aiosql makes of them.
 """
 
 import re
@@ -17,6 +17,9 @@ from firstcome.rules import from_ms, to_ms
 # A server that is sent more than it takes hangs up while it is still being sent, as if it had died: it is asked first.
 # Smaller ones fit into the buffers on the way, so that its answer arrives.
 LARGE_BYTES = 262_144
+
+# One file a room of tables.
+FILES = ("ledger.sql", "operations.sql")
 
 _COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
 _PARAMETER = re.compile(r"('[^']*')|:(\w+)")
@@ -61,8 +64,8 @@ def _check_size(cursor: Any, size: int) -> None:
         raise pymysql.OperationalError(PACKET_TOO_LARGE, f"a statement of {size} bytes; max_allowed_packet is {limit}")
 
 
-def _read(file: Path) -> SimpleNamespace:
-    text = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+def _read(*files: Path) -> SimpleNamespace:
+    text = _COMMENT.sub("", "\n".join(file.read_text(encoding="utf-8") for file in files))
     text = _PARAMETER.sub(lambda found: found[1] or f"%({found[2]})s", text)
     _, *parts = _NAME.split(text)
     named = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
@@ -73,8 +76,8 @@ def _in_ms(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(to_ms(value) if isinstance(value, datetime) else value for value in row)
 
 
-# Any: the methods are those of the file. A test calls each of them on both servers.
-statements: Any = _read(Path(__file__).with_name("ledger.sql"))
+# Any: the methods are those of the files. A test calls each of them on both servers.
+statements: Any = _read(*map(Path(__file__).with_name, FILES))
 
 
 def sql_time(ms: int) -> str:

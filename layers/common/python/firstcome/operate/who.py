@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from firstcome.rules import BadInput
+from firstcome.rules import ActorKind, BadInput
 
 UNKNOWN_ACTOR = "unknown"  # of a direct invoke that does not say who acts
 
@@ -17,13 +17,6 @@ class Group(StrEnum):
 
 
 RANKS = {group: rank for rank, group in enumerate(Group)}
-
-
-class ActorKind(StrEnum):
-    """How far the actor's name can be trusted."""
-
-    TOKEN = "token"  # noqa: S105  a word: the subject of a verified JWT
-    CLAIMED = "claimed"  # what a direct invoke says; CloudTrail knows the role
 
 
 class Forbidden(BadInput):
