@@ -3,7 +3,17 @@
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from firstcome.ledger import coupons, erasure, events, failed_events, leases, operations, pages, refusals
+from firstcome.ledger import (
+    coupons,
+    erasure,
+    events,
+    failed_events,
+    leases,
+    long_operations,
+    operations,
+    pages,
+    refusals,
+)
 from firstcome.ledger.database import Database
 
 
@@ -36,6 +46,13 @@ class Ledger(Database):
     people = pages.people
     refusals_after = pages.refusals_after
     failed_between = pages.failed_between
+
+    begin_long_operation = long_operations.begin_long_operation
+    operation_by_id = long_operations.operation_by_id
+    claim_operation = long_operations.claim_operation
+    keep_operation = long_operations.keep_operation
+    put_off_operation = long_operations.put_off_operation
+    end_operation = long_operations.end_operation
 
     create_event = events.create_event
     event = events.event

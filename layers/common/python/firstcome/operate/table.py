@@ -15,6 +15,7 @@ from firstcome.operate.fields import (
     LIMIT,
     NAME,
     OPENS_AT,
+    OPERATION_ID,
     PARTITIONS,
     REASON,
     REPLICATION,
@@ -49,7 +50,7 @@ class Action:
         """Return every field, each once, in the order in which they are explained."""
         own = (field for form in self.forms for field in form)
         version = (EXPECT_VERSION,) if self.versioned else ()
-        request = (REQUEST_ID,) if self.changes else ()
+        request = (REQUEST_ID,) if self.changes or self.long else ()
         return tuple(dict.fromkeys([*own, *self.may, *version, *request, ACTOR]))
 
 
@@ -135,6 +136,14 @@ ACTIONS: dict[str, Action] = {
             changes=False,
             long=True,
             personal=("who",),
+        ),
+        Action(
+            "operation",
+            "Show what an audit, a restore or a reconciliation that takes long has come to, and work on it.",
+            Group.VIEWER,
+            ((OPERATION_ID,),),
+            changes=False,
+            personal=("who", "first"),
         ),
         Action(
             "expire",

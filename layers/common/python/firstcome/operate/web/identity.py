@@ -4,7 +4,8 @@ from typing import Any
 
 from firstcome.operate.fields import SURROGATE, TEXT_MAX_LENGTH
 from firstcome.operate.web.problem import Problem
-from firstcome.operate.who import ActorKind, Forbidden, Group, Who
+from firstcome.operate.who import Forbidden, Group, Who
+from firstcome.rules import ActorKind
 
 
 def identify(event: dict[str, Any], groups_claim: str) -> Who:
