@@ -25,7 +25,7 @@ from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX  # noqa: E402
 
 Json = dict[str, Any]
 
-VERSION = "1.0.0"  # of the contract: a client that worked goes on working while the first number stays
+VERSION = "1.1.0"  # of the contract: a client that worked goes on working while the first number stays
 DESCRIPTION = f"""\
 Gives the coupons of an event to the first people who ask, one each.
 
@@ -38,6 +38,7 @@ that was sent, or API Gateway's request id."""
 EVENT_ID: Json = {"type": "string", "pattern": f"^{rules.EVENT_ID_PATTERN}$"}
 USER_ID: Json = {"type": "string", "pattern": f"^{rules.USER_ID_PATTERN}$"}
 TIME: Json = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}
+SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TICKET: Json = {"type": "integer", "minimum": 1, "description": "The number of the ticket, from 1"}
 
 STATUSES = {
@@ -58,6 +59,22 @@ EVENT: Json = {
     "opens_at": "2030-01-01T00:00:00.000Z",
     "closes_at": "2030-01-02T00:00:00.000Z",
     "now": "2030-01-01T12:00:00.000Z",
+    "timezone": "Asia/Seoul",
+    "spread_ms": 10_000,
+    "turn_commitment": "630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd",
+}
+# What a problem says beside its usual members.
+MORE: dict[str, Json] = {
+    "not_open": {
+        "now": "2030-01-01T00:00:00.000Z",
+        "opens_at": "2030-01-01T00:00:00.000Z",
+        "turn_at": "2030-01-01T00:00:07.316Z",
+    },
+    "sold_out": {
+        "sold_out_at": "2030-01-01T00:01:41.275Z",
+        "now": "2030-01-01T12:00:00.000Z",
+        "correlation_id": "JKJaXmPLvHcESHA=",
+    },
 }
 APPLICATION: Json = {
     "event_id": "spring-sale",
@@ -107,7 +124,17 @@ SCHEMAS: Json = {
             "opens_at": TIME,
             "closes_at": TIME,
             "now": {**TIME, "description": "The server's time: what counts"},
+            "timezone": {"type": "string", "description": "The zone to tell people the times in, an IANA name"},
+            "spread_ms": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Over how many ms from `opens_at` on the turns are spread; 0: everybody's is `opens_at`",
+            },
+            "turn_commitment": {**SHA256, "description": "SHA-256 of the turns' secret, from the first opening on"},
+            "turn_secret": {**SHA256, "description": "The turns' secret, 32 bytes, once the event has ended"},
         },
+        "turn_commitment",
+        "turn_secret",
         description="An event: it gives coupons while `state` is `open` and `now` is inside the window.",
     ),
     "NewApplication": _object(
@@ -123,13 +150,26 @@ SCHEMAS: Json = {
             "detail": {"type": "string"},
             "instance": {"type": "string", "format": "uri-reference"},
             "code": {"type": "string", "enum": list(CODES)},
+            "now": {**TIME, "description": "With `not_open` and `sold_out`: the server's time"},
+            "opens_at": {**TIME, "description": "With `not_open`: when the event opens"},
+            "turn_at": {**TIME, "description": "With `not_open`: when this person may apply; a draft tells no turn"},
+            "sold_out_at": {
+                **TIME,
+                "description": "With `sold_out`: when the last ticket was given, where it is known",
+            },
+            "correlation_id": {"type": "string", "description": "With `sold_out`: as in `X-Correlation-Id`"},
         },
+        *("now", "opens_at", "turn_at", "sold_out_at", "correlation_id"),
         description="RFC 9457, with a stable `code`.",
     ),
 }
 
 CORRELATION_ID: Json = {"schema": {"type": "string"}, "description": "Name it when you report a fault"}
 RETRY_AFTER: Json = {"schema": {"type": "integer"}, "description": "Seconds to wait before asking again"}
+RETRY_AT_TURN: Json = {
+    **RETRY_AFTER,
+    "description": "With a turn to come, or paused turns: seconds to wait before asking",
+}
 
 SECURITY: list[Json] = [{"jwt": []}, {"iam": []}]
 SECURITY_SCHEMES: Json = {
@@ -231,8 +271,9 @@ def _problem(status: int, name: str, path: str) -> Json:
     codes = [code for code in PROBLEMS[name] if CODES[code].status == status]
     at = path.format(event_id=EVENT["event_id"], user_id=APPLICATION["user_id"])
     schema = {"allOf": [_ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
-    examples = {code: {"value": Problem(code).answer(at).body} for code in codes}
-    headers = {"X-Correlation-Id": CORRELATION_ID} | ({"Retry-After": RETRY_AFTER} if status == 503 else {})
+    examples = {code: {"value": Problem(code).answer(at).body | MORE.get(code, {})} for code in codes}
+    waits = {409: RETRY_AT_TURN, 503: RETRY_AFTER}
+    headers = {"X-Correlation-Id": CORRELATION_ID} | ({"Retry-After": waits[status]} if status in waits else {})
     return {
         "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in codes),
         "headers": headers,

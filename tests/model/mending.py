@@ -51,7 +51,8 @@ class Mending:
         count = max(0, *(person.holds for person in people))
         held = mask_of(person.holds for person in people)
         w = w._replace(people=tuple(people), event=True, lost=False, highest=count, released=up_to(count) & ~held)
-        return w._replace(sizes=found(w))
+        knows_turns = self.world.broken is not Broken.RESTORE_WITHOUT_TURNS
+        return w._replace(sizes=found(w), knows_turns=knows_turns)
 
     def reconcile(self, w: State, *, seen: bool) -> State:
         """Repair what no other path repairs, by the rows as they are, or as they were seen."""

@@ -33,7 +33,7 @@ class Explored:
 def explore(world: World, *, until_fault: bool = False) -> Explored:
     """Visit every state of the world; with `until_fault`, only until a fault is found."""
     protocol = Protocol(world)
-    start = State((Person(),) * world.people)
+    start = State((Person(early=world.turns),) * world.people)
     came: dict[State, State | None] = {start: None}
     todo = deque([start])
     faults: dict[str, list[str]] = {}
@@ -81,6 +81,7 @@ def main() -> int:
     parser.add_argument("--key-losses", type=int, default=0, help="how often it may lose some of a gate's keys")
     parser.add_argument("--old-scripts", type=int, default=0, help="tickets that an older version of the scripts gives")
     parser.add_argument("--failovers", type=int, default=0, help="how often an older replica may take over")
+    parser.add_argument("--turns", action="store_true", help="people ask before their turn, too")
     parser.add_argument("--late", action="store_true", help="one send that was given up arrives later")
     parser.add_argument("--two-callers", action="store_true", help="two callers between their half-steps at a time")
     parser.add_argument("--poison", action="store_true", help="records that fail, rows that die, an operator")

@@ -33,6 +33,9 @@ class Broken(StrEnum):
     SIZES_BY_LENGTH = "sizes-by-length"  # a script writes down the sizes that it finds
     OLD_SCRIPTS_UNSEEN = "old-scripts-unseen"  # what an older version of the scripts wrote counts as a difference
     SURVIVORS_DROPPED = "survivors-dropped"  # restore takes no applied_user that survived
+    TURN_UNHEEDED = "turn-unheeded"  # whoever asks before their turn is served
+    TURN_AFTER_TICKET = "turn-after-ticket"  # the ticket is taken before the turn is looked at
+    RESTORE_WITHOUT_TURNS = "restore-without-turns"  # a restored gate knows no turns
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class World:
     key_losses: int = 0  # of some of its keys, in any combination
     failovers: int = 0
     old_scripts: int = 0  # tickets that an older version of the scripts gives, as in a rolling deploy
+    turns: bool = False  # people ask before their turn, too
     late: bool = False  # one send that times out arrives much later
     two_callers: bool = False  # two callers between their half-steps at a time
     poison: bool = False  # records that fail for certain; rows that die; an operator who redrives and refuses
@@ -85,6 +89,7 @@ class Person(NamedTuple):
     seen_owed: int = 0  # what restore or reconcile has read of them
     seen_row: int = 0
     seen_holds: int = 0
+    early: bool = False  # their turn has not come, by Redis's clock
 
 
 class Sizes(NamedTuple):
@@ -113,6 +118,7 @@ class State(NamedTuple):
     failovers: int = 0
     old_scripts: int = 0
     was_late: bool = False
+    knows_turns: bool = True  # gate: spread and secret are in the event hash
 
 
 # --- small changes of a state --------------------------------------------------------------------------------------

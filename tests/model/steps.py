@@ -74,6 +74,9 @@ class Protocol:
             yield f"{w.reading} dies", -1, read_nothing(w)
             yield f"{w.reading} writes", -1, read_nothing(self._writes(w))
         yield from self._of_redis(w)
+        for i, person in enumerate(w.people):
+            if person.early:
+                yield "their turn comes", i, changed(w, i, early=False)
 
     def _of_applicant(self, w: State, i: int, person: Person) -> Iterator[Step]:
         after, ticket = self.stores.apply(w, i)
@@ -242,6 +245,7 @@ class Protocol:
             or w.was_late
             or not any(p.refused and not p.by_hand for p in people),
             "something is stuck": not any(p.pending or p.waiting for p in people),
+            "served before their turn": not any(p.early and p.holds > 0 for p in w.people),
             "I6 gate and ledger disagree": all(p.holds == (REFUSED if p.refused else p.row) for p in people),
         }
         return next((law for law, holds in laws.items() if not holds), None)

@@ -71,8 +71,15 @@ class Stores:
         else:
             same = w.sizes is not None and w.sizes.applied == found(w).applied
         if same:
-            return self.hand_out(w, i)
+            return self._in_turn(w, i)
         return w._replace(lost=self.world.broken is not Broken.COMPARED_WHERE_READ), 0
+
+    def _in_turn(self, w: State, i: int) -> tuple[State, int]:
+        """A ticket, to whoever's turn has come; before it, nothing changes."""
+        broken = self.world.broken
+        if not w.people[i].early or not w.knows_turns or broken is Broken.TURN_UNHEEDED:
+            return self.hand_out(w, i)
+        return self._take(w)[0] if broken is Broken.TURN_AFTER_TICKET else w, 0
 
     def _again(self, w: State, i: int) -> State:
         """Whoever holds a ticket asks again: no mark in a whole `pending` means that they have a row."""

@@ -26,6 +26,11 @@ WHOLE = {
     "poison": (World(2, 1, poison=True, two_callers=True), 6_772),
     "poison, two tickets": (World(2, 2, poison=True), 8_893),
     "poison and a loss": (World(2, 1, losses=1, poison=True), 3_194),
+    "turns": (World(3, 2, turns=True), 1_264),
+    "turns and a loss": (World(2, 1, losses=1, turns=True, two_callers=True), 709),
+    "turns, and keys lost": (World(2, 1, key_losses=1, turns=True), 714),
+    "turns and a failover": (World(2, 1, failovers=1, turns=True), 2_503),
+    "turns and poison": (World(2, 1, turns=True, poison=True), 864),
 }
 
 # The smallest world in which each broken rule shows.
@@ -48,6 +53,9 @@ NEEDED = {
     Broken.SIZES_BY_LENGTH: World(2, 2, key_losses=1, losses=1, broken=Broken.SIZES_BY_LENGTH),
     Broken.OLD_SCRIPTS_UNSEEN: World(2, 2, old_scripts=1, broken=Broken.OLD_SCRIPTS_UNSEEN),
     Broken.SURVIVORS_DROPPED: World(2, 1, key_losses=1, broken=Broken.SURVIVORS_DROPPED),
+    Broken.TURN_UNHEEDED: World(1, 1, turns=True, broken=Broken.TURN_UNHEEDED),
+    Broken.TURN_AFTER_TICKET: World(1, 1, turns=True, broken=Broken.TURN_AFTER_TICKET),
+    Broken.RESTORE_WITHOUT_TURNS: World(1, 1, losses=1, turns=True, broken=Broken.RESTORE_WITHOUT_TURNS),
 }
 
 

@@ -12,8 +12,8 @@ LOST_FILTER = f"{SOLD_OUT}::test_a_filter_that_was_lost_is_not_believed"
 GUARDS = [
     Guard(
         "a winner is asked about",
-        "return winners is not None and not winners.may_have(user_id)",
-        "return winners is not None",
+        "if winners is None or winners.may_have(user_id):",
+        "if winners is None:",
         f"{SOLD_OUT}::test_a_loser_is_answered_from_memory_as_by_the_gate",
     ),
     Guard(

@@ -168,6 +168,14 @@ def rfc3339(ms: int) -> str:
     return from_ms(ms).isoformat("T", "milliseconds")[:23] + "Z"
 
 
+def turn_at_ms(event_id: str, user_id: str, opens_at_ms: int, spread_ms: int, secret: bytes) -> int:
+    """Return when this person's turn is, as gate.lua computes it, which decides."""
+    from hashlib import sha1  # noqa: PLC0415  only while a gate is lost
+
+    digits = sha1(f"{secret.hex()}:{event_id}:{user_id}".encode(), usedforsecurity=False).hexdigest()[:12]
+    return opens_at_ms + (int(digits, 16) % spread_ms if spread_ms else 0)
+
+
 def parse_time(field: str, value: object) -> int:
     """Return the milliseconds of an RFC 3339 time with an offset; raise `BadInput` naming `field` otherwise."""
     try:

@@ -5,12 +5,13 @@ import time
 from functools import partial
 from typing import Self
 
+from firstcome.apply import turns
 from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import Answer, Problem, later
 from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
 from firstcome.gate.connect import redis_client
 from firstcome.gate.gate import Gate
-from firstcome.gate.sold_out import Moment, SoldOut
+from firstcome.gate.sold_out import Moment, Receipt, SoldOut
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.coupons import LedgerStanding
 from firstcome.ledger.events import Event
@@ -54,8 +55,8 @@ class Applications:
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
         """Decide one application, and see its record off. Asking again changes nothing, and answers the same ticket."""
-        if self.sold_out.is_certain(event_id, user_id):
-            raise Problem("sold_out")
+        if receipt := self.sold_out.receipt(event_id, user_id):
+            raise turns.SoldOut(receipt, correlation_id)
         asked = Moment.now()
         # The call's own name: redis-py repeats a call after a timeout, and only that repetition may produce again.
         with timed("gate_ms", may_wait=True):
@@ -72,8 +73,13 @@ class Applications:
             case ApplyOutcome.UNKNOWN:
                 return self._without_gate(event_id, user_id)
             case ApplyOutcome.SOLD_OUT:
-                self.sold_out.remember(event_id, decision.remember, asked)
-                raise Problem("sold_out")
+                receipt = Receipt(decision.sold_out_at_ms, decision.now_ms)
+                self.sold_out.remember(event_id, decision.remember, asked, receipt)
+                raise turns.SoldOut(receipt, correlation_id)
+            case ApplyOutcome.NOT_OPEN:
+                raise turns.not_open(decision)
+            case ApplyOutcome.PAUSED:
+                raise turns.paused(decision)
             case _:
                 raise Problem(decision.outcome.lower())
 
@@ -93,8 +99,8 @@ class Applications:
 
     def _without_gate(self, event_id: str, user_id: str) -> Answer:
         """Return the answer of the ledger, the only one left that knows: the event is past its retention."""
-        if self.events.gated(event_id):
-            raise later("gate_lost")
+        if event := self.events.gated(event_id):
+            raise turns.gate_lost(event, user_id)
         known = self.ledger.standing(event_id, user_id) if self.events.past(event_id) else None
         if known is None or known.state is None:
             raise Problem("unknown_event")
@@ -192,5 +198,6 @@ def _event(event_id: str, event: Event | EventView, remaining: int, now_ms: int)
         "opens_at": rfc3339(event.opens_at_ms),
         "closes_at": rfc3339(event.closes_at_ms),
         "now": rfc3339(now_ms),
+        **turns.public(event),
     }
     return Answer(200, body, PUBLIC)

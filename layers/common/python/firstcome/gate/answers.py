@@ -65,6 +65,7 @@ class ConfigureOutcome(StrEnum):
     CREATED = "CREATED"
     UPDATED = "UPDATED"
     STALE = "STALE"  # the gate knows this version or a newer one
+    INCOMPLETE = "INCOMPLETE"  # the secret of the turns was gone before the script ran
     UNKNOWN = "UNKNOWN"
 
 
@@ -82,7 +83,7 @@ class RestoreOutcome(StrEnum):
 
     RESTORED = "RESTORED"
     ALIVE = "ALIVE"  # it is not lost, or was lost again since
-    INCOMPLETE = "INCOMPLETE"  # the rebuilt keys lost members before they were put in place
+    INCOMPLETE = "INCOMPLETE"  # the rebuilt keys lost members, or the secret was gone, before they were put in place
 
 
 class ReconcileOutcome(StrEnum):
@@ -105,6 +106,12 @@ class Decision:
     remember: str  # not "": SOLD_OUT may be given again from memory, to whom this version of `winners` does not know
     restore_epoch: int
     now_ms: int
+    # Of NOT_OPEN and PAUSED:
+    opens_at_ms: int = 0
+    turn_at_ms: int = 0  # this person's turn; 0: nobody is told one yet
+    spread_ms: int = 0
+    # Of SOLD_OUT:
+    sold_out_at_ms: int = 0  # when the last ticket was given; 0: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,9 @@ class EventView:
     learned: int  # people whom a failover had forgotten, as the ledger told
     replid: str  # the Redis that wrote it first, or was reconciled
     now_ms: int
+    timezone: str = "UTC"
+    spread_ms: int = 0
+    turn_secret: bytes | None = field(default=None, repr=False)  # None before the first opening, and without turns
 
     @property
     def remaining(self) -> int:
@@ -163,3 +173,4 @@ class Rebuilt:
     pending: dict[str, int] = field(default_factory=dict)
     released: list[int] = field(default_factory=list)
     count: int = 0  # the highest ticket handed out
+    given_ms: int = 0  # applied_at of the last ticket given

@@ -25,10 +25,10 @@ from firstcome.gate.answers import (
     Standing,
 )
 from firstcome.gate.entry import NO_CALL, REFUSED, entry_of, parse_entry
-from firstcome.gate.keys import lost_key
+from firstcome.gate.keys import lost_key, secret_key
 from firstcome.gate.pages import CHUNK, Pages
 from firstcome.gate.sold_out import filter_bits
-from firstcome.rules import EventState, Ticket
+from firstcome.rules import EventState, Ticket, Unavailable
 
 _DELIVERED = 2  # of gate.lua's `pending`
 # The numbers that every event's hash has.
@@ -37,6 +37,9 @@ _NUMBERS = (
 )  # fmt: skip
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
 TEMPORARY_TTL_MS = 10 * 60 * 1000
+SECRET = "turn_secret"  # noqa: S105  the field of the event hash that is never an argument of a script: those stand in SLOWLOG
+# Until the script takes it, one round trip later; a caller that died leaves it for so long.
+SECRET_TTL_MS = 60_000
 
 
 class Gate(Pages):
@@ -49,9 +52,11 @@ class Gate(Pages):
     def apply(self, event_id: str, user_id: str, call: str) -> Decision:
         """Decide one application; `call` tells this very call from another of the same person."""
         self.check_server()
-        outcome, ticket, at, pending, remember, restore_epoch, now = self.run("gate", event_id, [user_id, call])
-        mark = (bool(pending), pending == _DELIVERED)
-        return Decision(ApplyOutcome(outcome), ticket or None, at or None, *mark, remember, restore_epoch, now)
+        said, ticket, at, pending, remember, restore_epoch, now, *more = self.run("gate", event_id, [user_id, call])
+        outcome, mark = ApplyOutcome(said), (bool(pending), pending == _DELIVERED)
+        if outcome is ApplyOutcome.SOLD_OUT:
+            more = [0, 0, 0, *more]
+        return Decision(outcome, ticket or None, at or None, *mark, remember, restore_epoch, now, *more)
 
     def delivered(self, ticket: Ticket) -> bool:
         """Say that the ticket's record is in the stream; True where the gate has noted it."""
@@ -96,6 +101,10 @@ class Gate(Pages):
             replid=event["replid"],
             now_ms=now,
             **{name: int(event[name]) for name in _NUMBERS},
+            # An older version has made gates without these.
+            timezone=event.get("timezone", "UTC"),
+            spread_ms=int(event.get("spread_ms", 0)),
+            turn_secret=bytes.fromhex(event.get("turn_secret", "")) or None,
         )
 
     def read_all(self, event_id: str) -> Snapshot | None:
@@ -162,12 +171,27 @@ class Gate(Pages):
     ) -> ConfigureOutcome:
         """Tell the gate what the ledger says (`event`: hash fields). `create` also makes it."""
         capacity = int(event["capacity"])
-        rest = {name: value for name, value in event.items() if name != "capacity"}
+        rest = {name: value for name, value in event.items() if name not in {"capacity", SECRET}}
         if create:
             rest["replid"] = self.replid(event_id)
         what, bits = "create" if create else "update", filter_bits(capacity, self._settings)
         args = [what, config_version, capacity, bits, self._settings.released_rest_ms, *_flat(rest)]
-        return ConfigureOutcome(self.run("configure", event_id, args))
+        outcome = ConfigureOutcome(self.run("configure", event_id, args, keys=self._leave_secret(event_id, event)))
+        if outcome is ConfigureOutcome.INCOMPLETE:
+            raise Unavailable("redis", "the secret of the turns was gone before the gate took it: tell the gate again")
+        return outcome
+
+    def _leave_secret(self, event_id: str, event: dict[str, Any]) -> list[str]:
+        """Leave the secret of the turns where a script takes it from, and return that key: none without a secret.
+
+        Each call has a key of its own, or one would take away another's.
+        """
+        if SECRET not in event:
+            return []
+        key = secret_key(event_id, secrets.token_hex(4))
+        with self.answering():
+            self.redis.set(key, event[SECRET], px=SECRET_TTL_MS)
+        return [key]
 
     def expire(self, event_id: str, at_ms: int) -> ExpireOutcome:
         """Let the keys of an ended, settled event go together at `at_ms`."""
@@ -204,8 +228,9 @@ class Gate(Pages):
         self, event_id: str, temporary: Sequence[str], sizes: Sequence[int], since: int, event: dict[str, Any]
     ) -> RestoreOutcome:
         """Put the rebuilt `temporary` keys in the place of a gate lost `since` then."""
-        keys = [*temporary, lost_key(event_id)]
-        return RestoreOutcome(self.run("restore", event_id, [*sizes, since, *_flat(event)], keys=keys))
+        keys = [*temporary, lost_key(event_id), *self._leave_secret(event_id, event)]
+        rest = {name: value for name, value in event.items() if name != SECRET}
+        return RestoreOutcome(self.run("restore", event_id, [*sizes, since, *_flat(rest)], keys=keys))
 
     def reconcile(
         self, event_id: str, write_seq: int, replid: str, repairs: Sequence[Sequence[str | int]]

@@ -20,6 +20,11 @@ def keys_of(event_id: str) -> Keys:
     return Keys(of + "event", of + "applied_user", of + "pending", of + "released", of + "winners")
 
 
+def secret_key(event_id: str, nonce: str) -> str:
+    """Return a key at which one call leaves the secret of the turns for its script; it is no part of the gate."""
+    return f"coupon:{{{event_id}}}:secret:{nonce}"
+
+
 def lost_key(event_id: str) -> str:
     """Return the key that notes since when the gate has been lost; it is no part of the gate."""
     return f"coupon:{{{event_id}}}:lost"

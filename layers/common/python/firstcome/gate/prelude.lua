@@ -2,8 +2,10 @@
 -- nothing more: Redis makes every function anew at each call.
 --
 --   KEYS[1] coupon:{E}:event         hash        capacity, opens_at_ms, closes_at_ms, state, coupon_count, write_seq,
---                                                restore_epoch, config_version, name, replid, reissued, learned,
---                                                filter_bits, noted_ms, fresh_from_ms,
+--                                                restore_epoch, config_version, name, timezone, replid, reissued,
+--                                                learned, filter_bits, noted_ms, fresh_from_ms,
+--                                                spread_ms, turn_secret (in hex, from the first opening on): the turns,
+--                                                given_ms: applied_at of the last ticket that was given,
 --                                                sizes: "<write_seq> <applied_user> <pending> <released>", how many members
 --                                                each must have, and the write_seq at which that was counted; "lost "
 --                                                stands before it once a script has found another number
@@ -75,8 +77,8 @@ local function sizes_of(text, write_seq, count)
   return applied, pending, released, text
 end
 
--- `count`, `write_seq`, `bits` and `sizes`, as text, are the event's.
-local function hand_out(user, ticket, member, now, call, count, write_seq, bits, sizes)
+-- `count`, `write_seq`, `bits`, `sizes` and `given`, as text, are the event's.
+local function hand_out(user, ticket, member, now, call, count, write_seq, bits, sizes, given)
   local applied, pending, released = string.match(sizes, ' (%d+) (%d+) (%d+)$')
   -- HSET first: a write that Redis refuses when it is out of memory, before anything has changed.
   applied = applied + redis.call('HSET', APPLIED, user, string.format(ENTRY, ticket, now, call))
@@ -90,5 +92,8 @@ local function hand_out(user, ticket, member, now, call, count, write_seq, bits,
   end
   write_seq = write_seq + 1
   sizes = string.format('%d %d %d %d', write_seq, applied, pending, released)
-  redis.call('HSET', EVENT, 'write_seq', write_seq, 'sizes', sizes, 'noted_ms', now, 'coupon_count', count)
+  given = math.max(now, tonumber(given) or 0) -- a failover's clock may be behind
+  redis.call(
+    'HSET', EVENT, 'write_seq', write_seq, 'sizes', sizes, 'noted_ms', now, 'coupon_count', count, 'given_ms', given
+  )
 end

@@ -17,9 +17,9 @@ if held == REFUSED then return {'REFUSED', 0, 0} end
 local ticket, applied_at = read(held)
 if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end
 
-local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bits')
+local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bits', 'given_ms')
 local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, NO_CALL, event[1], write_seq, event[3], sizes)
+hand_out(user, new, member, now, NO_CALL, event[1], write_seq, event[3], sizes, event[4])
 return {'REASSIGNED', new, now}

@@ -51,7 +51,9 @@ local function learn(user, ticket, applied_at)
   put(user, string.format(ENTRY, ticket, applied_at, NO_CALL))
   note(user)
   take_from_free(ticket)
-  local count = tonumber(redis.call('HGET', EVENT, 'coupon_count'))
+  local event = redis.call('HMGET', EVENT, 'coupon_count', 'given_ms')
+  local count = tonumber(event[1])
+  if applied_at > (tonumber(event[2]) or 0) then redis.call('HSET', EVENT, 'given_ms', applied_at) end
   if ticket > count then
     redis.call('HSET', EVENT, 'coupon_count', ticket)
     -- The numbers in between were still to be handed out, and are. More than these are left to reconcile: a script
@@ -60,4 +62,16 @@ local function learn(user, ticket, applied_at)
   end
   -- Somebody was forgotten: lower numbers may have been handed out after this one, and nobody can tell which.
   redis.call('HINCRBY', EVENT, 'learned', 1)
+end
+
+-- The secret of the turns is at a key of its own until a script takes it from there, as an argument would stand in SLOWLOG.
+-- `key` is nil for an event without turns.
+local function secret_is_gone(key)
+  return key and redis.call('EXISTS', key) == 0
+end
+
+local function take_secret(key)
+  if not key then return end
+  redis.call('HSET', EVENT, 'turn_secret', redis.call('GET', key))
+  redis.call('DEL', key)
 end

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from firstcome.rules import Unavailable
 
@@ -72,10 +72,21 @@ class Winners:
         return bool(self.bitmap[bit >> 3] & (0x80 >> (bit & 7)))
 
 
+class Receipt(NamedTuple):
+    """What shows a loser why they have nothing. Times are Redis's, in milliseconds since the epoch."""
+
+    sold_out_at_ms: int  # when the last ticket was given; 0: not known
+    now_ms: int
+
+
+UNTOLD = Receipt(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Memory:
     winners: Winners
     asked: Moment
+    told: Receipt
 
 
 class SoldOut:
@@ -86,7 +97,7 @@ class SoldOut:
         self._lives_s = settings.sold_out_memory_ms / 1000
         self._memories: dict[str, _Memory] = {}
 
-    def remember(self, event_id: str, version: str, asked: Moment) -> None:
+    def remember(self, event_id: str, version: str, asked: Moment, told: Receipt = UNTOLD) -> None:
         """Keep that the event was sold out, as an answer to who asked at that moment said."""
         if not self._lives_s or not version:
             self._memories.pop(event_id, None)
@@ -104,17 +115,21 @@ class SoldOut:
         self._memories.pop(event_id, None)
         while len(self._memories) >= EVENTS_MAX:
             del self._memories[next(iter(self._memories))]
-        self._memories[event_id] = _Memory(winners, asked)
+        self._memories[event_id] = _Memory(winners, asked, told)
 
     def winners(self, event_id: str) -> Winners | None:
         """Return whom Redis must be asked about, while all others may be told that it is sold out; None: everybody."""
         known = self._memories.get(event_id)
         return known.winners if known and known.asked.is_within(self._lives_s) else None
 
-    def is_certain(self, event_id: str, user_id: str) -> bool:
-        """Say whether this person may be told, without asking anybody, that it is sold out."""
+    def receipt(self, event_id: str, user_id: str) -> Receipt | None:
+        """Return the receipt of a person who may be told, without asking anybody, that it is sold out; else None."""
         winners = self.winners(event_id)
-        return winners is not None and not winners.may_have(user_id)
+        if winners is None or winners.may_have(user_id):
+            return None
+        known = self._memories[event_id]
+        since_ms = int((time.monotonic() - known.asked.monotonic_s) * 1000)
+        return Receipt(known.told.sold_out_at_ms, known.told.now_ms + since_ms)
 
     def forget(self) -> None:
         """Forget everything; the next answer is the gate's."""

@@ -43,7 +43,7 @@ class Event:
 
     @property
     def gate_fields(self) -> dict[str, str | int]:
-        """What the gate keeps of it, beside config_version."""
+        """What the gate keeps of it, beside config_version: the secret of its turns too, so log none of it."""
         return {
             "name": self.name,
             "capacity": self.capacity,
@@ -51,6 +51,9 @@ class Event:
             "closes_at_ms": self.closes_at_ms,
             "state": str(self.state),
             "restore_epoch": self.restore_epoch,
+            "timezone": self.timezone,
+            "spread_ms": self.spread_ms,
+            **({} if self.turn_secret is None else {"turn_secret": self.turn_secret.hex()}),
         }
 
 

@@ -43,7 +43,12 @@ def restore(stores: Stores, event: Event) -> Restored:
     # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
     event = ledger.next_restore_epoch(event.event_id)
     rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity, survivors)
-    found = {"coupon_count": rebuilt.count, "replid": replid, "config_version": event.config_version}
+    found = {
+        "coupon_count": rebuilt.count,
+        "given_ms": rebuilt.given_ms,
+        "replid": replid,
+        "config_version": event.config_version,
+    }
     return Restored(gate.put_rebuilt(event.event_id, rebuilt, since, event.gate_fields | found).lower())
 
 
@@ -65,6 +70,7 @@ def rebuild(
     for row in rows:
         gate.applied[row.user_id] = entry_of(row, NO_CALL)
         taken.add(row.number)
+        gate.given_ms = max(gate.given_ms, row.applied_at_ms)
     never = set(refused)
     for ticket in sorted(owed, key=lambda one: one.number):
         if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.number <= capacity:
@@ -81,5 +87,6 @@ def rebuild(
         taken.add(number)
     gate.applied.update((user_id, REFUSED) for user_id in never)
     gate.count = max(taken, default=0)
+    gate.given_ms = max(gate.given_ms, *gate.pending.values(), 0)
     gate.released = [number for number in range(1, gate.count) if number not in taken]
     return gate
