@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
+from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kafka import KafkaProducer
 
-from firstcome.audit.pieces import audit
+from firstcome.audit.pieces import Progress, audit, piece
+from firstcome.ledger.coupons import PAGE
 from firstcome.ledger.failed_events import Failure
+from firstcome.ledger.statements import sql_time
 from firstcome.rules import Reason
+from firstcome.stream.record import encode
 from tests.audit_of_one_moment import audit as audit_of_one_moment
 from tests.integration import test_audit as planted
 
 if TYPE_CHECKING:
     from firstcome.ledger.events import Event
+    from firstcome.stream.reader import Part
     from tests.world import World
 
 ROW_MAX_BYTES = 16_384  # of what is kept between two pieces
+# Of the large event. By hand: FIRSTCOME_AUDIT_COUPONS=1000000, and -s for how long it took.
+PEOPLE = int(os.environ.get("FIRSTCOME_AUDIT_COUPONS", "20000"))
 SMALL = 2  # rows or records of one piece
 
 
@@ -108,3 +119,51 @@ def test_it_finds_what_an_audit_of_one_moment_finds(whole: World, seed: int) -> 
     event = the_event(whole)
     expected = audit_of_one_moment(whole.stores, event)
     assert in_order(audit(whole.stores, event)) == in_order(expected)
+
+
+def sell_out(world: World, people: int) -> None:
+    """Make an event in which so many people have a coupon, a record and a place in the gate."""
+    world.operate("raise_capacity", capacity=people)
+    world.lose_gate()
+    at = sql_time(the_event(world).created_at_ms)
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        for start in range(1, people + 1, PAGE):
+            rows = [(world.event_id, n, f"person-{n}", at, at) for n in range(start, min(start + PAGE, people + 1))]
+            cursor.executemany("INSERT INTO coupon VALUES (%s, %s, %s, %s, %s)", rows)
+            connection.commit()
+    settings = world.stores.settings
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)) as producer:
+        for row in world.rows():
+            producer.send(settings.kafka_topic, encode(row, 1), partition=0)
+        producer.flush()
+    world.commit(people)
+    assert world.operate("restore")["outcome"] == "restored"
+
+
+def test_a_large_event_is_audited_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many pieces as its size asks for, each record read once, and a few KB kept between two of them."""
+    world = world.with_settings(restore_wait_ms=0, audit_piece=min(PEOPLE // 10, 10_000))
+    sell_out(world, PEOPLE)
+    page, read = world.stores.reader.page, Counter[int]()
+
+    def counted(event_id: str, part: Part, limit: int) -> Any:
+        found = page(event_id, part, limit)
+        read.update(range(part.start, found.rest.start))
+        return found
+
+    monkeypatch.setattr(world.stores.reader, "page", counted)
+    event, text, took = the_event(world), Progress().dump(), list[float]()
+    while True:
+        progress, begun = Progress.load(text), time.monotonic()
+        answer = piece(world.stores, event, progress)
+        took.append(time.monotonic() - begun)
+        text = progress.dump()
+        assert len(text) < ROW_MAX_BYTES
+        if answer is not None:
+            break
+    print(f"{PEOPLE:,} coupons: {len(took)} pieces in {sum(took):.1f} s; the longest {max(took):.1f} s")
+    assert answer["ok"], answer
+    assert (answer["quiet"], answer["stable"], answer["invariants"]["I4"]["figures"]["rows"]) == (True, True, PEOPLE)
+    assert set(read.values()) == {1}, "a record was read twice"
+    assert len(read) == PEOPLE
+    assert len(took) > 30

@@ -52,7 +52,7 @@ def check_range(stores: Stores, report: Report, event_id: str, low: int, high: i
     wrong = _wrong(seen)
     for _ in range(LOOKS if any(wrong) else 0):
         before = _write_seq(stores, event_id)
-        again = _wrong(_read(stores, event_id, low, high, _applied(stores)))
+        again = _wrong(_read(stores, event_id, low, high, stores.gate.applied_page))
         wrong = tuple(one & other for one, other in zip(wrong, again, strict=True))
         if before == _write_seq(stores, event_id):
             wrong = again
@@ -100,14 +100,6 @@ def _pages(event_id: str, scan: _Scan) -> Iterator[list[str]]:
     while cursor:
         cursor, people = scan(event_id, cursor)
         yield people
-
-
-def _applied(stores: Stores) -> _Scan:
-    def scan(event_id: str, cursor: int) -> tuple[int, list[str]]:
-        after, page = stores.gate.applied_page(event_id, cursor)
-        return after, list(page)
-
-    return scan
 
 
 def _write_seq(stores: Stores, event_id: str) -> int:

@@ -46,16 +46,20 @@ def held(stores: Stores, event_id: str, people: Sequence[str]) -> list[Held]:
 
 def check(
     stores: Stores, report: Report, event_id: str, people: Iterable[str], faults: Callable[[Person], Iterator[Finding]]
-) -> None:
-    """Report what is wrong with these people, once it has been so at every look."""
+) -> list[Person]:
+    """Report what is wrong with these people, once it has been so at every look; return them, as they were first."""
+    first: list[Person] = []
     found: dict[str, set[Finding]] = {}
     people = list(dict.fromkeys(people))
     for number in range(LOOKS):
-        now = {one.user_id: set(faults(one)) for one in look(stores, event_id, people)}
+        seen = look(stores, event_id, people)
+        first = first or seen
+        now = {one.user_id: set(faults(one)) for one in seen}
         found = now if number == 0 else {user_id: found[user_id] & now[user_id] for user_id in people}
         people = [user_id for user_id in people if found[user_id]]
     for finding in sorted({one for user_id in people for one in found[user_id]}, key=str):
         report.find(*finding)
+    return first
 
 
 def in_gate(one: Person) -> Iterator[Finding]:

@@ -127,19 +127,30 @@ def _begin(stores: Stores, event: Event, this: Progress) -> None:
 
 def _applied(stores: Stores, event: Event, this: Progress) -> int | None:
     """Compare everybody whom the gate knows with the ledger."""
-    cursor, page = stores.gate.applied_page(event.event_id, this.cursor or 0)
-    check(stores, this.report, event.event_id, page, in_gate)
-    this.seen["winners"] += sum(entry != REFUSED for entry in page.values())
+    cursor, page = _scanned(stores, stores.gate.applied_page, event, this)
+    found = check(stores, this.report, event.event_id, page, in_gate)
+    this.seen["winners"] += sum(one.held.entry not in {"", REFUSED} for one in found)
     return cursor or None
 
 
 def _pending(stores: Stores, event: Event, this: Progress) -> int | None:
     """Look for marks of people who have no ticket."""
-    cursor, page = stores.gate.pending_page(event.event_id, this.cursor or 0)
+    cursor, page = _scanned(stores, stores.gate.pending_page, event, this)
     alone = [user_id for user_id, one in zip(page, held(stores, event.event_id, page), strict=True) if not one.entry]
     check(stores, this.report, event.event_id, alone, in_pending)
     this.seen["pending"] += len(page)
     return cursor or None
+
+
+def _scanned(
+    stores: Stores, scan: Callable[[str, int], tuple[int, list[str]]], event: Event, this: Progress
+) -> tuple[int, list[str]]:
+    """Return the next cursor (0: that was all), and the people of one piece of a scan."""
+    cursor, people = scan(event.event_id, this.cursor or 0)
+    while cursor and len(people) < stores.settings.audit_piece:
+        cursor, more = scan(event.event_id, cursor)
+        people += more
+    return cursor, people
 
 
 def _rows(stores: Stores, event: Event, this: Progress) -> list[int | None] | None:

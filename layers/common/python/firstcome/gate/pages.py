@@ -1,7 +1,7 @@
 """What the gate holds, page by page: for an audit, which reads all of it while it goes on deciding."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from firstcome.gate.scripts import Scripts
 
@@ -29,11 +29,11 @@ class Pages(Scripts):
             found += map(Held, words[::2], words[1::2])
         return found
 
-    def applied_page(self, event_id: str, cursor: int) -> tuple[int, dict[str, str]]:
-        """Return the next cursor (0: that was all) and some entries of `applied_user`; begin with 0."""
+    def applied_page(self, event_id: str, cursor: int) -> tuple[int, list[str]]:
+        """Return the next cursor (0: that was all) and some of those in `applied_user`; begin with 0."""
         with self.answering():
             after, page = self.redis.hscan(self.keys(event_id).applied_user, cursor, count=CHUNK)
-        return int(after), cast("dict[str, str]", page)
+        return int(after), [str(user_id) for user_id in page]
 
     def pending_page(self, event_id: str, cursor: int) -> tuple[int, list[str]]:
         """Return the next cursor (0: that was all) and some of those who have a mark; begin with 0."""
