@@ -167,3 +167,18 @@ def test_a_large_event_is_audited_in_pieces(world: World, monkeypatch: pytest.Mo
     assert set(read.values()) == {1}, "a record was read twice"
     assert len(read) == PEOPLE
     assert len(took) > 30
+
+
+def test_who_moves_meanwhile_is_not_found(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is seen late is no finding: whoever looks wrong is asked about again."""
+    people = whole.stores.ledger.people
+    late = iter([True])
+
+    def seen_late(event_id: str, asked: Any) -> Any:
+        said = people(event_id, asked)
+        return [one._replace(row=None, holder=None) for one in said] if next(late, False) else said
+
+    monkeypatch.setattr(whole.stores.ledger, "people", seen_late)
+    found = whole.audit()
+    assert next(late, False) is False
+    assert (found["ok"], found["findings"]) == (True, [])
