@@ -238,6 +238,7 @@ def operate_events() -> dict[str, Event]:
         {"action": "redrive", "all": True, "event_id": EVENT_ID},
         {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
         *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
+        {"action": "operation", "id": 1},
         {"action": "erase", "user_id": "user-0666", "all_events": True},
         {"action": "purge", "all_events": True},
     ]
