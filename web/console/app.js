@@ -20,7 +20,7 @@ export function App({ api, person, pollMs }) {
   const close = useCallback(() => setAsked(null), []);
   const gone = useCallback((trouble) => trouble?.kind === "signed_out" && setSignedOut(true), []);
   useEffect(() => gone(me.trouble), [me.trouble]);
-  if (signedOut) return html`<${SignedOut} person=${person} />`;
+  if (signedOut && !asked) return html`<${SignedOut} person=${person} />`;
   if (!me.value) return html`<${Waiting} me=${me} person=${person} />`;
   const shared = { api, me: me.value, pollMs, ask, say, gone, mayChange: changes(me.value) };
   return html`

@@ -1,7 +1,7 @@
 /** Every event, with its state, its window and how far it is. */
 import { offered } from "../actions.js";
 import { to, useShared } from "../shared.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Freshness, Moment, More, State, number } from "./parts.js";
 
@@ -13,14 +13,15 @@ export function Events() {
   const [limit, setLimit] = useState(SHOWN);
   const seen = useLive(() => api.get("/events", { limit }), pollMs * LIST_POLLS, limit);
   useEffect(() => gone(seen.trouble), [seen.trouble]);
-  const rows = seen.value?.rows ?? [];
+  const known = useRef(new Map());
+  const rows = inOrder(known.current, seen.value);
   return html`
     <div class="head">
       <h1>Events</h1>
       ${offered(me, "create") && html`<a class="button primary" href=${to("new")}>New event</a>`}
     </div>
-    <${Freshness} seen=${seen} what="The ledger (MySQL)" />
-    <p class="notice" role="status">${seen.value?.gate && `The gate (Redis) does not answer: what remains is not known.`}</p>
+    <${Freshness} seen=${seen} what="The ledger (MySQL)"
+      also=${seen.value?.gate ? "The gate (Redis) does not answer: what remains is not known." : ""} />
     <div class="scroll" tabindex="0" role="region" aria-label="Events">
       <table>
         <thead>
@@ -49,4 +50,17 @@ export function Events() {
     </div>
     ${seen.value?.next && html`<${More} onMore=${() => setLimit(Math.min(limit + SHOWN, 1000))}>Show more events<//>`}
   `;
+}
+
+/** Return the events in the order in which they were first seen here, so that none moves; one that is gone stays, as deleted. */
+function inOrder(known, seen) {
+  if (seen) {
+    const ids = new Set(seen.rows.map((event) => event.event_id));
+    const last = seen.next === null ? null : seen.rows.at(-1)?.event_id;
+    for (const [id, event] of known) {
+      if (!ids.has(id) && (last === null || id < last)) known.set(id, { ...event, state: "deleted", gate: null });
+    }
+    for (const event of seen.rows) known.set(event.event_id, event);
+  }
+  return [...known.values()];
 }

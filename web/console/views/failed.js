@@ -31,9 +31,9 @@ export function Failed({ event, counts }) {
         </div>
       </div>
       <p class="under">
-        <span class="quiet">As of ${list.at ? clock(list.at) : "…"}; now ${number(counts.waiting ?? 0)} waiting, ${number(counts.dead ?? 0)} dead.</span>
-        ${" "}<${More} onMore=${list.again}>Look again<//> ${" "}
+        <${More} onMore=${list.again}>Look again<//> ${" "}
         <${More} onMore=${() => setClosed(!closed)}>${closed ? "Those that are open" : "Those that are settled"}<//>
+        ${" "}<span class="quiet">As of ${list.at ? clock(list.at) : "…"}; now ${number(counts.waiting ?? 0)} waiting, ${number(counts.dead ?? 0)} dead.</span>
       </p>
       <${Problem} trouble=${list.trouble} />
       <div class="scroll" tabindex="0" role="region" aria-label="Failed rows">

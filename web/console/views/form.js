@@ -32,7 +32,7 @@ export function Edit({ eventId }) {
 }
 
 function Form({ event = null }) {
-  const { api, say, gone } = useShared();
+  const { api, say } = useShared();
   const [given, setGiven] = useState({
     event_id: event?.event_id ?? "",
     name: event?.name ?? "",
@@ -65,7 +65,6 @@ function Form({ event = null }) {
       say(event ? "Saved." : "Made, as a draft. Nobody can ask for a coupon before it is opened.");
       location.hash = to("events", given.event_id);
     } catch (found) {
-      gone(found);
       setTrouble(found);
       setAsking(false);
       if (found.kind !== "unknown") requestId.current = newRequestId();

@@ -23,9 +23,9 @@ export function History({ eventId = null, zone = "UTC" }) {
         <${Heading} id="history-title">History<//>
         ${changes(me) && html`<button type="button" onClick=${download}>Save these as CSV</button>`}
       </div>
-      <p class="under"><span class="quiet">As of ${list.at ? clock(list.at) : "…"}.</span> <${More} onMore=${list.again}>Look again<//></p>
+      <p class="under"><${More} onMore=${list.again}>Look again<//> <span class="quiet">As of ${list.at ? clock(list.at) : "…"}.</span></p>
       <${Problem} trouble=${list.trouble} />
-      <div class="scroll" tabindex="0" role="region" aria-label="History">
+      <div class="scroll" tabindex="0" role="region" aria-label="History, as a table">
         <table>
           <thead><tr><th scope="col">At</th><th scope="col">Who</th><th scope="col">Action</th>
             ${!eventId && html`<th scope="col">Event</th>`}<th scope="col">On</th><th scope="col">Outcome</th><th scope="col">Version</th></tr></thead>

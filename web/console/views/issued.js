@@ -10,6 +10,7 @@ import { Problem, number } from "./parts.js";
 const LATE_MS = 15_000; // a commit that took this long still lands in its second
 const TABLE_ROWS = 300; // the newest seconds; the chart has all
 const HEIGHT_PX = 260;
+const SHORTEST_S = 60;
 const { bars } = uPlot.paths;
 
 export function Issued({ event }) {
@@ -57,11 +58,14 @@ async function renew(api, eventId, known) {
 function Chart({ rows, zone }) {
   const element = useRef();
   const plot = useRef(null);
+  const latest = useRef(rows);
+  latest.current = rows;
   useEffect(() => {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(element.current, zone), series(plot.current?.rows ?? []), element.current);
+      plot.current = new uPlot(options(element.current, zone), [[], []], element.current);
+      show(plot.current, latest.current);
     };
     draw();
     const size = new ResizeObserver(() => plot.current.setSize({ width: element.current.clientWidth, height: HEIGHT_PX }));
@@ -73,7 +77,7 @@ function Chart({ rows, zone }) {
       plot.current.destroy();
     };
   }, [zone]);
-  useEffect(() => plot.current.setData(series(rows)), [rows]);
+  useEffect(() => show(plot.current, rows), [rows]);
   const most = rows.reduce((found, row) => (row[1] > found[1] ? row : found), [0, 0]);
   const label = rows.length
     ? `Bars: coupons per second. The most in one second: ${most[1]}, at ${localTime(most[0], zone).replace("T", " ")}.`
@@ -81,8 +85,10 @@ function Chart({ rows, zone }) {
   return html`<div class="chart" role="img" aria-label=${label} ref=${element}></div>`;
 }
 
-function series(rows) {
-  return [rows.map(([ms]) => ms / 1000), rows.map(([, count]) => count)];
+function show(plot, rows) {
+  plot.setData([rows.map(([ms]) => ms / 1000), rows.map(([, count]) => count)], false);
+  const [min, max] = around(rows.at(0)?.[0], rows.at(-1)?.[0]);
+  plot.setScale("x", { min, max });
 }
 
 function options(element, zone) {
@@ -95,7 +101,7 @@ function options(element, zone) {
     legend: { show: false },
     cursor: { y: false, points: { show: false } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-    scales: { x: { range: (_, low, high) => around(low, high) }, y: { range: (_, low, high) => [0, Math.max(1, high) * 1.1] } },
+    scales: { x: { auto: false }, y: { range: (_, low, high) => [0, Math.max(1, high) * 1.1] } },
     axes: [
       { ...axis, incrs: [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 21_600, 86_400], values: (_, ticks) => ticks.map((at) => tick(at, zone)), space: 80 },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000] },
@@ -104,12 +110,11 @@ function options(element, zone) {
   };
 }
 
-/** At least a minute, so that one bar is not as wide as the chart. */
-function around(low, high) {
-  const from = low ?? Date.now() / 1000 - 60;
-  const to = high ?? from + 60;
-  const missing = Math.max(0, 60 - (to - from)) / 2 + 1;
-  return [from - missing, to + missing];
+/** From the first second to the last; at least a minute, so that one bar is not as wide as the chart. */
+function around(first, last) {
+  const from = (first ?? Date.now()) / 1000;
+  const to = last === undefined ? from : last / 1000;
+  return [from - 1, Math.max(to, from + SHORTEST_S) + 1];
 }
 
 function tick(seconds, zone) {

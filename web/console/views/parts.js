@@ -34,12 +34,12 @@ export function Act({ action, eventId, label, small = true, ...request }) {
 }
 
 /** Why there is nothing newer, in a line that is always there: its coming moves nothing. */
-export function Freshness({ seen, what = "The API" }) {
+export function Freshness({ seen, what = "The API", also = "" }) {
   const { trouble, at } = seen;
   const text = !trouble
-    ? at ? `Live. Seen at ${clock(at)}` : "Looking …"
+    ? at ? `Live. Seen at ${clock(at)}. ${also}` : "Looking …"
     : `${reason(trouble, what)}${at ? ` What is shown is of ${clock(at)}.` : ""} Trying again.`;
-  return html`<p class="freshness ${trouble ? "bad" : "good"}" role="status">${text}</p>`;
+  return html`<p class="freshness ${trouble || also ? "bad" : "good"}" role="status">${text}</p>`;
 }
 
 /** Return why there is no answer. */

@@ -41,11 +41,11 @@ export function Winners({ event }) {
         ${changes(me) && html`<button type="button" onClick=${download}>Save all as CSV</button>`}
       </div>
       <p class="under">
-        <span class="quiet">As of ${list.at ? clock(list.at) : "…"}.</span> <${More} onMore=${list.again}>Look again<//>
+        <${More} onMore=${list.again}>Look again<//> <span class="quiet">As of ${list.at ? clock(list.at) : "…"}.</span>
         ${" "}<span role="status">${progress}</span>
       </p>
       <${Problem} trouble=${list.trouble} />
-      <div class="scroll" tabindex="0" role="region" aria-label="Winners">
+      <div class="scroll" tabindex="0" role="region" aria-label="Winners, as a table">
         <table>
           <thead><tr><th scope="col" class="number">Ticket</th><th scope="col">Person</th><th scope="col">Asked</th>
             <th scope="col">Issued</th><th scope="col">Code</th><th scope="col">Redeemed</th></tr></thead>
