@@ -33,7 +33,7 @@ class Desk:
     def show(self, tab: str = "live") -> None:
         """Show a tab of the event."""
         self.go("events", self.event_id, tab)
-        expect(self.page.locator("nav.tabs a[aria-current=page]")).to_be_visible()
+        expect(self.page.locator(f"nav.tabs a[aria-current=page][href$='/{tab}']")).to_be_visible()
 
     def press(self, name: str) -> None:
         """Press a button, by its name."""

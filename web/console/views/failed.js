@@ -21,7 +21,7 @@ export function Failed({ event, counts }) {
       <div class="head small">
         <h2 id="failed-title">${closed ? "Rows that are settled" : "Rows that wait, or are dead"}</h2>
         <div class="bar">
-          <span class="place">
+          <span>
             ${!closed && list.rows.length > 0 && html`
               <${Act} action="redrive" eventId=${eventId} small=${false} label=${`Redrive these ${list.rows.length}`}
                 about=${`${list.rows.length} rows on screen, up to row ${last}`}
