@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dev.cloud import Cloud
+from dev.process import wait_until
 from tests.e2e.conftest import SETTINGS
 from tests.patience import PATIENCE_MS
 from tests.web.console import sit_down
@@ -44,6 +45,11 @@ def controls(page: Page) -> list[str]:
     return found
 
 
+def restore(campaign: Campaign) -> None:
+    """Let the gate be rebuilt, which waits for whoever is still writing."""
+    wait_until(lambda: campaign.operate("restore")["outcome"] == "restored", "the gate is rebuilt")
+
+
 def figure(desk: Desk, name: str) -> Any:
     return desk.page.locator(".figure", has=desk.page.get_by_text(name, exact=True)).locator("b")
 
@@ -66,7 +72,7 @@ def test_a_minute_of_updates_moves_no_control(campaign: Campaign, desk: Callable
         3: lambda: campaign.win(*(f"person-{number}" for number in range(20))),
         9: lambda: campaign.win("bob"),
         12: lambda: campaign.lose_gate(),
-        18: lambda: campaign.operate("restore"),
+        18: lambda: restore(campaign),
         24: lambda: campaign.operate("pause"),
         27: lambda: campaign.operate("open"),
     }
