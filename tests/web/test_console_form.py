@@ -57,7 +57,7 @@ def test_a_draft_saved_unchanged_opens_when_it_did(
     expect(at.page.locator("#opens_at-told")).to_contain_text(opens_at)
     with at.page.expect_request("**/actions/edit") as asked:
         at.press("Save")
-    assert asked.value.post_data_json["opens_at"] == opens_at
+    assert f'"opens_at":"{opens_at}"' in (asked.value.post_data or "")
     expect(at.said).to_have_text("Saved.")
     event = campaign.operate("show")["event"]
     assert (event["opens_at"], event["config_version"]) == (opens_at, 1), "nothing has changed"

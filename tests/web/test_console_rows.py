@@ -98,7 +98,10 @@ def test_codes_are_uploaded_in_chunks_with_progress(
     at.show("codes")
     at.page.get_by_label("File").set_input_files(file)
     requests: list[int] = []
-    at.page.on("request", lambda request: requests.append(1) if "upload_codes" in request.url and request.method == "POST" else None)
+    at.page.on(
+        "request",
+        lambda request: requests.append(1) if "upload_codes" in request.url and request.method == "POST" else None,
+    )
     at.press("Upload")
     expect(at.page.get_by_text("2,500 codes sent, 2,500 new.")).to_be_visible()
     expect(at.page.get_by_text("2,500 of 2,500 tickets have a code.")).to_be_visible()
