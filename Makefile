@@ -115,8 +115,9 @@ capacity: setup ## which limit comes first, what to set, what it costs: ARGS="--
 sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the layer, from its lock
 	$(PY) -m dev.sbom $(AUDIT)/bin/cyclonedx-py
 
-openapi: setup ## docs/openapi.json, from the resolver of functions/apply
+openapi: setup ## docs/openapi.json and docs/openapi-operators.json, from the tables of both APIs
 	$(PY) -m dev.openapi
+	$(PY) -m dev.openapi_operators
 
 picture: setup ## docs/images/demo.svg, the proof that the demonstration ends with
 	@$(CALMLY) $(PY) -m dev demo | $(PY) -m dev.picture

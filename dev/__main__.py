@@ -2,6 +2,7 @@
 
 python -m dev up | down | status | reset | serve | demo
 python -m dev operate ACTION [NAME=VALUE …], python -m dev operate help [ACTION]
+python -m dev token NAME [--group GROUP …] [--expires-in SECONDS]
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from dev import interrupts
 from dev.checks import LAYER, left_over, owned, settings_of
 from dev.cloud import ROOT, Cloud
+from dev.doors import APPLICANT_URL, ISSUER_URL, OPERATOR_URL
 from dev.invoke import InvocationError
 from dev.only_one import only_one
 from dev.process import POLL_S, Process, ProcessError
@@ -31,10 +33,12 @@ DATA = ROOT / ".local"
 DEMO = DATA / "demo"
 API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
 LAMBDA_PORT = 8081
+IDENTITY_PORTS = {APPLICANT_URL: 8082, OPERATOR_URL: 8083, ISSUER_URL: 8084}
 HELP = ("help", "--help", "-h")
 UP_WITHIN_S = 600  # the first time, packages and jars are fetched
 # What `up` leaves in its folder; the tests' and the demo's folders stand beside it.
 OF_UP = ("redis", "mariadb", "kafka", "run", "logs", "cloud.log", "cloud.pid", "cloud.env", "up.lock")
+WITH_ARGUMENTS = ("operate", "token")
 OF_DEMO = ("redis", "mariadb", "kafka", "run", "logs", "lock")
 
 
@@ -139,6 +143,15 @@ def operate(*words: str) -> None:
     command.main(_env_file(), list(words))
 
 
+def token(*words: str) -> None:
+    """Print a token of the local issuer; exit with 1 and a message where no cloud runs."""
+    from dev import token as command  # noqa: PLC0415  only this command needs OpenSSL
+
+    if not _env_file().exists():  # a key may be left of one that was killed
+        sys.exit("token: the local cloud is not running: make up")
+    command.main(DATA / "run", words)
+
+
 def addresses() -> dict[str, str]:
     """Return what `cloud.env` says."""
     lines = _env_file().read_text().splitlines()
@@ -152,8 +165,9 @@ def _env_file() -> Path:
 def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Cloud:
     """Return the cloud of `up`: the functions see those settings that `environ` has.
 
-    FIRSTCOME_API_BIND is the address on which the API listens: loopback, because it takes the word of whoever reaches
-    it, unless something else keeps others away, as a container's own network does.
+    FIRSTCOME_API_BIND is the address on which the APIs and the issuer listen: loopback, because the back end's API and
+    the issuer take the word of whoever reaches them, unless something else keeps others away, as a container's own
+    network does.
     """
     settings, _ = settings_of(environ)
     for name, value in settings.items():
@@ -166,6 +180,8 @@ def cloud_of(folder: Path, servers: Servers, environ: Mapping[str, str]) -> Clou
         api_host=environ.get("FIRSTCOME_API_BIND") or HOST,
         api_port=API_PORT,
         lambda_port=LAMBDA_PORT,
+        identity=True,
+        identity_ports=IDENTITY_PORTS,
     )
 
 
@@ -200,7 +216,7 @@ def _wait_ready(starter: Process) -> None:
 def main() -> None:
     """Run the command that is named; explain the commands otherwise."""
     commands: dict[str, Callable[..., None]] = {
-        command.__name__: command for command in (up, down, status, reset, serve, demo, operate, run)
+        command.__name__: command for command in (up, down, status, reset, serve, demo, operate, token, run)
     }
     name, *arguments = sys.argv[1:] or ["help"]
     if name in HELP:
@@ -211,7 +227,7 @@ def main() -> None:
         like = get_close_matches(name, commands, n=1)
         hint = f"; did you mean {like[0]!r}?" if like else ""
         sys.exit(f"unknown command {name!r}{hint}\n\n{__doc__.rstrip()}")
-    if name != "operate" and arguments:
+    if name not in WITH_ARGUMENTS and arguments:
         sys.exit(f"{name} takes no arguments, and was given {arguments[0]!r}")
     try:
         interrupts.heard()

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dev import front
 from dev.child import Child
+from dev.doors import Doors
 from dev.install import programs
 from dev.invoke import InvocationError, Lambda
-from dev.recipes import HOST
+from dev.recipes import HOST, url_of
+from dev.variables import variables
 from dev.watch import watching
 
 if TYPE_CHECKING:
@@ -42,29 +44,10 @@ APPLY_ENVIRONMENTS = 8
 # wait for an audit.
 OTHER_ENVIRONMENTS = 2
 
-EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  to listen on; a client of this machine asks loopback
-
 # A front answers within a tenth of a second; a machine that compiles something else meanwhile takes longer.
 FRONT_WITHIN_S = 60
 # One run of what is scheduled: a lost gate is restored after 13 s, and Lambda ends any function after 900 s.
 BEAT_WITHIN_S = 960
-
-# In place of what exists on AWS only.
-_LOCAL = {
-    "FIRSTCOME_REDIS_CLUSTER": "0",
-    "FIRSTCOME_REDIS_CA_FILE": "",
-    "FIRSTCOME_REDIS_SECRET_ARN": "",
-    "FIRSTCOME_REDIS_IAM_CACHE_ARN": "",
-    "FIRSTCOME_REDIS_IAM_USER_ARN": "",
-    "FIRSTCOME_KAFKA_SECURITY": "PLAINTEXT",
-    "FIRSTCOME_KAFKA_CA_FILE": "",
-    "FIRSTCOME_KAFKA_REPLICATION": "1",
-    "FIRSTCOME_MYSQL_SECRET_ARN": "",
-    "FIRSTCOME_MYSQL_IAM_USER_ARN": "",
-    "FIRSTCOME_MYSQL_CA_FILE": "",
-    "FIRSTCOME_LOCAL_IDENTITY": "backend",
-    "FIRSTCOME_LOCAL_CLOUD": "1",
-}
 
 
 class Cloud:
@@ -84,23 +67,28 @@ class Cloud:
         api_host: str = HOST,
         api_port: int = 0,
         lambda_port: int = 0,
+        identity: bool = False,
+        identity_ports: Mapping[str, int] | None = None,
     ) -> None:
         """Describe the cloud; nothing runs before `start`.
 
         `environment` overrides variables of every function. A preferred port that is taken gives way to a free one.
         `poller` and `clock` say whether these run from the start, `beat` whether what is scheduled runs once before the
         cloud is ready, so that no gate is lost then. Without `servers` there is no poller, and the
-        functions see the addresses that the template names. `api_host` is the address on which the API listens.
+        functions see the addresses that the template names. `api_host` is the address on which the API listens, and
+        with `identity` the issuer and the APIs that verify its tokens; `identity_ports` has preferred ports by the
+        names of `doors`.
         """
         self._servers = servers
         self.folder = folder.absolute()
         self._template = template
-        self._overrides = dict(environment or {})
+        self.overrides = dict(environment or {})
         self._counts = {"apply": apply_environments}
         self._wanted = [name for name, wanted in (("poller", poller), ("clock", clock)) if wanted]
         self._beat = beat
         self._api_host = api_host
         self._ports = (api_port, lambda_port)
+        self._doors = Doors(identity_ports or {}) if identity else None
         self._children: dict[str, Child] = {}
         self._sockets: list[socket.socket] = []
         self._environments: dict[str, list[Child]] = {}
@@ -116,6 +104,13 @@ class Cloud:
         if self._servers is None:
             raise LookupError("this cloud has no servers")
         return self._servers
+
+    @property
+    def doors(self) -> Doors:
+        """The issuer and the APIs that verify its tokens; raises `LookupError` where there are none."""
+        if self._doors is None:
+            raise LookupError("this cloud has no identity")
+        return self._doors
 
     @property
     def poller(self) -> Child:
@@ -157,7 +152,8 @@ class Cloud:
                     self._children[name].start()
             if self._beat:
                 self._watching(lambda: self._run_scheduled(say), "what is scheduled has run once", BEAT_WITHIN_S)
-            for what, url, wanted in zip(("API", "Lambda"), (self.api_url, self.lambda_url), self._ports, strict=True):
+            told = zip(("API", "Lambda"), (self.api_url, self.lambda_url), self._ports, strict=True)
+            for what, url, wanted in [*told, *(self._doors.told() if self._doors is not None else ())]:
                 elsewhere = f", because port {wanted} is taken" if wanted and not url.endswith(f":{wanted}") else ""
                 say(f"{what}: {url}{elsewhere}")
             self._ready = True
@@ -178,6 +174,8 @@ class Cloud:
             child.stop()
         for listener in self._sockets:
             listener.close()
+        if self._doors is not None:
+            self._doors.close()
         self._children, self._sockets, self._environments = {}, [], {}
 
     @property
@@ -203,7 +201,11 @@ class Cloud:
         api = front.listen(api_port, self._api_host)
         lambdas = front.listen(lambda_port)  # whoever reaches it is an operator: loopback only
         self._sockets += [api, lambdas]
-        self.api_url, self.lambda_url = (_url(*each.getsockname()) for each in (api, lambdas))
+        self.api_url, self.lambda_url = (url_of(*each.getsockname()) for each in (api, lambdas))
+
+        if self._doors is not None:
+            self._doors.open(self.functions.values(), run, self._api_host)
+        with_jwt = {} if self._doors is None else self._doors.apis
 
         token = secrets.token_hex(4)  # two clouds on one machine share the abstract names
         backends = []
@@ -212,10 +214,16 @@ class Cloud:
             names = [f"{function.name}-{number}-{token}" for number in range(count)]
             backends.append(front.Environments(function, names))
             self._environments[function.name] = [self._environment(function, name, described) for name in names]
-        config = front.write(run, backends, api=api, lambdas=lambdas, openapi=ROOT / "docs" / "openapi.json")
+        openapi = ROOT / "docs" / "openapi.json"
+        config = front.write(run, backends, api=api, lambdas=lambdas, openapi=openapi, with_jwt=with_jwt)
         command = [haproxy, "-db", "-f", config]
-        self._add("front", command, cwd=run, pass_fds=[api.fileno(), lambdas.fileno()], env=os.environ).start()
+        inherited = [each.fileno() for each in (api, lambdas, *with_jwt.values())]
+        self._add("front", command, cwd=run, pass_fds=inherited, env=os.environ).start()
         python = [sys.executable, "-m"]
+        if self._doors is not None:
+            descriptor = self._doors.issuer.fileno()
+            command = [*python, "dev.issuer", str(run), str(descriptor)]
+            self._add("issuer", command, env=os.environ, pass_fds=[descriptor]).start()
         if self._servers is not None and any(function.streams for function in self.functions.values()):
             command = [*python, "dev.poller", str(described), self._servers.kafka_bootstrap, self.lambda_url]
             self._add("poller", command, env=os.environ, patience_s=10)
@@ -232,7 +240,7 @@ class Cloud:
         return self._add(
             name.rpartition("-")[0],
             command,
-            env=self._variables(function),
+            env=variables(function, self._servers, self.overrides),
             pass_fds=[listener.fileno()],
             log=function.name,
             patience_s=5,  # SIGTERM ends one at once; under coverage it writes down its lines first
@@ -259,32 +267,11 @@ class Cloud:
         self._children[name] = child
         return child
 
-    def _variables(self, function: Function) -> dict[str, str]:
-        """Return what `function` sees: Lambda's own variables, the template's, then what is different here.
-
-        Nothing of the developer's environment gets through but what a process needs: no credentials, no settings.
-        """
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {
-            **inherited,
-            "TZ": ":UTC",
-            "PYTHONUTF8": "1",  # as Lambda's locale has it; the developer's may not know the letters of a path
-            "PYTHONPATH": os.pathsep.join(function.layers),
-            "AWS_REGION": "us-east-1",
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "LAMBDA_TASK_ROOT": function.code,
-            "_HANDLER": function.handler,
-            **function.environment,
-            **_LOCAL,
-            **(self._servers.environ if self._servers is not None else {}),
-            **self._overrides,
-        }
-
     def _write_env(self) -> None:
         """Write `cloud.env` anew, in one step, so that a reader never sees half of it."""
         values: dict[str, object] = {"FIRSTCOME_API_URL": self.api_url}
+        if self._doors is not None:
+            values |= self._doors.urls
         if self._servers is not None:
             values |= self._servers.environ
         values["FIRSTCOME_LAMBDA_URL"] = self.lambda_url
@@ -308,7 +295,3 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         """Stop it."""
         self.stop()
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://{HOST if host == EVERY_ADDRESS else host}:{port}"

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dev import gateway
+from dev.http_api import HEADER, HttpApi, JwtApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,10 +80,11 @@ class Gone(Exception):  # noqa: N818  the other side has left: not an error of o
 class Environment:
     """One function and the connection whose request it works on."""
 
-    def __init__(self, function: dict[str, Any], handler: Callable[[Any, Any], Any]) -> None:
-        """Prepare to serve `handler` under the limits of `function`."""
+    def __init__(self, function: dict[str, Any], handler: Callable[[Any, Any], Any], issuer: Path) -> None:
+        """Prepare to serve `handler` under the limits of `function`; `issuer` describes whose tokens count."""
         self._handler = handler
-        self._routes = gateway.Routes([(method, path) for method, path in function["routes"]])
+        self._apis: dict[str, HttpApi] = {api["name"]: JwtApi(api, issuer) for api in function["apis"]}
+        self._apis[""] = HttpApi([(method, path) for method, path in function["routes"]])
         self._timeout_s: float = function["timeout_s"]
         self._context = Context(function, f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}")
         self._gateway_ids = numbered(secrets.token_urlsafe(6), 8)
@@ -121,12 +123,14 @@ class Environment:
 
     def _http(self, request: gateway.Request) -> bytes:
         request_id = next(self._gateway_ids)
-        event = gateway.event(request, self._routes, request_id)
-        if event is None:
-            return gateway.not_found(request_id)
+        api = self._apis[request.headers.pop(HEADER, "")]
+        event = api.event(request, request_id)
         self._invoked = False
         try:
-            reply = gateway.response(self._call(event), request_id)
+            if isinstance(event, bytes):
+                reply = event
+            else:
+                reply = gateway.response(api.answer(self._call(event), request.headers), request_id)
         except Exception as error:  # noqa: BLE001  whatever a handler raises, API Gateway answers 500
             self._log(error)
             reply = gateway.internal_error(request_id)
@@ -251,7 +255,8 @@ def main() -> NoReturn:
     functions, name, descriptor = sys.argv[1:]
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a killed process keeps its log
     function = next(found for found in json.loads(Path(functions).read_text()) if found["name"] == name)
-    Environment(function, load(function)).serve(socket.socket(fileno=int(descriptor)))
+    issuer = Path(functions).with_name("issuer.json")
+    Environment(function, load(function), issuer).serve(socket.socket(fileno=int(descriptor)))
 
 
 if __name__ == "__main__":

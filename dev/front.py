@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dev.environment import BODY_LIMIT, INVOKE_PATH
+from dev.http_api import HEADER
 from dev.process import ProcessError
 from dev.recipes import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from dev.template import Function
 
-OPERATOR_API = "operator_api"  # answers on an address of its own, to those whose token was verified
 _GATEWAY_TIMEOUT_S = 30  # an HTTP API waits no longer for its integration
+_API = "api"  # what the names of the frontends begin with that stand for API Gateway
 _INVOKE_LIMIT = 6 * 1024 * 1024  # the payload of a synchronous invocation
 
 # On a connection that has carried requests before, haproxy answers a killed environment by closing it, and leaves it
@@ -48,19 +49,7 @@ defaults
   option http-buffer-request  # a slow client keeps the front busy, not an environment
   retry-on conn-failure
 
-frontend api
-  bind fd@{api}
-  option forwardfor
-  errorfile 502 500.http
-  errorfile 503 503.http
-  errorfile 504 503.http
-  http-request del-header expect
-  http-request return status 413 content-type application/json string '{{"message":"Request Entity Too Large"}}' \
-if {{ req.body_size gt {body_limit} }}
-  http-request return status 404 content-type application/json string '{{"message":"Not Found"}}' \
-if {{ path_beg {invoke} }}
-{openapi}  default_backend {gateway}
-
+{gateways}
 frontend lambda
   bind fd@{lambdas}
   timeout client 1h  # the poller keeps its connection while a batch takes its time, or there is none
@@ -75,6 +64,22 @@ if {{ req.body_size gt {invoke_limit} }}
 string '{{"Type":"User","message":"Function not found"}}' unless {{ path {paths} }}
 {uses}
 {backends}"""
+
+_GATEWAY = """\
+frontend {name}
+  bind fd@{descriptor}
+  option forwardfor
+  errorfile 502 500.http
+  errorfile 503 503.http
+  errorfile 504 503.http
+  http-request del-header expect
+  http-request {api_header}
+  http-request return status 413 content-type application/json string '{{"message":"Request Entity Too Large"}}' \
+if {{ req.body_size gt {body_limit} }}
+  http-request return status 404 content-type application/json string '{{"message":"Not Found"}}' \
+if {{ path_beg {invoke} }}
+{openapi}  default_backend {function}
+"""
 
 _ERRORS = {
     "500": ("500 Internal Server Error", "", {"message": "Internal Server Error"}),
@@ -125,12 +130,19 @@ def listen(preferred: int, host: str = HOST) -> socket.socket:
 
 
 def write(
-    folder: Path, functions: Sequence[Environments], *, api: socket.socket, lambdas: socket.socket, openapi: Path
+    folder: Path,
+    functions: Sequence[Environments],
+    *,
+    api: socket.socket,
+    lambdas: socket.socket,
+    openapi: Path,
+    with_jwt: Mapping[str, socket.socket],
 ) -> str:
     """Write haproxy's configuration for these environments to `folder`, in which it has to run; return its name.
 
     It names the files beside it without their folder: haproxy would read a `$` or a quote in a path as its own.
-    `api` and `lambdas` are listening sockets that haproxy inherits: its ports cannot be lost to somebody else.
+    `api`, `lambdas` and `with_jwt` (by the name of an API with a JWT authorizer) are listening sockets that haproxy
+    inherits: its ports cannot be lost to somebody else.
     """
     for name, (status, headers, body) in _ERRORS.items():
         text = json.dumps(body)
@@ -139,22 +151,20 @@ def write(
     served = openapi.is_file()
     if served:
         shutil.copy(openapi, folder / _OPENAPI_FILE)
-    (behind_gateway,) = [
-        each.function.name for each in functions if each.function.routes and each.function.name != OPERATOR_API
-    ]
+    (open_to_all,) = [each.function.name for each in functions if each.function.routes]
+    gateways = [_gateway(_API, api, open_to_all, f"del-header {HEADER}", _OPENAPI if served else "")]
+    for name, listener in with_jwt.items():
+        (behind,) = [each.function.name for each in functions if name in (api.name for api in each.function.apis)]
+        gateways.append(_gateway(f"{_API}-{name}", listener, behind, f"set-header {HEADER} {name}", ""))
     config = "haproxy.cfg"
     (folder / config).write_text(
         _CONFIG.format(
             # What haproxy returns by itself, openapi.json, has to fit into one buffer.
             bufsize=max(65_536, 2 * openapi.stat().st_size if served else 0),
             gateway_timeout=_GATEWAY_TIMEOUT_S,
-            api=api.fileno(),
+            gateways="\n".join(gateways),
             lambdas=lambdas.fileno(),
-            body_limit=BODY_LIMIT,
-            invoke=INVOKE_PATH,
             invoke_limit=_INVOKE_LIMIT,
-            openapi=_OPENAPI if served else "",
-            gateway=behind_gateway,
             paths=" ".join(path for each in functions for path in _paths(each.function)),
             uses="".join(_use(each.function) for each in functions),
             backends="\n".join(_backend(each) for each in functions),
@@ -176,6 +186,18 @@ _OPENAPI = f"""\
 """
 
 
+def _gateway(name: str, listener: socket.socket, function: str, api_header: str, openapi: str) -> str:
+    return _GATEWAY.format(
+        name=name,
+        descriptor=listener.fileno(),
+        function=function,
+        api_header=api_header,
+        body_limit=BODY_LIMIT,
+        invoke=INVOKE_PATH,
+        openapi=openapi,
+    )
+
+
 def _paths(function: Function) -> list[str]:
     return [f"{INVOKE_PATH}{name}/invocations" for name in (function.name, function.logical_id)]
 
@@ -191,7 +213,7 @@ def _backend(environments: Environments) -> str:
         f"backend {function.name}",
         "  balance leastconn",
         f"  timeout server {patience_s}s",
-        f"  http-request set-timeout server {_GATEWAY_TIMEOUT_S}s if {{ fe_name api }}",
+        f"  http-request set-timeout server {_GATEWAY_TIMEOUT_S}s if {{ fe_name -m beg {_API} }}",
         *(f"  server {name} abns@{name} maxconn 1" for name in environments.names),
     ]
     return "\n".join(lines) + "\n"

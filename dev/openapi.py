@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-ROOT = Path(__file__).parent.parent
+from dev.openapi_parts import (
+    CORRELATION_ID,
+    EVENT_ID,
+    RETRY_AFTER,
+    ROOT,
+    TIME,
+    USER_ID,
+    Json,
+    content,
+    object_of,
+    ref,
+)
+from firstcome import rules
+from firstcome.apply.problem import CODES, Problem
+from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX
+
 FILE = ROOT / "docs" / "openapi.json"
-sys.path.insert(0, str(ROOT / "layers" / "common" / "python"))
-
-from firstcome import rules  # noqa: E402  found on the path above
-from firstcome.apply.problem import CODES, Problem  # noqa: E402
-from firstcome.runtime.http import MEDIA_TYPE, TYPE_PREFIX  # noqa: E402
-
-Json = dict[str, Any]
-
 VERSION = "1.1.0"  # of the contract: a client that worked goes on working while the first number stays
 DESCRIPTION = f"""\
 Gives the coupons of an event to the first people who ask, one each.
@@ -35,9 +40,6 @@ function failed or did not answer in time); retry the last three. Another method
 `method_not_allowed` with `Allow`, another path 404 `unknown_path`. Every answer carries `X-Correlation-Id`: the one
 that was sent, or API Gateway's request id."""
 
-EVENT_ID: Json = {"type": "string", "pattern": f"^{rules.EVENT_ID_PATTERN}$"}
-USER_ID: Json = {"type": "string", "pattern": f"^{rules.USER_ID_PATTERN}$"}
-TIME: Json = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}
 SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TICKET: Json = {"type": "integer", "minimum": 1, "description": "The number of the ticket, from 1"}
 
@@ -87,13 +89,8 @@ ISSUED: Json = {**APPLICATION, "status": "issued", "issued_at": "2030-01-01T12:0
 REFUSED: Json = {"event_id": "spring-sale", "user_id": "alice", "status": "refused"}
 
 
-def _object(properties: Json, *optional: str, description: str) -> Json:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "description": description, "properties": properties, "required": required}
-
-
 SCHEMAS: Json = {
-    "Application": _object(
+    "Application": object_of(
         {
             "event_id": EVENT_ID,
             "user_id": USER_ID,
@@ -111,7 +108,7 @@ SCHEMAS: Json = {
         "issued_at",
         description="One person's application; `issued_at` is there once the coupon is issued, no ticket once refused.",
     ),
-    "Event": _object(
+    "Event": object_of(
         {
             "event_id": EVENT_ID,
             "name": {"type": "string"},
@@ -137,12 +134,12 @@ SCHEMAS: Json = {
         "turn_secret",
         description="An event: it gives coupons while `state` is `open` and `now` is inside the window.",
     ),
-    "NewApplication": _object(
+    "NewApplication": object_of(
         {"user_id": {**USER_ID, "description": "Who applies. With a token it is the token's sub, and may be left out"}},
         "user_id",
         description="Fields that are not known are ignored.",
     ),
-    "Problem": _object(
+    "Problem": object_of(
         {
             "type": {"type": "string", "format": "uri", "enum": [TYPE_PREFIX + code for code in CODES]},
             "title": {"type": "string"},
@@ -164,8 +161,6 @@ SCHEMAS: Json = {
     ),
 }
 
-CORRELATION_ID: Json = {"schema": {"type": "string"}, "description": "Name it when you report a fault"}
-RETRY_AFTER: Json = {"schema": {"type": "integer"}, "description": "Seconds to wait before asking again"}
 RETRY_AT_TURN: Json = {
     **RETRY_AFTER,
     "description": "With a turn to come, or paused turns: seconds to wait before asking",
@@ -230,7 +225,7 @@ def document() -> Json:
             for parameter in operation["parameters"]:
                 parameter["schema"] = {"event_id": EVENT_ID, "user_id": USER_ID}[parameter["name"]]
             if name == "apply":
-                operation["requestBody"] = {"content": _content("NewApplication", {"alice": {"user_id": "alice"}})}
+                operation["requestBody"] = {"content": content("NewApplication", {"alice": {"user_id": "alice"}})}
             if name != "event":
                 operation["security"] = SECURITY
             operation["responses"] = _successes(name) | _problems(name, path)
@@ -257,7 +252,7 @@ def _successes(name: str) -> Json:
     cached = {"Cache-Control": {"schema": {"type": "string"}, "description": "Cacheable for a second"}}
     headers = {"X-Correlation-Id": CORRELATION_ID} | (cached if name == "event" else {})
     return {
-        str(status): {"description": description, "headers": headers, "content": _content(schema, examples)}
+        str(status): {"description": description, "headers": headers, "content": content(schema, examples)}
         for status, (description, schema, examples) in ANSWERS[name].items()
     }
 
@@ -270,7 +265,7 @@ def _problems(name: str, path: str) -> Json:
 def _problem(status: int, name: str, path: str) -> Json:
     codes = [code for code in PROBLEMS[name] if CODES[code].status == status]
     at = path.format(event_id=EVENT["event_id"], user_id=APPLICATION["user_id"])
-    schema = {"allOf": [_ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
+    schema = {"allOf": [ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
     examples = {code: {"value": Problem(code).answer(at).body | MORE.get(code, {})} for code in codes}
     waits = {409: RETRY_AT_TURN, 503: RETRY_AFTER}
     headers = {"X-Correlation-Id": CORRELATION_ID} | ({"Retry-After": waits[status]} if status in waits else {})
@@ -279,15 +274,6 @@ def _problem(status: int, name: str, path: str) -> Json:
         "headers": headers,
         "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
-
-
-def _content(schema: str, examples: Json) -> Json:
-    values = {name: {"value": value} for name, value in examples.items()}
-    return {"application/json": {"schema": _ref(schema), "examples": values}}
-
-
-def _ref(schema: str) -> Json:
-    return {"$ref": f"#/components/schemas/{schema}"}
 
 
 if __name__ == "__main__":

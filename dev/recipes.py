@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 HOST = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  to listen on; a client of this machine asks loopback
 DATABASE = "firstcome"
 # Nobody else reaches the address that the server listens on.
 ROOT_FROM_ANYWHERE = "CREATE USER IF NOT EXISTS root@'%';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
@@ -85,6 +86,11 @@ def free_port(host: str = HOST) -> int:
             continue
         return port
     raise ProcessError(f"no free port on {host}: is it an address of this machine?")
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address at which a client of this machine finds what listens on `host`."""
+    return f"http://{HOST if host == EVERY_ADDRESS else host}:{port}"
 
 
 def is_free(port: int, host: str = HOST) -> bool:

@@ -25,6 +25,7 @@ _STREAM_WINDOW_S = 0.5
 _SCHEDULE_ATTEMPTS = 185
 
 _NEW_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_HTTP_API = "AWS::Serverless::HttpApi"
 _UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -54,6 +55,36 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """What an HTTP API tells browsers."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    exposed: tuple[str, ...]
+    max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of an HTTP API with a JWT authorizer; `token` says whether it asks for one."""
+
+    method: str  # or ANY
+    path: str  # or $default
+    token: bool
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What an HTTP API with a JWT authorizer, named as in the template, hands to one function."""
+
+    name: str
+    routes: tuple[Route, ...]
+    cors: Cors | None
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One function; `logical_id` is the template's, `name` what it is called here: operator_api."""
 
@@ -65,7 +96,8 @@ class Function:
     timeout_s: float
     memory_mb: int
     environment: dict[str, str]
-    routes: tuple[tuple[str, str], ...]  # (method or ANY, path or $default)
+    routes: tuple[tuple[str, str], ...]  # (method or ANY, path or $default), of APIs that verify no token
+    apis: tuple[Api, ...]
     streams: tuple[Stream, ...]
     schedules: tuple[Schedule, ...]
 
@@ -81,12 +113,17 @@ def read(template: Path) -> list[Function]:
         warnings.simplefilter("ignore", DeprecationWarning)  # SAM CLI calls a function that samtranslator deprecated
         stacks, _ = SamLocalStackProvider.get_stacks(str(template), parameter_overrides=placeholders)
         found = SamFunctionProvider(stacks, use_raw_codeuri=True, ignore_code_extraction_warnings=True)
-    return [_function(template.parent, function) for function in found.get_all()]
+    apis = {name: api["Properties"] for name, api in stacks[0].resources.items() if api["Type"] == _HTTP_API}
+    with_jwt = {name: properties for name, properties in apis.items() if _authorizers(properties)}
+    return [_function(template.parent, function, with_jwt) for function in found.get_all()]
 
 
-def _function(root: Path, said: Any) -> Function:
+def _function(root: Path, said: Any, apis: dict[str, Any]) -> Function:
+    """Describe one function; `apis` are those with a JWT authorizer."""
     code = (root / said.codeuri).resolve()
     events = [(event["Type"], event.get("Properties", {})) for event in (said.events or {}).values()]
+    http = [properties for kind, properties in events if kind == "HttpApi"]
+    handed = [(name, [each for each in http if each.get("ApiId") == name]) for name in apis]
     return Function(
         name=_NEW_WORD.sub("_", said.name.removesuffix("Function")).lower(),
         logical_id=said.name,
@@ -96,7 +133,8 @@ def _function(root: Path, said: Any) -> Function:
         timeout_s=float(said.timeout or _TIMEOUT_S),
         memory_mb=int(said.memory or _MEMORY_MB),
         environment=_variables(said.environment),
-        routes=tuple(dict.fromkeys(_route(properties) for kind, properties in events if kind == "HttpApi")),
+        routes=tuple(dict.fromkeys(_route(each) for each in http if each.get("ApiId") not in apis)),
+        apis=tuple(_api(name, apis[name], routes) for name, routes in handed if routes),
         streams=tuple(_stream(properties) for kind, properties in events if kind == "MSK"),
         schedules=tuple(_schedule(properties) for kind, properties in events if kind in ("ScheduleV2", "Schedule")),
     )
@@ -111,6 +149,39 @@ def _variables(environment: dict[str, Any] | None) -> dict[str, str]:
 def _route(properties: dict[str, Any]) -> tuple[str, str]:
     method = properties.get("Method", "ANY").upper()
     return ("ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, properties.get("Path", "$default"))
+
+
+def _authorizers(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the JWT authorizers of an HTTP API. Whom they trust is not read: here that is the local issuer."""
+    authorizers = properties.get("Auth", {}).get("Authorizers", {})
+    return {name: said for name, said in authorizers.items() if "JwtConfiguration" in said}
+
+
+def _api(name: str, properties: dict[str, Any], events: list[dict[str, Any]]) -> Api:
+    authorizers = _authorizers(properties)
+    default = properties["Auth"].get("DefaultAuthorizer", "NONE")
+    routes = []
+    for event in events:
+        auth = event.get("Auth", {})
+        authorizer = auth.get("Authorizer", default)
+        if authorizer != "NONE" and authorizer not in authorizers:
+            message = f"{name} asks for {authorizer}: here an API with a JWT authorizer has no other"
+            raise TemplateError(message)
+        scopes = auth.get("AuthorizationScopes", authorizers.get(authorizer, {}).get("AuthorizationScopes", ()))
+        routes.append(Route(*_route(event), token=authorizer != "NONE", scopes=tuple(scopes)))
+    return Api(name, tuple(routes), _cors(properties.get("CorsConfiguration")))
+
+
+def _cors(said: dict[str, Any] | None) -> Cors | None:
+    if said is None:
+        return None
+    return Cors(
+        origins=tuple(said.get("AllowOrigins", ())),
+        methods=tuple(said.get("AllowMethods", ())),
+        headers=tuple(said.get("AllowHeaders", ())),
+        exposed=tuple(said.get("ExposeHeaders", ())),
+        max_age_s=int(said.get("MaxAge", 0)),
+    )
 
 
 def _stream(properties: dict[str, Any]) -> Stream:

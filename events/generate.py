@@ -11,6 +11,7 @@ import json
 from http import HTTPMethod
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 Event = dict[str, Any]
 
@@ -53,6 +54,23 @@ APPLICANT: Final = {
 NOBODY: Final = None
 
 
+def operator(*groups: str) -> Event:
+    """Return what it adds for an operator; an array of the token is one string, as `[admin viewer]`."""
+    claims = {
+        "aud": "firstcome-console",
+        "exp": "1893459600",
+        "groups": f"[{' '.join(groups)}]",
+        "iat": "1893456000",
+        "iss": "https://idp.example.com/",
+        "sub": "ana",
+    }
+    return {"jwt": {"claims": claims, "scopes": None}}
+
+
+VIEWER: Final = operator("viewer")
+ADMIN: Final = operator("admin")
+
+
 # --- API Gateway, HTTP API, payload 2.0 ------------------------------------------------------------------------------
 
 
@@ -63,6 +81,7 @@ def http(
     *,
     body: str | None = None,
     path: str | None = None,
+    query: dict[str, str] | None = None,
     **parameters: str,
 ) -> Event:
     """Return a request. Absent, as in a real one, is what does not apply: body, path parameters, authorizer."""
@@ -100,6 +119,9 @@ def http(
     event["requestContext"] = context
     if authorizer is not None:
         context["authorizer"] = authorizer
+    if query:
+        event["rawQueryString"] = urlencode(query)
+        event["queryStringParameters"] = query
     if parameters:
         event["pathParameters"] = parameters
     if body is not None:
@@ -151,6 +173,40 @@ def apply_events() -> dict[str, Event]:
         "apply-show-unknown": http(SHOW, HTTPMethod.GET, NOBODY, event_id="winter-sale"),
         "apply-wrong-method": http(DEFAULT, HTTPMethod.DELETE, path=f"/events/{EVENT_ID}/applications"),
         "apply-wrong-path": http(DEFAULT, HTTPMethod.GET, path="/coupons"),
+    }
+
+
+# --- the same, for operators -----------------------------------------------------------------------------------------
+
+
+def order(action: str, authorizer: Event | None = ADMIN, /, **fields: object) -> Event:
+    """Return the POST of an action on the event."""
+    route, body = "/events/{event_id}/actions/{action}", json.dumps(fields)
+    return http(route, HTTPMethod.POST, authorizer, body=body, event_id=EVENT_ID, action=action)
+
+
+def operator_events() -> dict[str, Event]:
+    """Return requests of the operator's API: looking, acting, and what is turned down."""
+    get, one = HTTPMethod.GET, {"event_id": EVENT_ID}
+    return {
+        "operator_api-me": http("/me", get, VIEWER),
+        "operator_api-list": http("/events", get, VIEWER, query={"state": "open", "limit": "20"}),
+        "operator_api-show": http("/events/{event_id}", get, VIEWER, **one),
+        "operator_api-show-unknown": http("/events/{event_id}", get, VIEWER, event_id="winter-sale"),
+        "operator_api-winners": http("/events/{event_id}/winners", get, ADMIN, **one),
+        "operator_api-winners-viewer": http("/events/{event_id}/winners", get, VIEWER, **one),
+        "operator_api-lookup": http("/events/{event_id}/people/{user_id}", get, ADMIN, **one, user_id=USER_ID),
+        "operator_api-failed": http("/failed", get, VIEWER, query={"status": "dead"}),
+        "operator_api-history": http("/events/{event_id}/history", get, VIEWER, **one),
+        "operator_api-issued": http("/events/{event_id}/issued", get, VIEWER, **one),
+        "operator_api-operation-unknown": http("/operations/{id}", get, VIEWER, id="9000000000"),
+        "operator_api-open": order("open", expect_version=1, request_id="open-the-spring-sale"),
+        "operator_api-open-changed": order("open", expect_version=1),
+        "operator_api-open-unseen": order("open"),
+        "operator_api-open-viewer": order("open", VIEWER, expect_version=1),
+        "operator_api-open-no-token": order("open", NOBODY, expect_version=1),
+        "operator_api-bad-action": order("opn", expect_version=1),
+        "operator_api-bad-field": order("open", expect_version=1, reason="it is time"),
     }
 
 
@@ -238,12 +294,17 @@ def operate_events() -> dict[str, Event]:
         {"action": "redrive", "all": True, "event_id": EVENT_ID},
         {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
         *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
-        {"action": "operation", "id": 1},
         {"action": "erase", "user_id": "user-0666", "all_events": True},
         {"action": "purge", "all_events": True},
+        {"action": "edit", "event_id": EVENT_ID, "name": "Summer sale"},
+        {"action": "reschedule", "event_id": EVENT_ID, "closes_at": "2100-12-31T23:59:59Z"},
+        {"action": "list", "state": "open", "limit": 20},
+        *({"action": action, "event_id": EVENT_ID} for action in ("delete", "issued", "winners", "history")),
+        {"action": "lookup", "event_id": EVENT_ID, "user_id": USER_ID},
+        {"action": "operation", "id": 9_000_000_000},
     ]
     named = {f"operate-{order['action'].replace('_', '-')}": order for order in orders}
-    return named | {"operate-redrive-one": {"action": "redrive", "id": 1}, "operate-bad-action": {"action": "delete"}}
+    return named | {"operate-redrive-one": {"action": "redrive", "id": 1}, "operate-bad-action": {"action": "remove"}}
 
 
 # --- all -------------------------------------------------------------------------------------------------------------
@@ -251,7 +312,7 @@ def operate_events() -> dict[str, Event]:
 
 def samples() -> dict[str, str]:
     """Return the text of every sample by its file's name; the name begins with the function's."""
-    events = apply_events() | consume_events() | retry_events() | operate_events()
+    events = apply_events() | operator_events() | consume_events() | retry_events() | operate_events()
     return {f"{name}.json": json.dumps(event, indent=2) + "\n" for name, event in events.items()}
 
 

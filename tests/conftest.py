@@ -148,16 +148,16 @@ def wait_until() -> Callable[..., None]:
 
 
 @pytest.fixture
-def load_handler() -> Iterator[Callable[[str], ModuleType]]:
+def load_handler() -> Iterator[Callable[..., ModuleType]]:
     """`load_handler("apply")` imports functions/apply/handler.py anew: a cold start, with clients of its own.
 
     Set the environment first: a handler reads it while it is imported, as on Lambda.
     """
     loaded: list[str] = []
 
-    def load(name: str) -> ModuleType:
-        module_name = f"handler_{name}_{uuid.uuid4().hex}"
-        spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / "handler.py")
+    def load(name: str, file: str = "handler") -> ModuleType:
+        module_name = f"{file}_{name}_{uuid.uuid4().hex}"
+        spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / f"{file}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)

@@ -52,10 +52,14 @@ class World:
 
     def open(self, capacity: int = 3) -> None:
         """Make the event, and open it."""
-        now = int(time.time() * 1000)
-        window = {"opens_at": rfc3339(now - HOUR_MS), "closes_at": rfc3339(now + HOUR_MS)}
-        self.operate("create", name="Test", capacity=capacity, **window)
+        self.create(capacity)
         self.operate("open")
+
+    def create(self, capacity: int = 3, opens_in_ms: int = -HOUR_MS, **fields: Any) -> None:
+        """Make the event, as a draft; with turns where the fields say so."""
+        opens_at = int(time.time() * 1000) + opens_in_ms
+        window = {"opens_at": rfc3339(opens_at), "closes_at": rfc3339(opens_at + 2 * HOUR_MS)}
+        self.operate("create", name="Test", capacity=capacity, **window, **fields)
 
     def operate(self, action: str, **payload: Any) -> dict[str, Any]:
         """Let the operator act on this event."""

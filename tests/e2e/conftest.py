@@ -56,6 +56,7 @@ def guarded(
         apply_environments=1,
         poller=False,
         clock=False,
+        identity=True,
     )
     with guarded:
         yield guarded

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dev.cloud import ROOT
 from dev.invoke import InvocationError
 from dev.process import wait_until
+from tests import operators
 from tests.api import Reply, conforms
 from tests.e2e.campaign import Campaign
 
@@ -94,6 +95,33 @@ CASES = {
     "operate-purge": Case(ENDED, {"erased": {}, "kept": []}),
     "operate-wipe": Case(OPEN, {"wiped": EVENT_ID}),
     "operate-bad-action": Case((), {"errorType": "BadInput"}),
+    "operate-edit": Case(("operate-create",), {"event": {"name": "Summer sale", "config_version": 2}}),
+    "operate-delete": Case(("operate-create",), event("deleted")),
+    "operate-reschedule": Case(OPEN, {"event": {"closes_at": "2100-12-31T23:59:59.000Z"}, "gate": "UPDATED"}),
+    "operate-list": Case(OPEN, {"action": "list"}),
+    "operate-issued": Case(WON, {"action": "issued", "next": None}, rows=1),
+    "operate-winners": Case(WON, {"action": "winners", "next": None}, rows=1),
+    "operate-history": Case(OPEN, {"action": "history"}),
+    "operate-lookup": Case(WON, {"told": {"status": "issued", "application": "accepted"}}, rows=1),
+    "operate-operation": Case(OPEN, {"errorType": "BadInput"}),  # there is no such operation
+    "operator_api-me": Case((), http(200, "me")),
+    "operator_api-list": Case(OPEN, http(200, "list")),
+    "operator_api-show": Case(OPEN, http(200, "show")),
+    "operator_api-show-unknown": Case(OPEN, http(404, "unknown_event")),
+    "operator_api-winners": Case(WON, http(200, "winners"), rows=1),
+    "operator_api-winners-viewer": Case(WON, http(403, "forbidden"), rows=1),
+    "operator_api-lookup": Case(WON, http(200, "lookup"), rows=1),
+    "operator_api-failed": Case(OPEN, http(200, "list_failed")),
+    "operator_api-history": Case(OPEN, http(200, "history")),
+    "operator_api-issued": Case(WON, http(200, "issued"), rows=1),
+    "operator_api-operation-unknown": Case(OPEN, http(404, "unknown_operation")),
+    "operator_api-open": Case(("operate-create",), http(200, "open")),
+    "operator_api-open-changed": Case(OPEN, http(409, "changed")),
+    "operator_api-open-unseen": Case(OPEN, http(400, "bad_expect_version")),
+    "operator_api-open-viewer": Case(OPEN, http(403, "forbidden")),
+    "operator_api-open-no-token": Case(OPEN, http(401, "unauthenticated")),
+    "operator_api-bad-action": Case(OPEN, http(404, "unknown_action")),
+    "operator_api-bad-field": Case(OPEN, http(400, "unknown_field")),
 }
 
 
@@ -145,7 +173,7 @@ def check(name: str, campaign: Campaign, answered: Callable[[str], Any], expecte
         answer = answered(name)
     except InvocationError as failed:
         answer = failed.said
-    if name.startswith("apply"):
+    if name.startswith(("apply", "operator_api")):
         answer = read(name, answer)
     wanted = case.answer if expected is None else expected
     assert part(answer, wanted) == wanted, answer
@@ -155,9 +183,12 @@ def check(name: str, campaign: Campaign, answered: Callable[[str], Any], expecte
 
 
 def read(name: str, answer: dict[str, Any]) -> tuple[int, str]:
-    """Hold an answer over HTTP to the OpenAPI document; return its status and its word."""
+    """Hold an answer over HTTP to the OpenAPI document of its API; return its status and its word."""
     body = json.loads(answer["body"])
     headers = {key.lower(): value for key, value in answer["headers"].items()}
     context = sample(name)["requestContext"]["http"]
+    if name.startswith("operator_api"):
+        operators.conforms(context["method"], context["path"], operators.Reply(answer["statusCode"], headers, body))
+        return answer["statusCode"], body.get("code") or body.get("action", "me")
     conforms(context["method"], context["path"], Reply(answer["statusCode"], headers, body))
     return answer["statusCode"], body.get("code") or body.get("status") or body["state"]

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.clock import tick
-from dev.cloud import EVERY_ADDRESS, OTHER_ENVIRONMENTS, ROOT, Cloud
+from dev.cloud import OTHER_ENVIRONMENTS, ROOT, Cloud
 from dev.invoke import InvocationError, Lambda
 from dev.process import ProcessError
+from dev.recipes import EVERY_ADDRESS
 from tests.e2e.tiny import BRIEF_S, MEBIBYTE, TIMEOUT_S, Hold, ask, fake_haproxy, lives, write_template
 
 if TYPE_CHECKING:

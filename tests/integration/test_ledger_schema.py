@@ -122,6 +122,12 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "coupons_after": ({"event_id": "E", "after": 5, "page": 10}, {"coupon": "PRIMARY"}),
     "coupon_of_locked": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
     "lock_event": ({"event_id": "E"}, {"coupon_event": "PRIMARY"}),
+    "winners_after": ({"event_id": "E", "after": 5, "page": 10}, {"coupon": "PRIMARY"}),
+    "issued_per_second": ({"event_id": "E", "after": NOW, "page": 10}, {"coupon": "PRIMARY"}),
+    "failed_of": (
+        {"event_id": "E", "user_id": "u1", "cut_at": 10, "page": 10},
+        {"failed_event": "failed_event_open"},
+    ),
     "count_open": ({}, {"failed_event": "failed_event_due"}),
     "owed": ({"event_id": "E", "user_id": None}, {"failed_event": "failed_event_open"}),
     "erase_coupon": ({"event_id": "E", "user_id": "u1", "erased_id": "x"}, {"coupon": "coupon_one_each"}),

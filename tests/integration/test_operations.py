@@ -249,7 +249,8 @@ def test_the_answer_says_what_became_of_a_change_in_the_gate(world: World) -> No
 def test_every_action_is_one_of_the_documented(world: World) -> None:
     """The table is the door: what is not in it cannot be done."""
     assert list(ACTIONS) == [
-        *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "show", "list_failed"),
+        *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "edit", "delete", "reschedule"),
+        *("list", "show", "issued", "winners", "lookup", "history", "operation", "list_failed"),
         *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "erase", "purge", "wipe"),
     ]
     assert list(ACTIONS) == list(table.ACTIONS)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.sabotage import guards_of_gate, guards_of_ledger, guards_of_memory, guards_of_order, guards_of_told
+from tests.sabotage import (
+    guards_of_gate,
+    guards_of_ledger,
+    guards_of_memory,
+    guards_of_order,
+    guards_of_told,
+    guards_of_turns,
+)
 
 GUARDS = [
     *guards_of_ledger.GUARDS,
@@ -10,4 +17,5 @@ GUARDS = [
     *guards_of_memory.GUARDS,
     *guards_of_order.GUARDS,
     *guards_of_told.GUARDS,
+    *guards_of_turns.GUARDS,
 ]

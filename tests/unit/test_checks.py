@@ -14,6 +14,7 @@ from dev.install import programs, ways
 from dev.process import ProcessError
 from dev.servers import Servers
 from dev.template import Function
+from dev.variables import variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,8 +71,8 @@ def test_settings_of_the_functions_are_told_from_other_variables() -> None:
 
 def test_a_setting_in_the_environment_of_up_reaches_the_functions(folder: Path) -> None:
     cloud = cloud_of(folder, Servers(folder, dict.fromkeys(SERVERS, "a://b")), {"FIRSTCOME_LOG_USER_IDS": "hashed"})
-    function = Function("apply", "A", "code", (), "h.h", 1, 1, {"FIRSTCOME_LOG_USER_IDS": "plain"}, (), (), ())
-    assert cloud._variables(function)["FIRSTCOME_LOG_USER_IDS"] == "hashed"
+    function = Function("apply", "A", "code", (), "h.h", 1, 1, {"FIRSTCOME_LOG_USER_IDS": "plain"}, (), (), (), ())
+    assert variables(function, None, cloud.overrides)["FIRSTCOME_LOG_USER_IDS"] == "hashed"
 
 
 def test_the_ways_begin_with_apt_get_only_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

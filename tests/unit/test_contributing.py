@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from dev.__main__ import API_PORT
+from dev.__main__ import API_PORT, IDENTITY_PORTS
 from dev.checks import settings_of
-from dev.cloud import EVERY_ADDRESS
 from dev.install import PACKAGES
+from dev.recipes import EVERY_ADDRESS
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
@@ -138,13 +138,15 @@ def test_the_image_runs_commands_of_the_local_cloud() -> None:
 
 
 def test_the_container_listens_where_compose_publishes_it() -> None:
-    """On the port that the API prefers, and for this machine alone: the API takes the word of whoever reaches it."""
+    """On the ports that are preferred, and for this machine alone: API and issuer take anybody's word."""
     environ = dict(variable.split("=") for variable in instructions("ENV"))
     assert environ["FIRSTCOME_API_BIND"] == EVERY_ADDRESS
     assert settings_of(environ) == ({}, [])  # each is one of the local cloud's own
-    assert instructions("EXPOSE") == [str(API_PORT)]
+    ports = [API_PORT, *IDENTITY_PORTS.values()]
+    assert " ".join(instructions("EXPOSE")).split() == [str(port) for port in ports]
     (cloud,) = parsed(ROOT / "compose.yaml")["services"].values()
-    assert [re.sub(r"\$\{\w+:-(\d+)\}", r"\1", port) for port in cloud["ports"]] == [f"127.0.0.1:{API_PORT}:{API_PORT}"]
+    published = [re.sub(r"\$\{\w+:-(\d+)\}", r"\1", port) for port in cloud["ports"]]
+    assert published == [f"127.0.0.1:{port}:{port}" for port in ports]
 
 
 def test_what_the_image_keeps_is_what_compose_keeps() -> None:

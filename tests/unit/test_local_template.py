@@ -10,8 +10,8 @@ import pytest
 # The template is read with SAM CLI's own parser and resolver, where SAM CLI is installed.
 yamlhelper = pytest.importorskip("samcli.yamlhelper")
 
-from dev.cloud import Cloud  # noqa: E402  after the condition above
-from dev.template import read  # noqa: E402
+from dev.template import TemplateError, read  # noqa: E402  after the condition above
+from dev.variables import variables  # noqa: E402  after the condition above  # noqa: E402
 
 if TYPE_CHECKING:
     from dev.template import Function
@@ -84,6 +84,35 @@ def test_a_changed_template_is_a_changed_cloud(source: Any, tmp_path: Path) -> N
     [schedule] = found["retry"].schedules
     assert (schedule.every_s, schedule.input, schedule.attempts) == (300, '{"why": "a test"}', 9)
     # What a function sees is that, with nothing of ours before it but what exists on AWS only.
-    seen = Cloud(tmp_path, servers=None, template=changed)._variables(found["apply"])
+    seen = variables(found["apply"], None, {})
     assert (seen["FIRSTCOME_KAFKA_TOPIC"], seen["FIRSTCOME_SWEEP_BATCH"]) == ("another_topic", "11")
     assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "321"
+
+
+def test_the_apis_that_verify_tokens_are_the_templates(source: Any) -> None:
+    """The same routes, the same exception, the same CORS; where a route names no authorizer, it asks for a token."""
+    found = functions(TEMPLATE)
+    [applicants], [operators] = found["apply"].apis, found["operator_api"].apis
+    assert (applicants.name, operators.name) == ("Api", "OperatorApi")
+    assert {(route.method, route.path): route.token for route in applicants.routes} == {
+        ("POST", "/events/{event_id}/applications"): True,
+        ("GET", "/events/{event_id}/applications/{user_id}"): True,
+        ("GET", "/events/{event_id}"): False,
+    }
+    assert all(route.token for route in operators.routes)
+    assert not found["operator_api"].routes, "nothing of it is on the back end's address"
+    for api in (applicants, operators):
+        said = source["Resources"][api.name]["Properties"]["CorsConfiguration"]
+        assert api.cors is not None
+        assert (list(api.cors.headers), api.cors.max_age_s) == (said["AllowHeaders"], said["MaxAge"])
+
+
+def test_another_authorizer_beside_a_jwt_one_is_said(source: Any, tmp_path: Path) -> None:
+    """It would be a route that is open here and shut there."""
+    for name in ("functions", "layers"):
+        (tmp_path / name).symlink_to(TEMPLATE.parent / name)
+    properties(source, "apply")["Events"]["Status"]["Properties"]["Auth"] = {"Authorizer": "AWS_IAM"}
+    changed = tmp_path / "template.yaml"
+    changed.write_text(yamlhelper.yaml_dump(source))
+    with pytest.raises(TemplateError, match="AWS_IAM"):
+        read(changed)

@@ -14,6 +14,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from dev import openapi
+from dev.openapi_parts import ROOT
 from firstcome.apply.problem import CODES, METHODS
 from tests.api import DOCUMENT, validator
 
@@ -81,7 +82,7 @@ def test_the_request_body_is_an_application() -> None:
 def test_the_function_runs_without_what_makes_the_document() -> None:
     """Neither pydantic nor any other package of the developers is imported at run time."""
     script = "import handler, json, sys; print(json.dumps([*sys.modules]))"
-    path = os.pathsep.join(str(openapi.ROOT / folder) for folder in ("layers/common/python", "functions/apply"))
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("layers/common/python", "functions/apply"))
     answer = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=True
     )

@@ -124,7 +124,15 @@ class Invocations:
             process.communicate()
 
     def _start(self, function: str) -> subprocess.Popen[str]:
-        command = [SAM, "local", "invoke", f"{function.capitalize()}Function", "--event", "-", *self._options]
+        command = [
+            SAM,
+            "local",
+            "invoke",
+            f"{function.title().replace('_', '')}Function",
+            "--event",
+            "-",
+            *self._options,
+        ]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self._project, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe, text=True

@@ -7,7 +7,7 @@ from typing import Any
 
 from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.statements import sql_time, statements
-from firstcome.rules import BadInput, EventState
+from firstcome.rules import BadInput, EventState, rfc3339
 
 # From where to where an operator may take an event. To where it is already: always, and nothing changes.
 TRANSITIONS = {
@@ -20,6 +20,8 @@ TRANSITIONS = {
 }
 
 
+# Two runs of the schedule, which tells a gate that could not be reached, and the time to pause where it was not told.
+RESCHEDULE_BEFORE_MS = 120_000
 TURN_SECRET_BYTES = 32  # of randomness: nobody guesses their turn, nor finds it by trying secrets
 
 
@@ -83,13 +85,13 @@ def create_event(  # noqa: PLR0917  the columns
 def event(ledger: Database, event_id: str) -> Event | None:
     """Return one event; None where there is none."""
     row = ledger.read(lambda connection: statements.event(connection, event_id=event_id))
-    return None if row is None else _event(row)
+    return None if row is None else event_of(row)
 
 
 def gated_events(ledger: Database, retention_days: int) -> list[Event]:
     """Return the events that have, or should have, a gate: those not ended, and those ended within the retention."""
     return ledger.read(
-        lambda connection: [_event(row) for row in statements.gated_events(connection, retention_days=retention_days)]
+        lambda connection: [event_of(row) for row in statements.gated_events(connection, retention_days=retention_days)]
     )
 
 
@@ -129,6 +131,57 @@ def raise_capacity(ledger: Database, event_id: str, capacity: int) -> Event:
     return _change(ledger, event_id, change)
 
 
+def edit(ledger: Database, event_id: str, wanted: dict[str, Any]) -> Event:
+    """Change these fields of a draft, and answer it; raise `BadInput` where it is none, or would have no window."""
+
+    def change(was: Event) -> dict[str, Any]:
+        if was.state is not EventState.DRAFT:
+            raise BadInput("not_draft", f"event {event_id} is {was.state}: only a draft is edited")
+        now = replace(was, **wanted)
+        check_window(now.opens_at_ms, now.closes_at_ms, now.spread_ms)
+        return {} if now == was else wanted
+
+    return _change(ledger, event_id, change)
+
+
+def reschedule(
+    ledger: Database, event_id: str, opens_at_ms: int | None, closes_at_ms: int | None, now_ms: int
+) -> Event:
+    """Let the event open or close later, and answer it. None: as it is.
+
+    Raises `BadInput` where a time would be earlier, where the event has ended, and where its opening is to move and
+    is less than `RESCHEDULE_BEFORE_MS` away, or over: who waits for it could not be told any more.
+    """
+
+    def change(was: Event) -> dict[str, Any]:
+        opens_ms = was.opens_at_ms if opens_at_ms is None else opens_at_ms
+        closes_ms = was.closes_at_ms if closes_at_ms is None else closes_at_ms
+        if (opens_ms, closes_ms) == (was.opens_at_ms, was.closes_at_ms):
+            return {}
+        if was.state is EventState.ENDED:
+            raise BadInput("event_ended", f"event {event_id} has ended")
+        if opens_ms < was.opens_at_ms or closes_ms < was.closes_at_ms:
+            raise BadInput("earlier", f"event {event_id} is rescheduled to later times only")
+        if opens_ms != was.opens_at_ms and was.opens_at_ms - now_ms < RESCHEDULE_BEFORE_MS:
+            raise BadInput(
+                "too_late",
+                f"event {event_id} opens at {rfc3339(was.opens_at_ms)}, and it is {rfc3339(now_ms)}: "
+                f"in the last {RESCHEDULE_BEFORE_MS // 1000} s before that it does not move; pause it instead",
+            )
+        check_window(opens_ms, closes_ms, was.spread_ms)
+        return {"opens_at_ms": opens_ms, "closes_at_ms": closes_ms}
+
+    return _change(ledger, event_id, change)
+
+
+def check_window(opens_at_ms: int, closes_at_ms: int, spread_ms: int) -> None:
+    """Raise `BadInput` where an event would be over before everybody's turn has come."""
+    if closes_at_ms <= opens_at_ms + spread_ms:
+        raise BadInput(
+            "bad_window", "closes_at must be later than opens_at, and than the last turn (spread_ms after it)"
+        )
+
+
 def next_restore_epoch(ledger: Database, event_id: str) -> Event:
     """Count one more restore of the event's gate, and answer the event as it is then."""
     return _change(ledger, event_id, lambda was: {"restore_epoch": was.restore_epoch + 1})
@@ -155,7 +208,7 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
         row = statements.event_locked(connection, event_id=event_id)
         if row is None:
             raise BadInput("unknown_event", f"there is no event {event_id}")
-        was = _event(row)
+        was = event_of(row)
         changed = change(was)
         if not changed:
             return was
@@ -175,11 +228,12 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
         )
         if now.state is EventState.DELETED:
             return replace(now, config_version=was.config_version + 1)
-        return _event(statements.event_locked(connection, event_id=event_id))
+        return event_of(statements.event_locked(connection, event_id=event_id))
 
     return ledger.transact(work)
 
 
-def _event(columns: tuple[Any, ...]) -> Event:
+def event_of(columns: tuple[Any, ...]) -> Event:
+    """Return the event that a statement found; they all name the columns in one order."""
     event_id, name, capacity, opens_at_ms, closes_at_ms, state, *rest = columns
     return Event(event_id, name, capacity, opens_at_ms, closes_at_ms, EventState(state), *rest)

@@ -98,15 +98,16 @@ def put_off(ledger: Database, rows: Sequence[PutOff]) -> int:
     )
 
 
-def redrive(ledger: Database, failed_id: int | None, event_id: str | None) -> int:
-    """Make open rows due now, with all their attempts: one, or an event's, or all; return how many.
+def redrive(ledger: Database, failed_id: int | None, event_id: str | None, up_to_id: int | None = None) -> int:
+    """Make open rows due now, with all their attempts: one, or an event's, or all, up to an id; return how many.
 
     A retry that works on one of them loses its lease.
     """
+    which = {"failed_id": failed_id, "event_id": event_id, "up_to_id": up_to_id}
 
     def work(connection: Connection) -> int:
-        found = statements.lock_open(connection, failed_id=failed_id, event_id=event_id)
-        statements.redrive(connection, failed_id=failed_id, event_id=event_id)
+        found = statements.lock_open(connection, **which)
+        statements.redrive(connection, **which)
         return int(found)
 
     return ledger.transact(work)

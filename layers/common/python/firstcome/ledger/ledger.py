@@ -13,6 +13,7 @@ from firstcome.ledger import (
     operations,
     pages,
     refusals,
+    views,
 )
 from firstcome.ledger.database import Database
 
@@ -48,7 +49,6 @@ class Ledger(Database):
     failed_between = pages.failed_between
 
     begin_long_operation = long_operations.begin_long_operation
-    operation_by_id = long_operations.operation_by_id
     claim_operation = long_operations.claim_operation
     keep_operation = long_operations.keep_operation
     put_off_operation = long_operations.put_off_operation
@@ -60,6 +60,8 @@ class Ledger(Database):
     is_gated = events.is_gated
     set_state = events.set_state
     raise_capacity = events.raise_capacity
+    edit = events.edit
+    reschedule = events.reschedule
     next_restore_epoch = events.next_restore_epoch
     wipe = events.wipe
 
@@ -74,5 +76,13 @@ class Ledger(Database):
     decide_operation = operations.decide_operation
     finish_operation = operations.finish_operation
     operation = operations.operation
+    operation_of_id = operations.operation_of_id
     version_locked = operations.version_locked
     operations = operations.operations  # last: from here on the name is the method's
+
+    list_events = views.list_events
+    winners = views.winners
+    issued_per_second = views.issued_per_second
+    winner = views.winner
+    refusal = views.refusal
+    failed_of = views.failed_of

@@ -239,19 +239,21 @@ UPDATE failed_event
 SET event_id = :event_id, user_id = :user_id, ticket = :ticket, applied_at = :applied_at, updated_at = UTC_TIMESTAMP(3)
 WHERE id = :failed_id AND lease = :lease AND status = 'waiting'
 
--- name: lock_open(failed_id, event_id)$
+-- name: lock_open(failed_id, event_id, up_to_id)$
 -- How many, before: the count of an update leaves out the rows that it finds as they should be. NULL stands for any.
 SELECT COUNT(*) FROM failed_event
 WHERE status IN ('waiting', 'dead')
   AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
+  AND (:up_to_id IS NULL OR id <= :up_to_id)
 FOR UPDATE
 
--- name: redrive(failed_id, event_id)!
+-- name: redrive(failed_id, event_id, up_to_id)!
 -- A retry that works on such a row loses its lease, and changes nothing any more.
 UPDATE failed_event
 SET status = 'waiting', attempts = 0, lease = NULL, next_attempt_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
 WHERE status IN ('waiting', 'dead')
   AND (:failed_id IS NULL OR id = :failed_id) AND (:event_id IS NULL OR event_id = :event_id)
+  AND (:up_to_id IS NULL OR id <= :up_to_id)
 
 -- name: list_failed(event_id, status, after_id, cut_at, page)
 -- The payload is cut by the server: a page of long ones would not fit into the memory of a function.

@@ -17,11 +17,12 @@ Input = dict[str, Any]
 ECHO_MAX_NAMES = 5  # names that an error repeats
 
 # Pairs that say two different things about how far an action reaches.
-_APART = (
+APART = (
     (fields.EVENT_ID, fields.ALL_EVENTS),
     (fields.ROW_ID, fields.ALL),
     (fields.ROW_ID, fields.ALL_EVENTS),
     (fields.ROW_ID, fields.USER_ID),
+    (fields.ROW_ID, fields.UP_TO_ID),
 )
 
 
@@ -48,7 +49,7 @@ def read(
         raise BadInput("unknown_field", _unknown(action, list(known), unknown))
     given = {name: field.check(name, payload[name]) for name, field in known.items() if payload.get(name) is not None}
     given = {name: value for name, value in given.items() if value is not False}
-    for one, other in _APART:
+    for one, other in APART:
         if one.name in given and other.name in given:
             raise BadInput(
                 f"bad_{other.name}", f"{one.name} and {other.name} contradict each other: leave one of them out"

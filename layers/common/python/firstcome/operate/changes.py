@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from firstcome.ledger.events import Event
+from firstcome.ledger.events import Event, check_window
 from firstcome.operate.arguments import Input
 from firstcome.operate.listing import failed_row
-from firstcome.operate.outcomes import configured, or_away, refused
+from firstcome.operate.outcomes import GateOutcome, configured, or_away, refused
 from firstcome.operate.recorded import Decision
 from firstcome.operate.shown import find_event, show_event
-from firstcome.rules import BadInput, EventState, rfc3339
+from firstcome.rules import BadInput, EventState, Unavailable, rfc3339
 from firstcome.stores import Stores
 
 REASON = "by the operator"  # of a refusal, where none is given
@@ -19,10 +19,7 @@ def create(stores: Stores, given: Input) -> dict[str, Any]:
     event_id, name, capacity = given["event_id"], given["name"], given["capacity"]
     opens_at, closes_at = given["opens_at"], given["closes_at"]
     timezone, spread_ms = given.get("timezone", "UTC"), given.get("spread_ms", 0)
-    if closes_at <= opens_at + spread_ms:
-        raise BadInput(
-            "bad_window", "closes_at must be later than opens_at, and than the last turn (spread_ms after it)"
-        )
+    check_window(opens_at, closes_at, spread_ms)
     created = stores.ledger.create_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms)
     event = stores.ledger.event(event_id)
     if event is None:
@@ -39,6 +36,41 @@ def create(stores: Stores, given: Input) -> dict[str, Any]:
 def raise_capacity(stores: Stores, given: Input) -> dict[str, Any]:
     """Raise the number of coupons. It is never lowered."""
     return {"event": show_event(stores.ledger.raise_capacity(given["event_id"], given["capacity"]))}
+
+
+def edit(stores: Stores, given: Input) -> dict[str, Any]:
+    """Change a draft."""
+    columns = {"opens_at": "opens_at_ms", "closes_at": "closes_at_ms"}
+    wanted = {columns.get(name, name): value for name, value in given.items() if name != "event_id"}
+    return {"event": show_event(stores.ledger.edit(given["event_id"], wanted))}
+
+
+def delete(stores: Stores, given: Input) -> dict[str, Any]:
+    """Delete a draft: its row stays as a tombstone, its gate goes.
+
+    The gate goes before the commit: where Redis is away, nothing is deleted, and nothing is left behind.
+    """
+    event = stores.ledger.set_state(given["event_id"], EventState.DELETED)
+    stores.gate.delete(event.event_id)
+    return {"event": show_event(event)}
+
+
+def reschedule(stores: Stores, given: Input) -> dict[str, Any]:
+    """Let an event open or close later, by the gate's clock; one whose gate does not answer stays as it is."""
+    event_id = find_event(stores, given["event_id"]).event_id
+    view = stores.gate.show(event_id)
+    if view is None:
+        raise Unavailable("gate", f"the gate of {event_id} is lost: restore it, then reschedule")
+    opens_at, closes_at = given.get("opens_at"), given.get("closes_at")
+    return {"event": show_event(stores.ledger.reschedule(event_id, opens_at, closes_at, view.now_ms))}
+
+
+def tell_times(stores: Stores, answer: dict[str, Any], *, again: bool) -> dict[str, Any]:
+    """Tell the gate; raise `Unavailable` unless it has said that it knows: until then it opens at the old time."""
+    told = tell(stores, answer, again=again)
+    if told["gate"] not in (GateOutcome.UPDATED, GateOutcome.UNCHANGED):
+        raise Unavailable("gate", f"the ledger has the new times, the gate has not ({told['gate']}): repeat it")
+    return told
 
 
 def into(state: EventState) -> Decision:
@@ -62,7 +94,7 @@ def tell(stores: Stores, answer: dict[str, Any], *, again: bool) -> dict[str, An
 def redrive(stores: Stores, given: Input) -> dict[str, Any]:
     """Let the scheduled retry work on failed rows again, with all their attempts: on one, an event's, or all."""
     failed_id, event_id = given.get("id"), given.get("event_id")
-    due = stores.ledger.redrive(failed_id, event_id)
+    due = stores.ledger.redrive(failed_id, event_id, given.get("up_to_id"))
     if failed_id is not None and not due:
         row = failed_row(stores, failed_id, event_id)
         raise BadInput("bad_id", f"failed row {failed_id} is {row.status}: there is nothing to try again")

@@ -9,6 +9,7 @@ from typing import Any
 from firstcome.rules import (
     CORRELATION_ID_PATTERN,
     BadInput,
+    EventState,
     FailedStatus,
     alike,
     check_event_id,
@@ -26,6 +27,8 @@ ID_MAX = 2**63 - 1  # the column's
 SURROGATE = re.compile("[\ud800-\udfff]")
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
+WINNERS_LIMIT_MAX = 10_000  # of winners: 480 bytes each where ids are as long as they may be, so below 5 MB
+SHOWN_STATES = [state for state in EventState if state is not EventState.DELETED]
 ECHO_MAX_LENGTH = 64  # characters of what somebody sent that an error repeats: the answer stays small
 
 
@@ -68,6 +71,12 @@ def _status(name: str, value: object) -> FailedStatus:
     return FailedStatus(value)
 
 
+def _state(name: str, value: object) -> EventState:
+    if not isinstance(value, str) or value not in SHOWN_STATES:
+        raise BadInput(f"bad_{name}", f"{name} must be one of {', '.join(SHOWN_STATES)}, and is {echo(value)}")
+    return EventState(value)
+
+
 def _timezone(name: str, value: object) -> str:
     from zoneinfo import available_timezones  # noqa: PLC0415  reads many files: for this field only
 
@@ -104,7 +113,6 @@ SPREAD_MS = Field(
     _whole(0, SPREAD_MAX_MS),
 )
 ROW_ID = Field("id", "a failed row, as list_failed names it", 1, _whole(1, ID_MAX))
-OPERATION_ID = Field("id", "an operation, as the answer to what was asked for names it", 1, _whole(1, ID_MAX))
 STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
 AFTER_ID = Field("after_id", "the `next` of the answer before: go on from there", 20, _whole(0, ID_MAX))
@@ -127,3 +135,13 @@ EXPECT_VERSION = Field(
     3,
     _whole(1, 2**31 - 1),
 )
+STATE = Field("state", f"one of {', '.join(SHOWN_STATES)}", "open", _state)
+AFTER_EVENT = Field("after", "the `next` of the answer before", "spring-sale", lambda _, value: check_event_id(value))
+AFTER_TICKET = Field("after", "the `next` of the answer before", 100, _whole(0, ID_MAX))
+AFTER_SECOND = Field("after", "the `next` of the answer before", "2030-01-01T00:00:00.000Z", parse_time)
+BEFORE_ID = Field("after", "the `next` of the answer before: go on with older ones", 20, _whole(1, ID_MAX))
+WINNERS_LIMIT = Field(
+    "limit", f"rows of one answer, up to {WINNERS_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, WINNERS_LIMIT_MAX)
+)
+OPERATION_ID = Field("id", "an operation, as history names it", 1, _whole(1, ID_MAX))
+UP_TO_ID = Field("up_to_id", "the last failed row that was seen: none that came later", 20, _whole(1, ID_MAX))

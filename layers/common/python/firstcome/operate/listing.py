@@ -5,15 +5,14 @@ from typing import Any
 
 from firstcome.ledger.failed_events import FailedRow
 from firstcome.operate.arguments import Input
-from firstcome.operate.bounded import ANSWER_MAX_BYTES, size
+from firstcome.operate.bounded import size
 from firstcome.operate.fields import LIST_LIMIT
+from firstcome.operate.pages import ROWS_MAX_BYTES, page
 from firstcome.rules import BadInput
 from firstcome.stores import Stores
 
 # Of each payload in a list: a record of ours has 200 bytes, and the beginning of a foreign one tells whose it is.
 PAYLOAD_SHOWN_BYTES = 2_000
-# Of the answer, for what stands around the rows.
-ROWS_MAX_BYTES = ANSWER_MAX_BYTES - 10_000
 
 
 def list_failed(stores: Stores, given: Input) -> dict[str, Any]:
@@ -29,15 +28,12 @@ def list_failed(stores: Stores, given: Input) -> dict[str, Any]:
     found = stores.ledger.list_failed(
         event_id, given.get("status"), limit + 1, given.get("after_id", 0), PAYLOAD_SHOWN_BYTES
     )
-    rows: list[dict[str, Any]] = []
-    room = ROWS_MAX_BYTES
-    for row in found[:limit]:
-        shown = _fields(row) | {"payload": _beginning(row)}
-        room -= size(shown) + len(", ")
-        if room < 0:
-            break
-        rows.append(shown)
-    return {"rows": rows, "next": rows[-1]["id"] if len(rows) < len(found) else None}
+    return page(found, limit, show_failed, lambda row: row.id)
+
+
+def show_failed(row: FailedRow) -> dict[str, Any]:
+    """Return the row with the beginning of its payload."""
+    return _fields(row) | {"payload": _beginning(row)}
 
 
 def failed_row(stores: Stores, failed_id: int, event_id: str | None) -> FailedRow:

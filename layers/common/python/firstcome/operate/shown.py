@@ -4,7 +4,6 @@ from typing import Any
 
 from firstcome.gate.answers import EventView
 from firstcome.ledger.events import Event
-from firstcome.ledger.operations import Operation
 from firstcome.rules import BadInput, rfc3339
 from firstcome.stores import Stores
 
@@ -31,18 +30,6 @@ def show_event(event: Event) -> dict[str, Any]:
         "restore_epoch": event.restore_epoch,
         "config_version": event.config_version,
         "ended_at": rfc3339(event.ended_at_ms) if event.ended_at_ms is not None else None,
-    }
-
-
-def show_operation(row: Operation) -> dict[str, Any]:
-    """Return an operation that takes long, without what it has found."""
-    return {
-        "id": row.id,
-        "status": row.status,
-        "action": row.action,
-        "event_id": row.event_id,
-        "asked_at": rfc3339(row.at_ms),
-        "request_id": row.request_id,
     }
 
 

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 from firstcome.operate.fields import (
     ACTOR,
+    AFTER_EVENT,
     AFTER_ID,
+    AFTER_SECOND,
+    AFTER_TICKET,
     ALL,
     ALL_EVENTS,
+    BEFORE_ID,
     CAPACITY,
     CLOSES_AT,
     ERASED_USER_ID,
@@ -22,9 +26,12 @@ from firstcome.operate.fields import (
     REQUEST_ID,
     ROW_ID,
     SPREAD_MS,
+    STATE,
     STATUS,
     TIMEZONE,
+    UP_TO_ID,
     USER_ID,
+    WINNERS_LIMIT,
     Field,
 )
 from firstcome.operate.who import Group
@@ -55,6 +62,7 @@ class Action:
 
 
 _ONE_EVENT = ((EVENT_ID,),)
+_PEOPLE_FOUND = ("who", "first")  # of an audit, and of a reconciliation
 
 ACTIONS: dict[str, Action] = {
     action.name: action
@@ -92,11 +100,87 @@ ACTIONS: dict[str, Action] = {
             versioned=True,
         ),
         Action(
+            "edit",
+            "Change a draft: whatever is given of its name, capacity, window, timezone and spread.",
+            Group.OPERATOR,
+            (
+                (EVENT_ID, NAME),
+                (EVENT_ID, CAPACITY),
+                (EVENT_ID, OPENS_AT),
+                (EVENT_ID, CLOSES_AT),
+                (EVENT_ID, TIMEZONE),
+                (EVENT_ID, SPREAD_MS),
+            ),
+            versioned=True,
+        ),
+        Action(
+            "delete",
+            "Delete a draft. Its id is never used again.",
+            Group.OPERATOR,
+            _ONE_EVENT,
+            versioned=True,
+        ),
+        Action(
+            "reschedule",
+            "Let an event open or close later; its opening does not move in the last two minutes before it.",
+            Group.OPERATOR,
+            ((EVENT_ID, OPENS_AT), (EVENT_ID, CLOSES_AT)),
+            versioned=True,
+        ),
+        Action(
+            "list",
+            "List events by id, with state, window and counts. Changes nothing.",
+            Group.VIEWER,
+            ((),),
+            may=(STATE, LIMIT, AFTER_EVENT),
+            changes=False,
+        ),
+        Action(
             "show",
             "Show one event as ledger, gate and stream know it. Changes nothing.",
             Group.VIEWER,
             _ONE_EVENT,
             changes=False,
+        ),
+        Action(
+            "issued",
+            "List the seconds in which coupons were issued, and how many in each. Changes nothing.",
+            Group.VIEWER,
+            _ONE_EVENT,
+            may=(AFTER_SECOND,),
+            changes=False,
+        ),
+        Action(
+            "winners",
+            "List an event's coupon rows by ticket. Changes nothing.",
+            Group.ADMIN,
+            _ONE_EVENT,
+            may=(WINNERS_LIMIT, AFTER_TICKET),
+            changes=False,
+        ),
+        Action(
+            "lookup",
+            "Show all that is known of one person of an event, and what they would be told now. Changes nothing.",
+            Group.OPERATOR,
+            ((EVENT_ID, USER_ID),),
+            changes=False,
+        ),
+        Action(
+            "history",
+            "List what operators asked for, the newest first, of one event or of all. Changes nothing.",
+            Group.VIEWER,
+            ((),),
+            may=(EVENT_ID, LIMIT, BEFORE_ID),
+            changes=False,
+            personal=("user_id", "reason"),
+        ),
+        Action(
+            "operation",
+            "Show one operation, and what it came to; one that takes long is worked on. Changes nothing else.",
+            Group.VIEWER,
+            ((OPERATION_ID,),),
+            changes=False,
+            personal=("user_id", "reason", "detail", "kept", *_PEOPLE_FOUND),
         ),
         Action(
             "list_failed",
@@ -112,6 +196,7 @@ ACTIONS: dict[str, Action] = {
             "Make failed rows due again, with all their attempts: one, or all of an event, or all of every event.",
             Group.OPERATOR,
             ((ROW_ID,), (ALL, EVENT_ID), (ALL_EVENTS,)),
+            may=(UP_TO_ID,),
         ),
         Action(
             "refuse",
@@ -135,15 +220,7 @@ ACTIONS: dict[str, Action] = {
             _ONE_EVENT,
             changes=False,
             long=True,
-            personal=("who",),
-        ),
-        Action(
-            "operation",
-            "Show what an audit, a restore or a reconciliation that takes long has come to, and work on it.",
-            Group.VIEWER,
-            ((OPERATION_ID,),),
-            changes=False,
-            personal=("who", "first"),
+            personal=_PEOPLE_FOUND,
         ),
         Action(
             "expire",

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from firstcome.operate.table import ACTIONS, Action
 from firstcome.operate.web.problem import Problem
 
-PAGE = {"limit": "limit", "after": "after_id"}
+PAGE = {"limit": "limit", "after": "after"}
+FAILED_PAGE = {"status": "status", "limit": "limit", "after": "after_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,15 @@ class Match(NamedTuple):
 
 
 ROUTES = (
-    Route("list", "GET", "/events", "list", PAGE),
+    Route("list", "GET", "/events", "list", {"state": "state", **PAGE}),
     Route("show", "GET", "/events/{event_id}", "show"),
     Route("winners", "GET", "/events/{event_id}/winners", "winners", PAGE),
-    Route("failed_of_event", "GET", "/events/{event_id}/failed", "list_failed", {"status": "status", **PAGE}),
-    Route("failed", "GET", "/failed", "list_failed", {"id": "id", "status": "status", **PAGE}),
+    Route("failed_of_event", "GET", "/events/{event_id}/failed", "list_failed", FAILED_PAGE),
+    Route("failed", "GET", "/failed", "list_failed", {"id": "id", **FAILED_PAGE}),
     Route("history_of_event", "GET", "/events/{event_id}/history", "history", PAGE),
     Route("history", "GET", "/history", "history", PAGE),
     Route("lookup", "GET", "/events/{event_id}/people/{user_id}", "lookup"),
-    Route("issued", "GET", "/events/{event_id}/issued", "issued", PAGE),
+    Route("issued", "GET", "/events/{event_id}/issued", "issued", {"after": "after"}),
     Route("operation", "GET", "/operations/{id}", "operation"),
     Route("me", "GET", "/me"),
     Route("act_on_event", "POST", "/events/{event_id}/actions/{action}"),
