@@ -23,14 +23,20 @@ def offset(event_id: str, user_id: str, spread_ms: int = HOUR_MS, secret: bytes 
     return int(digits, 16) % spread_ms
 
 
+def is_early(event_id: str, user_id: str, secret: bytes) -> bool | None:
+    """Whether their turn is far off, of an event that opened half an hour ago; None where it is near."""
+    left = offset(event_id, user_id, secret=secret) - OPENED_AGO_MS
+    return left > 0 if abs(left) > MARGIN_MS else None
+
+
 def early(event_id: str, secret: bytes = SECRET, which: int = 0) -> str:
     """Somebody whose turn is far off, of an event that opened half an hour ago."""
-    return _one(lambda name: offset(event_id, name, secret=secret) > OPENED_AGO_MS + MARGIN_MS, which)
+    return _one(lambda name: is_early(event_id, name, secret) is True, which)
 
 
 def due(event_id: str, secret: bytes = SECRET, which: int = 0) -> str:
     """Somebody whose turn has come long ago."""
-    return _one(lambda name: offset(event_id, name, secret=secret) < OPENED_AGO_MS - MARGIN_MS, which)
+    return _one(lambda name: is_early(event_id, name, secret) is False, which)
 
 
 def _one(fits: Callable[[str], bool], which: int) -> str:

@@ -231,3 +231,16 @@ def test_wipe_leaves_no_history(world: World) -> None:
     """Every trace goes, its own row as well."""
     world.with_settings(local_cloud=True).operate("wipe")
     assert rows(world) == []
+
+
+def test_a_repeated_create_makes_no_gate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then there may have been one that was lost with its tickets: only restore makes it anew."""
+    fresh = type(world)(world.stores, f"{world.event_id[:40]}-new")
+    order = {"name": "New", "capacity": 1, "opens_at": "2030-01-01T00:00:00Z", "closes_at": "2031-01-01T00:00:00Z"}
+    with monkeypatch.context() as broken:
+        broken.setitem(ACTIONS, "create", Decision(changes.create, dies))
+        with pytest.raises(Unavailable):
+            fresh.operate("create", request_id="c", **order)
+    again = fresh.operate("create", request_id="c", **order)
+    assert (again["created"], again["gate"], again["repeated"]) == (True, "LOST", True)
+    assert not world.stores.gate.exists(fresh.event_id)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from tests.api import Api, Reply
     from tests.world import World
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "turns.md"
 CORRELATED = {"content-type": "application/json", "x-correlation-id": "order-4711"}
 LIFE_MS = 600_000  # longer than any test
 PATIENCE_OF_FORTY_S = 60  # forty requests take less
@@ -198,6 +203,24 @@ def test_the_secret_is_committed_to_at_once_and_told_at_the_end(turns: World, ap
     turns.lose_gate()
     by_ledger = api.event(turns.event_id).body
     assert by_ledger | {"now": ""} == ended | {"now": ""}
+
+
+def test_anybody_can_recompute_every_turn_after_the_end(turns: World, api: Api, tmp_path: Path) -> None:
+    """The lines of docs/turns.md, run on the event's body, print what the gate had told each person."""
+    told = {}
+    for which in range(3):
+        name = early(turns.event_id, _secret(turns), which)
+        told[name] = api.post(turns.event_id, {"user_id": name}).body["turn_at"]
+    turns.operate("end")
+    body = tmp_path / "event.json"
+    body.write_text(json.dumps(api.event(turns.event_id).body))
+    script = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert len(script) == 1
+    ran = subprocess.run(
+        [sys.executable, "-c", script[0], body.as_uri(), *told], check=True, capture_output=True, text=True
+    )
+    printed = dict(line.split(" ") for line in ran.stdout.splitlines())
+    assert {name: _ms(turn_at) for name, turn_at in printed.items()} == {name: _ms(at) for name, at in told.items()}
 
 
 def test_nothing_that_is_said_before_the_end_has_the_secret(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from firstcome.operate.actions import act
 from firstcome.operate.bounded import ANSWER_MAX_BYTES
 from firstcome.operate.fields import WINNERS_LIMIT_MAX
 from firstcome.operate.who import Who
-from firstcome.rules import ActorKind, BadInput, Reason, Unavailable
+from firstcome.rules import ActorKind, BadInput, Reason, Unavailable, rfc3339
 
 if TYPE_CHECKING:
     from tests.api import Api
@@ -166,6 +167,19 @@ def test_who_left_no_trace_is_told_of_the_event(world: World, action: str, peopl
         assert found["told"] == {"status": "no_application", "application": word}
         assert (found["gate"]["ticket"], found["row"], found["refusal"], found["failed"]) == (None, None, None, [])
     assert world.outcome("bob") == ("ACCEPTED" if word == "would_win" else word.upper())
+
+
+def test_who_waits_for_their_turn_is_looked_up(world: World, api: Api) -> None:
+    """The turn is the one that an application is told; a draft has none."""
+    now = int(time.time() * 1000)
+    window = {"opens_at": rfc3339(now + 600_000), "closes_at": rfc3339(now + 7_200_000)}
+    fresh = type(world)(world.stores, f"{world.event_id[:40]}-turns")
+    fresh.operate("create", name="Turns", capacity=3, spread_ms=3_600_000, **window)
+    assert fresh.operate("lookup", user_id="bob")["told"] == {"status": "no_application", "application": "not_open"}
+    fresh.operate("open")
+    told = fresh.operate("lookup", user_id="bob")["told"]
+    applied = api.post(fresh.event_id, {"user_id": "bob"}).body
+    assert (told["application"], told["turn_at"]) == (applied["code"], applied["turn_at"])
 
 
 def test_lookup_of_a_lost_gate_knows_what_the_ledger_knows(world: World) -> None:

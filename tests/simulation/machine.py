@@ -7,7 +7,6 @@ them, before or after it, the process dies, or stalls while others act. The stre
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from firstcome import issue
@@ -20,6 +19,8 @@ from firstcome.retry.redrive import redrive
 from firstcome.retry.sweep import backlog, bounds, sweep
 from firstcome.rules import BadInput, FailedStatus, Unavailable
 from firstcome.stores import Stores
+from tests.simulation import turns
+from tests.simulation.acts import Act, Died, Fate
 from tests.simulation.boundary import Boundary, Record, Stream
 from tests.world import World, msk_event
 
@@ -34,32 +35,10 @@ CAPACITY = 2
 CAPACITY_MAX = 4
 # What may befall this world, beside crashes: an act, and how it is done.
 FAULTS = frozenset({"lose", "lose one", "fail_over", "late"})
+EARLY = ("ben", "dan")  # in a world of turns, until theirs come
 # What an applicant may be told, in the order in which it may be said.
 SAID = [(202, "reserved"), (202, "accepted"), (200, "accepted")]
 ROUNDS = 20  # until a world without faults has come to rest
-
-
-class Died(BaseException):
-    """The process is no more. Not an `Exception`: nothing it runs may catch this."""
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What becomes of a process at one of its calls: it dies, or stalls while others act."""
-
-    call: int  # counted from 0
-    after: bool  # the call has been carried out
-    meanwhile: tuple[Act, ...] = ()  # none: it dies
-
-
-@dataclass(frozen=True)
-class Act:
-    """One process, from its start to its end; `who` and `how` are read by each in its own way."""
-
-    what: str
-    who: tuple[int, ...] = (0,)
-    how: str = ""
-    fate: Fate | None = None
 
 
 class Simulation:
@@ -80,13 +59,17 @@ class Simulation:
         self.lives = 0  # how often the gate was lost
         self.failed_over = False
         self.was_late = False  # a record arrived after its send had been given up, or after a restore
-        self.world.open(CAPACITY)
+        self.early: tuple[str, ...] = EARLY if "turns" in faults else ()
+        if self.early:
+            turns.open_with_turns(self.world, CAPACITY, PEOPLE, self.early)
+        else:
+            self.world.open(CAPACITY)
 
     # --- processes -----------------------------------------------------------------------------------------------
 
     def do(self, act: Act) -> None:
         """Let one process run to its end, or to its death; nothing happens that this world does not know."""
-        if act.what in FAULTS | {"replicate"} and not self._may(act):
+        if act.what in FAULTS | {"replicate", "turns"} and not self._may(act):
             return
         # What each of them means to people is checked where they are told, and at the end.
         with suppress(Died, Unavailable, Problem, BadInput):
@@ -134,10 +117,11 @@ class Simulation:
                 self.was_late |= self.lives != life
                 return cast("Sent", stores.reader.send(*args))  # type: ignore[attr-defined]
 
-        before = self.said.get(user_id, 0)
+        before, early = self.said.get(user_id, 0), user_id in self.early
         answer = Applications(stores.gate, cast("Any", Sending), stores.ledger, stores.settings).apply(
             self.event_id, user_id, "correlation"
         )
+        assert not early or user_id not in self.early, f"{user_id} is served before their turn: {answer.body}"
         said = SAID.index((answer.status, answer.body["status"]))
         # Of two requests at a time, either may be answered first.
         assert said >= before or self.failed_over, f"{user_id} was told more before: {answer.body}"
@@ -195,6 +179,12 @@ class Simulation:
         self.stream.log += self.stream.late
         self.stream.late = []
 
+    def turns(self, _act: Act, _stores: Stores) -> None:
+        """An hour passes, and with it every turn: the opening is that much longer ago."""
+        if self.early:
+            turns.let_an_hour_pass(self.world)
+            self.early = ()
+
     def garble(self, _act: Act, _stores: Stores) -> None:
         """Somebody produces a record that nobody can read."""
         self.stream.log.append(Record(b"garbage", None))
@@ -247,6 +237,7 @@ class Simulation:
     def drain(self) -> None:
         """Let the faults stop, everything be tried again and everybody ask again, until nothing changes."""
         self.arrive(Act("arrive"), self.stores)
+        self.turns(Act("turns"), self.stores)
         before = None
         for _ in range(ROUNDS):
             unread = tuple(number for number, record in enumerate(self.stream.log) if not record.read)

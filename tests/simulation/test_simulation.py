@@ -26,7 +26,8 @@ from firstcome.stores import Stores
 from firstcome.stream.reader import StreamReader
 from tests.conftest import new_event_id
 from tests.patience import PATIENT
-from tests.simulation.machine import FAULTS, PEOPLE, Act, Fate, Simulation
+from tests.simulation.acts import Act, Fate
+from tests.simulation.machine import FAULTS, PEOPLE, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def acts(fates: st.SearchStrategy[Fate | None]) -> st.SearchStrategy[Act]:
         st.builds(Act, st.sampled_from(["sweep", "redrive", "retry"]), fate=fates),
         st.builds(Act, st.just("operate"), one, operations, fates),
         st.builds(Act, st.just("lose"), how=losses),
-        st.sampled_from([Act("arrive"), Act("replicate"), Act("fail_over"), Act("garble")]),
+        st.sampled_from([Act("arrive"), Act("replicate"), Act("fail_over"), Act("garble"), Act("turns")]),
     )
 
 
@@ -103,6 +104,11 @@ class Machine(RuleBasedStateMachine):
     def happen(self, what: str) -> None:
         self.simulation.do(Act(what))
 
+    @precondition(lambda self: "turns" in self.faults)
+    @rule()
+    def turns_come(self) -> None:
+        self.simulation.do(Act("turns"))
+
     @rule(who=one)
     def ask(self, who: tuple[int, ...]) -> None:
         self.simulation.check_word(PEOPLE[who[0]])
@@ -150,8 +156,8 @@ def stores(redis_url: str, mysql_url: str, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.mark.parametrize(
     "faults",
-    [set(), {"lose", "late"}, {"lose", "lose one"}, {"fail_over"}, FAULTS],
-    ids=["crashes alone", "gates lost", "keys lost", "failovers", "everything"],
+    [set(), {"lose", "late"}, {"lose", "lose one"}, {"fail_over"}, FAULTS, {"turns", *FAULTS}],
+    ids=["crashes alone", "gates lost", "keys lost", "failovers", "everything", "turns"],
 )
 def test_whatever_happens_the_promise_holds_in_the_end(stores: Stores, faults: set[str]) -> None:
     explored = type("Explored", (Machine,), {"stores": stores, "faults": frozenset(faults)})

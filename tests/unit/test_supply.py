@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,14 @@ def test_the_bill_of_materials_is_the_lock_of_the_layer() -> None:
     }
     assert named == locked(LAYER)
     assert all(each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in sbom["components"])
+
+
+def test_the_layer_brings_the_names_of_time_zones() -> None:
+    """Lambda's image need not have the system's files: without them, zoneinfo reads the package."""
+    lock = (ROOT / "layers" / "common" / "python" / "requirements.txt").read_text()
+    assert re.search(r"^tzdata==", lock, re.MULTILINE)
+    known = "from zoneinfo import available_timezones as known; print('Asia/Seoul' in known())"
+    said = subprocess.run(
+        [sys.executable, "-c", known], env={"PYTHONTZPATH": ""}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "True\n"

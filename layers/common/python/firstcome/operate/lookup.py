@@ -6,13 +6,14 @@ Who got nothing leaves no trace: of them only the event can be told.
 from typing import Any
 
 from firstcome.gate.answers import EventView, Standing
+from firstcome.ledger.events import Event
 from firstcome.ledger.views import Refusal, Winner
 from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.operate.listing import PAYLOAD_SHOWN_BYTES, show_failed
 from firstcome.operate.shown import find_event
 from firstcome.operate.views import show_winner
-from firstcome.rules import EventState, FailedStatus, Unavailable, rfc3339
+from firstcome.rules import EventState, FailedStatus, Unavailable, rfc3339, turn_at_ms
 from firstcome.stores import Stores
 
 FAILED_SHOWN = 20  # failed rows of one person: one is usual
@@ -44,7 +45,7 @@ def lookup(stores: Stores, given: Input) -> dict[str, Any]:
         if refusal is None
         else {"reason": refusal.reason, "refused_at": rfc3339(refusal.refused_at_ms)},
         "failed": [show_failed(one) for one in failed],
-        "told": {"status": status, "application": _application(status, view)},
+        "told": _told(status, view, event, user_id),
     }
 
 
@@ -76,19 +77,25 @@ def _status(standing: Standing | None, row: Winner | None, refusal: Refusal | No
     return "no_application" if standing.ticket is None else "pending"
 
 
-def _application(status: str, view: EventView | None) -> str:
-    """Return what an application of theirs would be told."""
+def _told(status: str, view: EventView | None, event: Event, user_id: str) -> dict[str, Any]:
+    """Return their status, what an application of theirs would be told, and their turn where they wait for one."""
     if status == "refused":
-        return "refused"
+        return {"status": status, "application": "refused"}
     if status in ("issued", "pending", "failed"):
-        return "accepted"
-    return "try_again" if view is None else _stranger(view)
+        return {"status": status, "application": "accepted"}
+    if view is None:
+        return {"status": status, "application": "try_again"}
+    secret = event.turn_secret if event.spread_ms else None
+    turn_ms = secret and turn_at_ms(event.event_id, user_id, event.opens_at_ms, event.spread_ms, secret)
+    return {"status": status, "application": _stranger(view, turn_ms or 0)} | (
+        {"turn_at": rfc3339(turn_ms)} if turn_ms else {}
+    )
 
 
-def _stranger(view: EventView) -> str:
+def _stranger(view: EventView, turn_ms: int) -> str:
     """Return what somebody without a ticket would be told, in the order in which the gate decides.
 
-    `would_win`: a ticket is left, so they would get it, unless turns are spread and theirs has not come.
+    `would_win`: a ticket is left, so they would get it.
     """
     if view.state is EventState.DRAFT or view.now_ms < view.opens_at_ms:
         return "not_open"
@@ -96,4 +103,6 @@ def _stranger(view: EventView) -> str:
         return "paused"
     if view.state is not EventState.OPEN or view.now_ms >= view.closes_at_ms:
         return "closed"
-    return "would_win" if view.remaining else "sold_out"
+    if not view.remaining:
+        return "sold_out"
+    return "not_open" if view.now_ms < turn_ms else "would_win"
