@@ -85,7 +85,26 @@ APPLICATION: Json = {
     "ticket": 58,
     "applied_at": "2030-01-01T12:00:00.000Z",
 }
-ISSUED: Json = {**APPLICATION, "status": "issued", "issued_at": "2030-01-01T12:00:00.250Z"}
+ISSUED: Json = {
+    **APPLICATION,
+    "status": "issued",
+    "issued_at": "2030-01-01T12:00:00.250Z",
+    "code": "SPRING-0058",
+}
+CODE: Json = {
+    "type": "string",
+    "pattern": f"^{rules.CODE_PATTERN}$",
+    "description": "Printable ASCII, exact: case and spaces count",
+}
+KEY: Json = {"type": "string", "format": "uuid", "description": "A UUID of yours, one for each redemption"}
+AN_ORDER = "0b1f3a52-7d5e-4c1a-9a53-1f2e3d4c5b6a"
+REDEMPTION: Json = {
+    "event_id": "spring-sale",
+    "ticket": 58,
+    "user_id": "alice",
+    "redeemed_at": "2030-02-03T10:00:00.000Z",
+}
+TAKEN_BACK: Json = {"event_id": "spring-sale", "ticket": 58, "taken_back_at": "2030-02-03T10:05:00.000Z"}
 REFUSED: Json = {"event_id": "spring-sale", "user_id": "alice", "status": "refused"}
 
 
@@ -102,10 +121,16 @@ SCHEMAS: Json = {
             "ticket": TICKET,
             "applied_at": TIME,
             "issued_at": TIME,
+            "code": {
+                **CODE,
+                "type": ["string", "null"],
+                "description": "Once issued, where the event has codes; null while this ticket has none",
+            },
         },
         "ticket",
         "applied_at",
         "issued_at",
+        "code",
         description="One person's application; `issued_at` is there once the coupon is issued, no ticket once refused.",
     ),
     "Event": object_of(
@@ -139,6 +164,26 @@ SCHEMAS: Json = {
         "user_id",
         description="Fields that are not known are ignored.",
     ),
+    "NewRedemption": object_of(
+        {
+            "code": CODE,
+            "user_id": {**USER_ID, "description": "Whose coupon, in an event without codes; in the place of `code`"},
+            "key": KEY,
+        },
+        "code",
+        "user_id",
+        description="`key`, and one of `code` and `user_id`. Fields that are not known are ignored.",
+    ),
+    "Redemption": object_of(
+        {"event_id": EVENT_ID, "ticket": TICKET, "user_id": USER_ID, "redeemed_at": TIME},
+        "user_id",
+        description="A coupon that was used; nobody is named once the person is erased.",
+    ),
+    "TakenBack": object_of(
+        {"event_id": EVENT_ID, "ticket": TICKET, "taken_back_at": TIME},
+        "ticket",
+        description="A redemption that was taken back; no ticket where the key had redeemed nothing.",
+    ),
     "Problem": object_of(
         {
             "type": {"type": "string", "format": "uri", "enum": [TYPE_PREFIX + code for code in CODES]},
@@ -166,7 +211,8 @@ RETRY_AT_TURN: Json = {
     "description": "With a turn to come, or paused turns: seconds to wait before asking",
 }
 
-SECURITY: list[Json] = [{"jwt": []}, {"iam": []}]
+IAM: Json = {"iam": []}
+FOR_BACK_ENDS = ("redeem", "takeBack")
 SECURITY_SCHEMES: Json = {
     "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An applicant: the token's sub"},
     "iam": {
@@ -201,15 +247,49 @@ ANSWERS: dict[str, dict[int, tuple[str, str, Json]]] = {
         )
     },
     "event": {200: ("The event", "Event", {"open": EVENT})},
+    "redeem": {200: ("The coupon is redeemed by this key, now or before", "Redemption", {"redeemed": REDEMPTION})},
+    "takeBack": {
+        200: (
+            "The key redeems nothing, from now on",
+            "TakenBack",
+            {
+                "taken_back": TAKEN_BACK,
+                "unknown": {name: value for name, value in TAKEN_BACK.items() if name != "ticket"},
+            },
+        )
+    },
 }
+TAKING_BACK = (
+    *("bad_event_id", "bad_user_id", "bad_key", "unauthenticated", "not_a_back_end", "unknown_event", "key_used"),
+    *("internal", "try_again"),
+)
+REDEEMING = (
+    *("bad_event_id", "bad_user_id", "bad_json", "bad_code", "bad_key", "unauthenticated", "not_a_back_end"),
+    *("unknown_event", "unknown_code", "redeemed", "revoked", "key_used", "not_issued", "taken_back"),
+    *("body_too_large", "unsupported_media_type", "internal", "try_again"),
+)
 PROBLEMS: dict[str, tuple[str, ...]] = {
-    "apply": tuple(code for code in CODES if code not in ("no_application", "unknown_path", "method_not_allowed")),
+    "apply": (
+        *("bad_event_id", "bad_user_id", "bad_json", "unauthenticated", "not_yourself", "unknown_event"),
+        *("sold_out", "not_open", "paused", "closed", "refused", "body_too_large", "unsupported_media_type"),
+        *("internal", "gate_lost", "try_again"),
+    ),
     "status": (
         *("bad_event_id", "bad_user_id", "unauthenticated", "unknown_event", "no_application"),
         *("internal", "gate_lost", "try_again"),
     ),
     "event": ("bad_event_id", "unknown_event", "internal", "gate_lost", "try_again"),
+    "redeem": REDEEMING,
+    "takeBack": TAKING_BACK,
 }
+BODIES: Json = {
+    "apply": ("NewApplication", {"alice": {"user_id": "alice"}}),
+    "redeem": (
+        "NewRedemption",
+        {"code": {"code": "SPRING-0058", "key": AN_ORDER}, "person": {"user_id": "alice", "key": AN_ORDER}},
+    ),
+}
+PARAMETERS: Json = {"event_id": EVENT_ID, "user_id": USER_ID, "key": KEY}
 
 
 def document() -> Json:
@@ -223,11 +303,11 @@ def document() -> Json:
         for operation in methods.values():
             name = operation["operationId"]
             for parameter in operation["parameters"]:
-                parameter["schema"] = {"event_id": EVENT_ID, "user_id": USER_ID}[parameter["name"]]
-            if name == "apply":
-                operation["requestBody"] = {"content": content("NewApplication", {"alice": {"user_id": "alice"}})}
+                parameter["schema"] = PARAMETERS[parameter["name"]]
+            if name in BODIES:
+                operation["requestBody"] = {"content": content(*BODIES[name])}
             if name != "event":
-                operation["security"] = SECURITY
+                operation["security"] = [IAM] if name in FOR_BACK_ENDS else [{"jwt": []}, IAM]
             operation["responses"] = _successes(name) | _problems(name, path)
     made["components"] = {"schemas": SCHEMAS, "securitySchemes": SECURITY_SCHEMES}
     return made
@@ -264,7 +344,7 @@ def _problems(name: str, path: str) -> Json:
 
 def _problem(status: int, name: str, path: str) -> Json:
     codes = [code for code in PROBLEMS[name] if CODES[code].status == status]
-    at = path.format(event_id=EVENT["event_id"], user_id=APPLICATION["user_id"])
+    at = path.format(event_id=EVENT["event_id"], user_id=APPLICATION["user_id"], key=AN_ORDER)
     schema = {"allOf": [ref("Problem"), {"properties": {"code": {"enum": codes}, "status": {"const": status}}}]}
     examples = {code: {"value": Problem(code).answer(at).body | MORE.get(code, {})} for code in codes}
     waits = {409: RETRY_AT_TURN, 503: RETRY_AFTER}

@@ -67,6 +67,7 @@ VALUES: dict[Field, Json] = {
     fields.WINNERS_LIMIT: _COUNTED | {"maximum": fields.WINNERS_LIMIT_MAX},
     fields.PARTITIONS: _COUNTED | {"maximum": fields.PARTITIONS_MAX},
     fields.REPLICATION: _COUNTED | {"maximum": fields.REPLICATION_MAX},
+    fields.CODES: {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": fields.CODES_MAX},
     fields.REQUEST_ID: {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
     fields.EXPECT_VERSION: _COUNTED | {"maximum": 2**31 - 1},
 }

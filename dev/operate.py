@@ -111,8 +111,8 @@ def as_command(action: Action, form: tuple[Field, ...]) -> str:
     return " ".join([COMMAND, action.name, *(f"{field.name}={_written(field.example)}" for field in form)])
 
 
-def _written(example: str | int) -> str:
-    return shlex.quote(example) if isinstance(example, str) else json.dumps(example)
+def _written(example: str | int | list[str]) -> str:
+    return shlex.quote(example if isinstance(example, str) else json.dumps(example))
 
 
 def _value(field: Field, value: str) -> Any:

@@ -25,6 +25,9 @@ ACCOUNT: Final = "123456789012"
 APPLICATIONS: Final = "/events/{event_id}/applications"
 STATUS: Final = "/events/{event_id}/applications/{user_id}"
 SHOW: Final = "/events/{event_id}"
+REDEMPTIONS: Final = "/events/{event_id}/redemptions"
+TAKE_BACK: Final = "/events/{event_id}/redemptions/{key}"
+ORDER: Final = "0b1f3a52-7d5e-4c1a-9a53-1f2e3d4c5b6a"  # the key of an order of the back end's
 DEFAULT: Final = "$default"
 
 # What API Gateway adds for a caller that it has let in. Claims arrive as strings, whatever they were in the token.
@@ -131,6 +134,11 @@ def http(
     return event
 
 
+def redemption(body: Event, authorizer: Event | None = BACK_END) -> Event:
+    """Return what a back end sends to redeem a coupon."""
+    return http(REDEMPTIONS, HTTPMethod.POST, authorizer, body=json.dumps(body), event_id=EVENT_ID)
+
+
 def application(body: object, authorizer: Event | None = BACK_END, event_id: str = EVENT_ID) -> Event:
     """Return a POST whose body is `body` as JSON, or as it is if it is a string."""
     text = body if isinstance(body, str) else json.dumps(body)
@@ -171,6 +179,11 @@ def apply_events() -> dict[str, Event]:
         "apply-status-none": http(STATUS, HTTPMethod.GET, event_id=EVENT_ID, user_id="user-9999"),
         "apply-show": http(SHOW, HTTPMethod.GET, NOBODY, event_id=EVENT_ID),
         "apply-show-unknown": http(SHOW, HTTPMethod.GET, NOBODY, event_id="winter-sale"),
+        "apply-redeem": redemption({"code": "SPRING-0001", "key": ORDER}),
+        "apply-redeem-person": redemption({"user_id": USER_ID, "key": ORDER}),
+        "apply-redeem-no-key": redemption({"code": "SPRING-0001"}),
+        "apply-redeem-jwt": redemption({"code": "SPRING-0001", "key": ORDER}, APPLICANT),
+        "apply-take-back": http(TAKE_BACK, HTTPMethod.DELETE, event_id=EVENT_ID, key=ORDER),
         "apply-wrong-method": http(DEFAULT, HTTPMethod.DELETE, path=f"/events/{EVENT_ID}/applications"),
         "apply-wrong-path": http(DEFAULT, HTTPMethod.GET, path="/coupons"),
     }
@@ -293,6 +306,8 @@ def operate_events() -> dict[str, Event]:
         {"action": "list_failed", "event_id": EVENT_ID, "status": "dead", "limit": 20},
         {"action": "redrive", "all": True, "event_id": EVENT_ID},
         {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
+        {"action": "revoke", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "a bot"},
+        {"action": "upload_codes", "event_id": EVENT_ID, "codes": ["SPRING-0001", "SPRING-0002", "SPRING-0003"]},
         *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
         {"action": "erase", "user_id": "user-0666", "all_events": True},
         {"action": "purge", "all_events": True},

@@ -40,6 +40,18 @@ def event(event_id: str) -> Response[str]:
     return reply(api.event(unquote(event_id)))
 
 
+@app.post("/events/<event_id>/redemptions", operation_id="redeem", summary="Redeem a coupon")
+def redeem(event_id: str) -> Response[str]:
+    """Use a coupon, once: the same key answers the same. For back ends."""
+    return reply(api.redeem(app.current_event.raw_event, unquote(event_id)))
+
+
+@app.delete("/events/<event_id>/redemptions/<key>", operation_id="takeBack", summary="Take a redemption back")
+def take_back(event_id: str, key: str) -> Response[str]:
+    """Take a redemption back, as for a cancelled order: the key never redeems again. For back ends."""
+    return reply(api.take_back(app.current_event.raw_event, unquote(event_id), unquote(key)))
+
+
 def no(error: Exception) -> Response[str]:
     """Return what a route, or the lack of one, has raised."""
     path = app.current_event.path

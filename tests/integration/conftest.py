@@ -41,7 +41,7 @@ def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
     """An empty ledger; `ledger.connect()` opens one more connection to it."""
     ledger = Ledger(partial(mysql_connection, ledger_settings, PATIENCE_MS), ledger_settings)
     with ledger.connect() as connection, connection.cursor() as cursor:
-        for table in ("coupon", "refusal", "failed_event", "coupon_event", "operation"):
+        for table in ("coupon", "coupon_code", "redemption", "refusal", "failed_event", "coupon_event", "operation"):
             cursor.execute(f"DELETE FROM {table}")
     yield ledger
     ledger.close()

@@ -14,6 +14,7 @@ import pytest
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.failed_events import Failure
 from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.redemptions import Redeeming
 from firstcome.rules import Reason, Unavailable
 from tests.world import log_in_over_tls
 
@@ -31,10 +32,10 @@ READ_TIMEOUT_MS = 20_000
 @pytest.fixture
 def serving(world: World) -> Iterator[World]:
     """The same world, whose ledger is written by a user with the documented rights."""
-    [granted] = [
+    granted = [
         found
         for path in DOCUMENTS.rglob("*.md")
-        for found in re.findall(r"^GRANT ([A-Z, ]+) ON", path.read_text(), re.MULTILINE)
+        for found in re.findall(r"^GRANT ([A-Z, ]+) ON firstcome.([a-z*]+)", path.read_text(), re.MULTILINE)
     ]
     address = urlsplit(world.stores.settings.mysql_url)
     database = address.path.removeprefix("/")
@@ -46,7 +47,7 @@ def serving(world: World) -> Iterator[World]:
 
     run(
         f"CREATE USER {USER} IDENTIFIED BY '{PASSWORD}'",
-        f"GRANT {granted} ON `{database}`.* TO {USER}",
+        *(f"GRANT {rights} ON `{database}`.{table} TO {USER}" for rights, table in granted),
     )
     log_in_over_tls(world.stores.settings.mysql_url, USER, PASSWORD)
     url = f"mysql://{USER}:{PASSWORD.replace(' ', '%20')}@{address.hostname}:{address.port}/{database}"
@@ -59,7 +60,7 @@ def serving(world: World) -> Iterator[World]:
 
 
 def test_the_granted_rights_are_enough_to_serve(serving: World) -> None:
-    """Apply, consume, failed rows, refusals, the sweep, the audit and erasures."""
+    """Apply, consume, failed rows, refusals, codes, redemptions, revocations, the sweep, the audit and erasures."""
     assert serving.consume(serving.apply("alice")).gate_updated
     bob = serving.apply("bob")
     serving.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *bob)])
@@ -72,15 +73,23 @@ def test_the_granted_rights_are_enough_to_serve(serving: World) -> None:
     serving.apply("dave")
     assert serving.retry()["swept"] == 1
     serving.assert_promise(rows=3)
+    serving.operate("upload_codes", codes=["A", "B", "C", "D"])
+    for key in ("k1", "k2"):
+        assert serving.stores.ledger.redeem_code(serving.event_id, "A", key, "shop").outcome is Redeeming.DONE
+        assert serving.stores.ledger.take_back(serving.event_id, key, "shop").outcome is Redeeming.DONE
+    assert serving.operate("revoke", user_id="dave")["gate"] == "RELEASED"
+    serving.assert_promise(rows=2)
     serving.operate("end")
     serving.lose_gate()
     assert serving.operate("erase", user_id="alice")["erased"] == {serving.event_id: 1}
     assert serving.operate("purge")["erased"] == {serving.event_id: 4}
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM coupon", "DROP TABLE coupon", "ALTER TABLE coupon ADD x INT"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM refusal", "DELETE FROM coupon_code", "DROP TABLE coupon", "ALTER TABLE coupon ADD x INT"]
+)
 def test_they_allow_nothing_more(serving: World, statement: str) -> None:
-    """No row is deleted, and no table altered."""
+    """No row but a coupon is deleted, and no table altered."""
 
     def run(connection: Any) -> None:
         with connection.cursor() as cursor:

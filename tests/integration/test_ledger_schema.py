@@ -14,6 +14,7 @@ import pytest
 from firstcome.ledger import migrate as migrate_module
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.migrate import FOLDER, BadMigrationError, migrate, read_migrations
+from firstcome.ledger.redemptions import hash_of
 from firstcome.ledger.statements import statements
 from firstcome.rules import ActorKind, EventState, FailedStatus, OperationStatus, Reason, Ticket, Unavailable
 
@@ -49,6 +50,25 @@ def test_the_keys_hold_the_promise_without_any_code(ledger: Ledger, ticket: int,
     with pytest.raises(pymysql.IntegrityError) as raised:
         insert_coupon(ledger, "E", ticket, user_id)
     assert raised.value.args[0] == DUPLICATE
+
+
+def test_the_keys_of_codes_and_redemptions_hold_without_any_code(ledger: Ledger) -> None:
+    """One unspent code per ticket, one ticket per code for ever; one live redemption per ticket, one use per key."""
+    code = "INSERT INTO coupon_code (event_id, code, ticket, uploaded_at, spent_at) VALUES (%s, %s, %s, %s, %s)"
+    execute(ledger, code, "E", b"A", 1, NOW, NOW)
+    execute(ledger, code, "E", b"B", 1, NOW, None)
+    redeemed = "INSERT INTO redemption (event_id, key_hash, ticket, caller, taken_back_at) VALUES (%s, %s, %s, %s, %s)"
+    execute(ledger, redeemed, "E", b"1" * 32, 1, "shop", NOW)
+    execute(ledger, redeemed, "E", b"2" * 32, 1, "shop", None)
+    for statement, values in (
+        (code, ("E", b"A", 2, NOW, None)),
+        (code, ("E", b"C", 1, NOW, None)),
+        (redeemed, ("E", b"1" * 32, 2, "shop", None)),
+        (redeemed, ("E", b"3" * 32, 1, "shop", None)),
+    ):
+        with pytest.raises(pymysql.IntegrityError) as raised:
+            execute(ledger, statement, *values)
+        assert raised.value.args[0] == DUPLICATE
 
 
 def test_impossible_rows_are_refused(ledger: Ledger) -> None:
@@ -91,7 +111,7 @@ def test_no_id_is_folded_by_a_collation(ledger: Ledger) -> None:
         "SELECT table_name, column_name, collation_name FROM information_schema.columns"
         " WHERE table_schema = DATABASE() AND column_name IN ('event_id', 'user_id')",
     )
-    assert len(found) == 9
+    assert len(found) == 11
     assert {collation for _, _, collation in found} == {"ascii_bin"}
 
 
@@ -114,7 +134,7 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
     "due_failed": ({"page": 100}, {"failed_event": "failed_event_due"}),
     "standing": (
         {"event_id": "E", "user_id": "u1"},
-        {"coupon": "coupon_one_each", "failed_event": "failed_event_open"},
+        {"coupon": "coupon_one_each", "coupon_code": "coupon_code_unspent", "failed_event": "failed_event_open"},
     ),
     "lock_failed_of": ({"event_id": "E", "user_id": "u1"}, {"failed_event": "failed_event_open", "coupon": "PRIMARY"}),
     "open_failed": ({"event_id": "E"}, {"failed_event": "failed_event_status"}),
@@ -138,6 +158,22 @@ PLANS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
         {"failed_event": "PRIMARY"},
     ),
     "close_failed": ({"failed_id": 1, "lease": "x", "status": "dead"}, {"failed_event": "PRIMARY"}),
+    "known_codes": (
+        {"event_id": "E", "batch": json.dumps([[n, f"c{n}".encode().hex()] for n in range(1, 500)])},
+        {"same": "PRIMARY", "own": "coupon_code_unspent"},
+    ),
+    "issued_without_code": (
+        {"event_id": "E", "page": 20},
+        {"coupon": "PRIMARY", "coupon_code": "coupon_code_unspent"},
+    ),
+    "ticket_of_code": ({"event_id": "E", "code": b"c1".hex()}, {"coupon_code": "PRIMARY"}),
+    "spend_code": ({"event_id": "E", "ticket": 1}, {"coupon_code": "coupon_code_unspent"}),
+    "coupon_of_exclusive": ({"event_id": "E", "user_id": "u1"}, {"coupon": "coupon_one_each"}),
+    "owner_exclusive": ({"event_id": "E", "ticket": 1}, {"coupon": "PRIMARY"}),
+    "delete_coupon": ({"event_id": "E", "ticket": 1}, {"coupon": "PRIMARY"}),
+    "redemption": ({"event_id": "E", "key_hash": hash_of("k1")}, {"redemption": "PRIMARY"}),
+    "is_redeemed": ({"event_id": "E", "ticket": 1}, {"redemption": "redemption_live"}),
+    "take_back": ({"event_id": "E", "key_hash": hash_of("k1")}, {"redemption": "PRIMARY"}),
 }
 
 
@@ -146,9 +182,12 @@ def test_no_statement_scans_a_table(ledger: Ledger, name: str) -> None:
     """Each uses the key that was made for it, with fifty rows in the tables as with a million."""
     ledger.create_event("E", "An event", 50, 0, 1)
     ledger.write([Claim(Ticket("E", f"u{n}", n, 0)) for n in range(1, 101)])
+    ledger.upload_codes("E", 1, [f"c{n}" for n in range(1, 51)])
+    for n in range(1, 31):
+        ledger.redeem_code("E", f"c{n}", f"k{n}", "shop")
     values, keys = PLANS[name]
     with ledger.connect() as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
-        cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event")
+        cursor.execute("ANALYZE TABLE coupon_event, coupon, refusal, failed_event, coupon_code, redemption")
         cursor.fetchall()
         cursor.execute("EXPLAIN FORMAT=TRADITIONAL " + getattr(statements, name).sql, values)
         plan = [step for step in cursor.fetchall() if step["rows"] is not None]

@@ -251,7 +251,8 @@ def test_every_action_is_one_of_the_documented(world: World) -> None:
     assert list(ACTIONS) == [
         *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "edit", "delete", "reschedule"),
         *("list", "show", "issued", "winners", "lookup", "history", "operation", "list_failed"),
-        *("redrive", "refuse", "restore", "reconcile", "audit", "expire", "erase", "purge", "wipe"),
+        *("redrive", "refuse", "revoke", "upload_codes", "restore", "reconcile", "audit", "expire", "erase"),
+        *("purge", "wipe"),
     ]
     assert list(ACTIONS) == list(table.ACTIONS)
 

@@ -46,7 +46,7 @@ def test_whatever_is_asked_the_answer_is_documented(case: schemathesis.Case[Any]
     # such a row, no schema says.
     excluded = [ignored_auth, positive_data_acceptance]
     if "event_id" in case.path_parameters and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
-        # What is replaced is judged anew, by a validator that does not know every pattern: it takes good ids for bad.
+        # What is replaced is judged anew, by a validator that does not know each pattern: it takes right ids for wrong.
         case.path_parameters["event_id"] = world.event_id
         excluded.append(negative_data_rejection)
     if "Authorization" not in str(case.meta.phase.data):  # unless the lack of one, or a wrong one, is what is tried

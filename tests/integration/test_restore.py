@@ -72,14 +72,14 @@ def test_the_rows_are_read_last(world: World, monkeypatch: pytest.MonkeyPatch) -
     alice = world.apply("alice")
     world.send(alice)
     world.lose_gate()
-    refusals = world.stores.ledger.refusals
+    epoch = world.stores.ledger.next_restore_epoch
 
-    def consumed_meanwhile(event_id: str) -> list[str]:
+    def consumed_meanwhile(event_id: str) -> Any:
         world.consume(alice)
         world.commit(1)
-        return refusals(event_id)
+        return epoch(event_id)
 
-    monkeypatch.setattr(world.stores.ledger, "refusals", consumed_meanwhile)
+    monkeypatch.setattr(world.stores.ledger, "next_restore_epoch", consumed_meanwhile)
     monkeypatch.setattr(world.stores.reader, "unread", _reading_late(world, alice, world.stores.reader.unread))
     assert world.retry()["restored"] == 1
     assert world.outcome("alice") == "ALREADY"

@@ -74,7 +74,7 @@ def test_winners_are_listed_by_ticket(world: World) -> None:
     world.consume(*(world.apply(name) for name in people))
     rows = all_pages(world, {"action": "winners", "event_id": world.event_id, "limit": 10})
     assert [(row["ticket"], row["user_id"]) for row in rows] == list(enumerate(people, 1))
-    assert set(rows[0]) == {"ticket", "user_id", "applied_at", "issued_at"}
+    assert set(rows[0]) == {"ticket", "user_id", "applied_at", "issued_at", "has_code", "redeemed", "code"}
 
 
 def test_a_page_of_the_longest_winners_fits(world: World) -> None:

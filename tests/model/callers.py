@@ -31,6 +31,7 @@ class Callers:
             "retell": self._retell,
             "refuse": self._refuse,
             "look": self._look,
+            "redeem": self._redeem,
         }
 
     def begin(self, w: State, i: int) -> Iterator[tuple[str, Half]]:
@@ -44,6 +45,8 @@ class Callers:
             yield "retry tells of the refusal", (w, Todo("look", 0))
         if self.world.poison:
             yield from self._operate(w, i)
+        if self.world.revocations and w.people[i].row:
+            yield from self._use(w, i)
 
     def not_heard(self, w: State, i: int) -> bool:
         """Whether the scheduled retry finds that the gate has not heard of this refusal."""
@@ -162,6 +165,27 @@ class Callers:
             yield "operator redrives", (changed(w, i, waiting=everything, dead=0), None)
         if (everything or person.pending) and not person.row and not person.refused:
             yield "operator refuses", self._refuse_by_hand(w, i)
+
+    def _use(self, w: State, i: int) -> Iterator[tuple[str, Half]]:
+        """What becomes of a coupon: it is redeemed, taken back, or revoked. Each is one transaction."""
+        person = w.people[i]
+        if person.redeemed:
+            yield "back end takes back", (changed(w, i, redeemed=0), None)
+        elif self.world.broken is Broken.REDEEM_UNLOCKED:
+            yield "back end reads", (w, Todo("redeem", person.row))
+        else:
+            yield "back end redeems", (changed(w, i, redeemed=person.row), None)
+        revocable = not person.redeemed or self.world.broken is Broken.REVOKE_REDEEMED
+        if revocable and w.revocations < self.world.revocations:
+            spent = 0 if self.world.broken is Broken.CODE_UNSPENT else 1 << person.row
+            after = changed(w, i, row=0, refused=True, by_hand=True, waiting=0, dead=0)
+            after = after._replace(revocations=w.revocations + 1, spent=w.spent | spent)
+            yield "operator revokes", (after, Todo("look", 0))
+
+    @staticmethod
+    def _redeem(w: State, i: int, todo: Todo) -> Half:
+        """Write a redemption by what was read before: where a rule is broken."""
+        return changed(w, i, redeemed=todo.ticket), None
 
     def _refuse_by_hand(self, w: State, i: int) -> Half:
         """The operator refuses somebody who has no row."""

@@ -31,22 +31,43 @@ class Mending:
         )
         return w._replace(people=tuple(people))
 
+    def read_next(self, w: State) -> State | None:
+        """What restore reads then, one by one where coupons may be revoked meanwhile; None: it has read all."""
+        order = ["restore", "rows", "refusals"]
+        if self.world.broken is Broken.REFUSALS_FIRST:
+            order = ["restore", "refusals", "rows"]
+        if not self.world.revocations or w.reading not in order[:2]:
+            return None
+        reading = order[order.index(w.reading) + 1]
+        if reading == "rows":
+            people = (p._replace(seen_row=p.row) for p in w.people)
+        else:
+            people = (p._replace(seen_refused=p.refused) for p in w.people)
+        return w._replace(people=tuple(people), reading=reading)
+
     def restore(self, w: State) -> State:
-        """Put the rebuilt gate in the place of the lost one; the rows are read only now."""
+        """Put the rebuilt gate in the place of the lost one.
+
+        The rows and the refusals are read only now, but where coupons may be revoked between the two.
+        """
+        read = w.reading in {"rows", "refusals"}
         w, lives = self._stores.compare(w)
         if lives and self.world.broken is not Broken.RESTORE_LIVING:
             return w
         rows_first = self.world.broken is Broken.RESTORE_ROWS_FIRST
         tickets = []
         for person in w.people:
-            row = person.seen_row if rows_first else person.row
+            row = person.seen_row if rows_first or read else person.row
+            refused = person.seen_refused if read else person.refused
+            row = 0 if refused else row
             owed = person.log | person.waiting | person.dead if rows_first else person.seen_owed
             tickets.append((row or (self._members[owed][0] if owed else 0), bool(row)))
         known = mask_of(ticket for ticket, _ in tickets)
         people = []
         for person, (ticket, has_row) in zip(w.people, tickets, strict=True):
             survivor = person.seen_holds if not ticket and not known >> person.seen_holds & 1 else 0
-            holds = REFUSED if person.refused else ticket or survivor
+            refused = person.seen_refused if read else person.refused
+            holds = REFUSED if refused else ticket or survivor
             people.append(person._replace(holds=holds, pending=holds > 0 and not has_row))
         count = max(0, *(person.holds for person in people))
         held = mask_of(person.holds for person in people)

@@ -36,6 +36,10 @@ class Broken(StrEnum):
     TURN_UNHEEDED = "turn-unheeded"  # whoever asks before their turn is served
     TURN_AFTER_TICKET = "turn-after-ticket"  # the ticket is taken before the turn is looked at
     RESTORE_WITHOUT_TURNS = "restore-without-turns"  # a restored gate knows no turns
+    REFUSALS_FIRST = "refusals-first"  # a coupon that is revoked while restore reads is found nowhere
+    CODE_UNSPENT = "code-unspent"  # the next owner of a ticket gets the code that the former one has seen
+    REVOKE_REDEEMED = "revoke-redeemed"  # a coupon is revoked, be it redeemed
+    REDEEM_UNLOCKED = "redeem-unlocked"  # a redemption reads whose coupon it is, and writes later
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class World:
     key_losses: int = 0  # of some of its keys, in any combination
     failovers: int = 0
     old_scripts: int = 0  # tickets that an older version of the scripts gives, as in a rolling deploy
+    revocations: int = 0  # of people who have a row; then people read their codes, and back ends redeem and take back
     turns: bool = False  # people ask before their turn, too
     late: bool = False  # one send that times out arrives much later
     two_callers: bool = False  # two callers between their half-steps at a time
@@ -89,6 +94,10 @@ class Person(NamedTuple):
     seen_owed: int = 0  # what restore or reconcile has read of them
     seen_row: int = 0
     seen_holds: int = 0
+    seen_refused: bool = False
+    shown: int = 0  # the codes that they have read
+    redeemed: int = 0  # ledger: their ticket, or 0
+    given_again: bool = False  # a ticket, when the ledger refused them already
     early: bool = False  # their turn has not come, by Redis's clock
 
 
@@ -118,6 +127,8 @@ class State(NamedTuple):
     failovers: int = 0
     old_scripts: int = 0
     was_late: bool = False
+    revocations: int = 0
+    spent: int = 0  # ledger: the tickets whose code was spent
     knows_turns: bool = True  # gate: spread and secret are in the event hash
 
 
@@ -180,7 +191,7 @@ def left(w: State, i: int, todo: Todo | None) -> State:
 
 
 def read_nothing(w: State) -> State:
-    people = tuple(p._replace(seen_owed=0, seen_row=0, seen_holds=0) for p in w.people)
+    people = tuple(p._replace(seen_owed=0, seen_row=0, seen_holds=0, seen_refused=False) for p in w.people)
     return w._replace(people=people, reading="", moved=False)
 
 

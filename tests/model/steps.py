@@ -63,25 +63,39 @@ class Protocol:
                 yield f"dies before {todo.kind}", i, changed(w, i, doing=tuple(rest))
         if free and not w.reading:
             yield from self._reads(w)
-        if w.reading:
-            if w.reading == "restore" and self._may_restore(w) and self.world.two_callers:
-                again = self.mending.restore(self.mending.read_owed(w))
-                seen = (
-                    p._replace(seen_owed=q.seen_owed, seen_row=q.seen_row, seen_holds=q.seen_holds)
-                    for p, q in zip(again.people, w.people, strict=True)
-                )
-                yield "another retry restores", -1, again._replace(people=tuple(seen), moved=True)
-            yield f"{w.reading} dies", -1, read_nothing(w)
-            yield f"{w.reading} writes", -1, read_nothing(self._writes(w))
+        yield from self._of_restore(w)
         yield from self._of_redis(w)
         for i, person in enumerate(w.people):
             if person.early:
                 yield "their turn comes", i, changed(w, i, early=False)
+            if self.world.revocations and (code := person.row) and not (w.spent | person.shown) >> code & 1:
+                yield "reads their code", i, changed(w, i, shown=person.shown | 1 << code)
+
+    def _of_restore(self, w: State) -> Iterator[Step]:
+        """What comes of restore or reconcile, which have read and not written yet."""
+        if not w.reading:
+            return
+        if w.reading != "reconcile" and self._may_restore(w) and self.world.two_callers:
+            yield "another retry restores", -1, self._restored_by_another(w)
+        yield f"{w.reading} dies", -1, read_nothing(w)
+        if further := self.mending.read_next(w):
+            yield f"restore reads {further.reading}", -1, further
+        else:
+            yield f"{w.reading} writes", -1, read_nothing(self._writes(w))
+
+    def _restored_by_another(self, w: State) -> State:
+        again = self.mending.restore(self.mending.read_owed(w._replace(reading="restore")))
+        seen = (
+            p._replace(seen_owed=q.seen_owed, seen_row=q.seen_row, seen_holds=q.seen_holds, seen_refused=q.seen_refused)
+            for p, q in zip(again.people, w.people, strict=True)
+        )
+        return again._replace(people=tuple(seen), moved=True, reading=w.reading)
 
     def _of_applicant(self, w: State, i: int, person: Person) -> Iterator[Step]:
         after, ticket = self.stores.apply(w, i)
         if ticket:
-            yield f"is given {ticket}", i, changed(after, i, flying=person.flying | 1 << ticket)
+            again = person.given_again or person.refused
+            yield f"is given {ticket}", i, changed(after, i, flying=person.flying | 1 << ticket, given_again=again)
         elif after != w:
             yield ("is told so again" if after.people[i].told else "finds a difference"), i, after
         elif w.event and not w.lost and person.pending and person.holds > 0 and not _on_its_way(person):
@@ -122,7 +136,7 @@ class Protocol:
             yield "reconcile reads", -1, looked._replace(reading="reconcile", people=tuple(people))
 
     def _writes(self, w: State) -> State:
-        if w.reading == "restore":
+        if w.reading != "reconcile":
             stale = w.moved and self.world.broken not in {Broken.RESTORE_STALE, Broken.RESTORE_LIVING}
             return w if stale else self.mending.restore(w)
         w, lives = self.stores.compare(w)
@@ -226,7 +240,15 @@ class Protocol:
         people = end.people
         rows = [person.row for person in people if person.row]
         never = sum(person.refused or person.by_hand for person in people)
+        shown = [
+            before.shown | (1 << after.row & ~w.spent & ~1) for before, after in zip(w.people, people, strict=True)
+        ]
+        redeemed = [person.redeemed for person in w.people if person.redeemed]
         laws = {
+            "a code at two people": not any(one & other for one, other in combinations(shown, 2)),
+            "redeemed without a coupon": all(p.redeemed in {0, p.row} for p in w.people),
+            "redeemed twice": len(redeemed) == len(set(redeemed)),
+            "refused, and given another ticket": w.failovers > 0 or not any(p.given_again for p in w.people),
             "does not come to rest": rests,
             "I1 too many rows": len(rows) <= self.world.tickets,
             "I2 two rows": len(set(rows)) == len(rows),

@@ -31,6 +31,10 @@ WHOLE = {
     "turns, and keys lost": (World(2, 1, key_losses=1, turns=True), 714),
     "turns and a failover": (World(2, 1, failovers=1, turns=True), 2_503),
     "turns and poison": (World(2, 1, turns=True, poison=True), 864),
+    "a revocation": (World(2, 1, revocations=1, two_callers=True), 8_429),
+    "a revocation, two tickets": (World(2, 2, revocations=1), 17_549),
+    "a revocation and a loss": (World(2, 1, revocations=1, losses=1, two_callers=True), 52_646),
+    "a revocation and a failover": (World(2, 1, revocations=1, failovers=1), 52_785),
 }
 
 # The smallest world in which each broken rule shows.
@@ -56,6 +60,10 @@ NEEDED = {
     Broken.TURN_UNHEEDED: World(1, 1, turns=True, broken=Broken.TURN_UNHEEDED),
     Broken.TURN_AFTER_TICKET: World(1, 1, turns=True, broken=Broken.TURN_AFTER_TICKET),
     Broken.RESTORE_WITHOUT_TURNS: World(1, 1, losses=1, turns=True, broken=Broken.RESTORE_WITHOUT_TURNS),
+    Broken.REFUSALS_FIRST: World(2, 1, revocations=1, losses=1, two_callers=True, broken=Broken.REFUSALS_FIRST),
+    Broken.CODE_UNSPENT: World(2, 1, revocations=1, broken=Broken.CODE_UNSPENT),
+    Broken.REVOKE_REDEEMED: World(1, 1, revocations=1, broken=Broken.REVOKE_REDEEMED),
+    Broken.REDEEM_UNLOCKED: World(1, 1, revocations=1, two_callers=True, broken=Broken.REDEEM_UNLOCKED),
 }
 
 

@@ -77,6 +77,7 @@ def test_the_request_body_is_an_application() -> None:
     assert body["schema"] == {"$ref": "#/components/schemas/NewApplication"}
     assert "security" not in OPERATIONS["event"]
     assert OPERATIONS["apply"]["security"] == OPERATIONS["status"]["security"] == [{"jwt": []}, {"iam": []}]
+    assert OPERATIONS["redeem"]["security"] == OPERATIONS["takeBack"]["security"] == [{"iam": []}]
 
 
 def test_the_function_runs_without_what_makes_the_document() -> None:

@@ -268,7 +268,7 @@ def test_every_code_has_a_status() -> None:
     """Each that the layer raises as bad input is in the table, or is that of a field."""
     raised: dict[str, str] = {}
     for path in LAYER.rglob("*.py"):
-        if "apply" in path.parts:
+        if "apply" in path.parts or path.name == "redemptions.py":  # answered by the first API
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BadInput":

@@ -124,7 +124,7 @@ def test_another_method_is_not_allowed(api: Api, path: str, method: str) -> None
     allowed = METHODS[path]
     if method == allowed:
         return
-    reply = api.call(method, path.format(event_id=VALID_EVENT, user_id="alice"))
+    reply = api.call(method, path.format(event_id=VALID_EVENT, user_id="alice", key="k"))
     assert (reply.status, reply.headers["allow"]) == (405, allowed)
     assert reply.body.get("code") == (None if method == "HEAD" else "method_not_allowed")
 
@@ -208,4 +208,4 @@ def test_the_wait_of_a_503_is_spread() -> None:
 
 def test_the_codes_have_these_statuses() -> None:
     """No other status is ever answered."""
-    assert {meaning.status for meaning in CODES.values()} == {400, 401, 403, 404, 405, 409, 413, 415, 500, 503}
+    assert {meaning.status for meaning in CODES.values()} == {400, 401, 403, 404, 405, 409, 410, 413, 415, 500, 503}

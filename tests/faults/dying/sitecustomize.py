@@ -23,6 +23,7 @@ CALLS = {
         "Ledger": [
             *["write", "refuse", "open_failed", "coupons", "next_restore_epoch"],
             *["claim_failed", "resolve_failed", "move_failed", "put_off"],
+            *["revoke", "upload_codes", "redeem_code", "take_back"],
         ],
     },
     "firstcome.stream.producer": {"Stream": ["send"]},

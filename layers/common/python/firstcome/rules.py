@@ -15,6 +15,8 @@ _USER_ID_CHARACTER = r"[!$&()*+,\-.0-9:;<=>@A-Z\[\]^_`a-z{|}~]"
 USER_ID_MAX_LENGTH = 255
 # Not `.` and not `..`: every client takes such a segment out of a path, percent-encoded or not (RFC 3986, 5.2.4).
 USER_ID_PATTERN = rf"(?!\.\.?(?!{_USER_ID_CHARACTER})){_USER_ID_CHARACTER}{{1,{USER_ID_MAX_LENGTH}}}"
+# What a coupon's code may be: printable ASCII, exact. Spaces count, case counts.
+CODE_PATTERN = r"[ -~]{1,64}"
 # What a caller may choose for the log and the record's header; anything else would be theirs to write there.
 CORRELATION_ID_PATTERN = r"[A-Za-z0-9._=-]{1,128}"
 

@@ -5,9 +5,9 @@ import time
 from functools import partial
 from typing import Self
 
-from firstcome.apply import turns
+from firstcome.apply import redemption, turns
 from firstcome.apply.known_events import KnownEvents
-from firstcome.apply.problem import Answer, Problem, later
+from firstcome.apply.problem import PRIVATE, Answer, Problem, later
 from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
 from firstcome.gate.connect import redis_client
 from firstcome.gate.gate import Gate
@@ -21,7 +21,6 @@ from firstcome.runtime.telemetry import timed
 from firstcome.settings import Settings
 from firstcome.stream.producer import Sent, Stream
 
-PRIVATE = {"Cache-Control": "no-store"}
 PUBLIC = {"Cache-Control": "public, max-age=1"}
 
 CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
@@ -131,6 +130,18 @@ class Applications:
             raise later("gate_lost")
         raise Problem("no_application")
 
+    def redeem(self, event_id: str, asked: redemption.Asked, caller: str) -> Answer:
+        """Redeem one coupon, as the ledger alone decides; the same request answers the same."""
+        if asked.code is not None:
+            done = self.ledger.redeem_code(event_id, asked.code, asked.key, caller)
+        else:
+            done = self.ledger.redeem_person(event_id, asked.user_id or "", asked.key, caller)
+        return redemption.answer(event_id, done)
+
+    def take_back(self, event_id: str, key: str, caller: str) -> Answer:
+        """Take the redemption of a key back, or see to it that the key never redeems."""
+        return redemption.answer(event_id, self.ledger.take_back(event_id, key, caller), "taken_back_at")
+
     def event(self, event_id: str) -> Answer:
         """Return the event as the gate knows it; once it has ended, the ledger's word does as well."""
         view = self.gate.show(event_id)
@@ -164,7 +175,11 @@ def _application(status: int, word: str, ticket: Ticket, counted: str) -> Answer
 def _ledger_status(event_id: str, user_id: str, known: LedgerStanding) -> Answer | None:
     """Return what the ledger has decided; None where it has decided nothing."""
     if known.row:
-        return _status(event_id, user_id, "issued", known.row.number, known.row.applied_at_ms, known.issued_at_ms)
+        row = known.row
+        answer = _status(event_id, user_id, "issued", row.number, row.applied_at_ms, known.issued_at_ms)
+        if known.has_codes:  # to its owner and the back end: whoever else asks is not answered at all
+            answer.body["code"] = known.code
+        return answer
     if known.refused:
         return _status(event_id, user_id, "refused")
     if known.failed:

@@ -14,6 +14,8 @@ from firstcome.runtime.http import MEDIA_TYPE, RETRY_AFTER_S, Meaning, document,
 # that are ignored; more than this is not an application, and is not parsed.
 MAX_BODY_BYTES = 4_096
 
+PRIVATE = {"Cache-Control": "no-store"}
+
 # Documents that are made once: the crowd of a sold-out event is told the same, at the same path.
 KEPT = 64
 
@@ -24,10 +26,14 @@ CODES: dict[str, Meaning] = {
     "bad_json": Meaning(
         400, "The body is not a JSON object", 'the body must be a JSON object in UTF-8, such as {"user_id": "alice"}'
     ),
+    "bad_code": Meaning(400, "The code is missing or malformed", "code must be 1 to 64 printable ASCII characters"),
+    "bad_key": Meaning(400, "The key is missing or malformed", "key must be a UUID of yours, one for each redemption"),
     "unauthenticated": Meaning(401, "Who is asking is not known", "send a token with a sub, or sign the request"),
     "not_yourself": Meaning(403, "Nobody applies for somebody else", "user_id is not the token's sub: leave it out"),
+    "not_a_back_end": Meaning(403, "Only a back end redeems", "sign the request, on the back end's API"),
     "unknown_event": Meaning(404, "There is no such event", "there is no event of this id"),
     "no_application": Meaning(404, "There is no such application", "this person was given no ticket"),
+    "unknown_code": Meaning(404, "There is no such code", "no coupon of this event has this code, as it is written"),
     "unknown_path": Meaning(404, "There is nothing at this path", "the OpenAPI document has the paths that exist"),
     "method_not_allowed": Meaning(405, "The path does not have this method", "Allow says which method it has"),
     "sold_out": Meaning(
@@ -39,6 +45,11 @@ CODES: dict[str, Meaning] = {
     "refused": Meaning(
         409, "This person gets no coupon of this event", "it was decided so; asking again does not help"
     ),
+    "redeemed": Meaning(409, "The coupon is redeemed", "another key redeemed it, and has not taken it back"),
+    "revoked": Meaning(409, "The coupon was revoked", "it was taken from its owner, and its code is nobody's any more"),
+    "key_used": Meaning(409, "The key is used", "it stands for another coupon, or another back end's: make a new one"),
+    "not_issued": Meaning(409, "The coupon is not issued", "nobody has this coupon, or not yet"),
+    "taken_back": Meaning(410, "The redemption was taken back", "this key redeems nothing any more: make a new one"),
     "body_too_large": Meaning(413, "The body is too large", f"the body may have {MAX_BODY_BYTES} bytes"),
     "unsupported_media_type": Meaning(415, "The body must be JSON", "Content-Type must be application/json"),
     "internal": Meaning(500, "Something went wrong here", "the fault is ours; the log has it under the correlation id"),
@@ -52,6 +63,8 @@ METHODS: dict[str, str] = {
     "/events/{event_id}": "GET",
     "/events/{event_id}/applications": "POST",
     "/events/{event_id}/applications/{user_id}": "GET",
+    "/events/{event_id}/redemptions": "POST",
+    "/events/{event_id}/redemptions/{key}": "DELETE",
 }
 _METHODS = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), method) for path, method in METHODS.items()]
 
@@ -97,7 +110,7 @@ def _document(
     code: str, detail: str, path: str, headers: dict[str, str], fields: dict[str, str] | None = None
 ) -> Answer:
     made = document(code, CODES[code], detail, path) | (fields or {})
-    headers = {"Cache-Control": "no-store", **headers}
+    headers = {**PRIVATE, **headers}
     return Answer(made["status"], made, headers, MEDIA_TYPE, _COUNTED.get(code, ""), to_json(made))
 
 
@@ -107,7 +120,7 @@ def _usual(code: str, detail: str, path: str) -> Answer:
 
 
 # The metric of each problem that says something of an event, or of a server that is away.
-_COUNTED = {code: code for code, meaning in CODES.items() if meaning.status == 409}
+_COUNTED = {code: code for code in ("sold_out", "not_open", "paused", "closed", "refused")}
 _COUNTED |= {"gate_lost": "gate_lost", "try_again": "unavailable", "internal": "internal"}
 
 

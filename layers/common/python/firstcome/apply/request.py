@@ -15,7 +15,8 @@ NAMES_LOOKED_AT = 16
 
 def place(path: str) -> dict[str, str]:
     """Return what the log says of a decoded path: whom it names stands apart, so that logs may name nobody."""
-    resource, named, user_id = path.partition("/applications/")
+    resource, _, _ = path.partition("/redemptions/")  # a caller's key stays its own
+    resource, named, user_id = resource.partition("/applications/")
     return {"path": resource + named, "user_id": user_id} if named else {"path": resource}
 
 

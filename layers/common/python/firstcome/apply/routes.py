@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from firstcome.apply import problem, request
+from firstcome.apply import problem, redemption, request
 from firstcome.apply.application import Applications
 from firstcome.apply.problem import Answer, Problem
 from firstcome.rules import check_event_id, check_user_id
@@ -44,6 +44,20 @@ class Routes:
     def event(self, event_id: str) -> Answer:
         """Return the event."""
         return self._applications.event(check_event_id(event_id))
+
+    def redeem(self, event: dict[str, Any], event_id: str) -> Answer:
+        """Redeem one coupon, for a back end."""
+        caller = redemption.back_end(event, self._local_identity)
+        answer = self._applications.redeem(check_event_id(event_id), redemption.read(event), caller)
+        logger.info("redeemed", extra={**answer.body, "correlation_id": http.correlation_id(event)})
+        return answer
+
+    def take_back(self, event: dict[str, Any], event_id: str, key: str) -> Answer:
+        """Take one redemption back, for a back end."""
+        caller = redemption.back_end(event, self._local_identity)
+        answer = self._applications.take_back(check_event_id(event_id), redemption.check_key(key), caller)
+        logger.info("taken back", extra={**answer.body, "correlation_id": http.correlation_id(event)})
+        return answer
 
     def apply_directly(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Return the response to an application, or None for other requests: a resolver would double a loser's cost."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -79,6 +79,8 @@ class LedgerStanding:
     failed: FailedStatus | None = None  # of the person's newest open failed row
     failed_ticket: int | None = None
     failed_applied_at_ms: int | None = None
+    has_codes: bool = False  # the event has
+    code: str | None = field(default=None, repr=False)  # of `row`, where its ticket has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +262,13 @@ def standing(ledger: Database, event_id: str, user_id: str) -> LedgerStanding:
     found = ledger.read(lambda connection: statements.standing(connection, event_id=event_id, user_id=user_id))
     if found is None:
         return LedgerStanding(None)
-    state, ticket, applied_at_ms, issued_at_ms, refused, status, *failed = found
+    state, ticket, applied_at_ms, issued_at_ms, refused, status, *failed = found[:-2]
+    has_codes, code = found[-2:]
     row = None if ticket is None else Ticket(event_id, user_id, ticket, applied_at_ms)
     open_status = None if status is None else FailedStatus(status)
-    return LedgerStanding(EventState(state), row, issued_at_ms, bool(refused), open_status, *failed)
+    text = None if code is None else code.decode("ascii")
+    known = LedgerStanding(EventState(state), row, issued_at_ms, bool(refused), open_status, *failed)
+    return replace(known, has_codes=bool(has_codes), code=text)
 
 
 def audit_counts(ledger: Database, event_id: str) -> Counts:

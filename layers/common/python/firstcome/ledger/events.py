@@ -193,6 +193,8 @@ def wipe(ledger: Database, event_id: str) -> None:
     def work(connection: Connection) -> None:
         statements.lock_event(connection, event_id=event_id)
         statements.wipe_coupons(connection, event_id=event_id)
+        statements.wipe_codes(connection, event_id=event_id)
+        statements.wipe_redemptions(connection, event_id=event_id)
         statements.wipe_refusals(connection, event_id=event_id)
         statements.wipe_failed(connection, event_id=event_id)
         statements.wipe_operations(connection, event_id=event_id)

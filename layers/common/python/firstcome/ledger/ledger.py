@@ -1,9 +1,20 @@
-"""The ledger: coupon rows, refusals, failed rows and events in MySQL, whose keys hold the promise.
+"""The ledger: coupon rows, codes, redemptions, refusals, failed rows and events in MySQL, whose keys hold the promise.
 
 Each method lives beside the table that it works on, and is one statement or one transaction that may be repeated.
 """
 
-from firstcome.ledger import coupons, erasure, events, failed_events, leases, operations, refusals, views
+from firstcome.ledger import (
+    codes,
+    coupons,
+    erasure,
+    events,
+    failed_events,
+    leases,
+    operations,
+    redemptions,
+    refusals,
+    views,
+)
 from firstcome.ledger.database import Database
 
 
@@ -16,7 +27,16 @@ class Ledger(Database):
     audit_counts = coupons.audit_counts
     coupons = coupons.coupons  # last: from here on the name is the method's
 
+    upload_codes = codes.upload_codes
+    count_codes = codes.count_codes
+    issued_without_code = codes.issued_without_code
+
+    redeem_code = redemptions.redeem_code
+    redeem_person = redemptions.redeem_person
+    take_back = redemptions.take_back
+
     refuse = refusals.refuse
+    revoke = refusals.revoke
     refusals = refusals.refusals
 
     claim_failed = leases.claim_failed

@@ -69,9 +69,12 @@ FROM coupon WHERE event_id = :event_id
 
 -- name: standing(event_id, user_id)^
 SELECT coupon_event.state, coupon.ticket, coupon.applied_at, coupon.issued_at, refusal.user_id IS NOT NULL,
-  failed_event.status, failed_event.ticket, failed_event.applied_at
+  failed_event.status, failed_event.ticket, failed_event.applied_at,
+  EXISTS (SELECT 1 FROM coupon_code AS one WHERE one.event_id = coupon_event.event_id), coupon_code.code
 FROM coupon_event
 LEFT JOIN coupon ON coupon.event_id = coupon_event.event_id AND coupon.user_id = :user_id
+LEFT JOIN coupon_code FORCE INDEX (coupon_code_unspent)
+  ON coupon_code.event_id = coupon.event_id AND coupon_code.ticket = coupon.ticket AND coupon_code.is_unspent = 1
 LEFT JOIN refusal ON refusal.event_id = coupon_event.event_id AND refusal.user_id = :user_id
 LEFT JOIN failed_event FORCE INDEX (failed_event_open)
   ON failed_event.event_id = coupon_event.event_id AND failed_event.user_id = :user_id AND failed_event.is_open = 1

@@ -87,6 +87,43 @@ CREATE TABLE failed_event (
   KEY failed_event_status (event_id, status)
 ) ENGINE = InnoDB;
 
+-- What a coupon is, where an event has codes: line i of the upload is ticket i's code.
+-- Read only by joining a coupon row: its owner's and the back end's. Never in the gate, the stream, a log or a metric.
+CREATE TABLE coupon_code (
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  -- Bytes and not text: `ascii_bin` pads, so that `CODE` would find `CODE ` with a space at its end.
+  code VARBINARY(64) NOT NULL,
+  ticket INT NOT NULL,
+  uploaded_at DATETIME(3) NOT NULL,
+  -- When its coupon was revoked: nobody gets a code that somebody else has seen. NULL before.
+  spent_at DATETIME(3) NULL COMMENT 'its coupon was revoked',
+  -- 1 where it is its ticket's code, NULL otherwise: see the key that it is for.
+  is_unspent TINYINT GENERATED ALWAYS AS (CASE WHEN spent_at IS NULL THEN 1 END) STORED,
+  -- For ever: a code that was spent is nobody else's.
+  PRIMARY KEY (event_id, code),
+  -- One unspent code per ticket. A NULL in a unique key equals nothing, so spent ones do not count.
+  UNIQUE KEY coupon_code_unspent (event_id, ticket, is_unspent),
+  CONSTRAINT coupon_code_ticket CHECK (ticket >= 1)
+) ENGINE = InnoDB;
+
+-- Where a coupon was used. Only the back end's API writes here.
+CREATE TABLE redemption (
+  event_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  -- What the caller repeats its request by: of a key, nothing but this is kept.
+  key_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the caller''s UUID',
+  -- NULL, and no time, where the key was taken back before anybody redeemed with it: its late request finds this row.
+  ticket INT NULL,
+  caller VARCHAR(700) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'the back end',
+  redeemed_at DATETIME(3) NULL,
+  taken_back_at DATETIME(3) NULL,
+  -- 1 while it stands, NULL once it is taken back: see the key that it is for.
+  is_live TINYINT GENERATED ALWAYS AS (CASE WHEN taken_back_at IS NULL THEN 1 END) STORED,
+  -- A key is used once, and never again.
+  PRIMARY KEY (event_id, key_hash),
+  -- One live redemption per ticket, as one unspent code.
+  UNIQUE KEY redemption_live (event_id, ticket, is_live)
+) ENGINE = InnoDB;
+
 -- What operators asked for, who they were, and what it came to: one row for each request that changes something.
 CREATE TABLE operation (
   id BIGINT NOT NULL AUTO_INCREMENT,

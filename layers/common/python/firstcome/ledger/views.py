@@ -1,6 +1,6 @@
 """What an operator looks at: events, winners, one person; each a page of bounded size, by a cursor."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from firstcome.ledger.database import Database
 from firstcome.ledger.events import Event, event_of
@@ -25,6 +25,9 @@ class Winner(NamedTuple):
     user_id: str
     applied_at_ms: int
     issued_at_ms: int
+    code: str | None = None  # of its ticket
+    redeemed_at_ms: int | None = None
+    redeemed_by: str | None = None  # the back end
 
 
 class Refusal(NamedTuple):
@@ -45,7 +48,7 @@ def winners(ledger: Database, event_id: str, after: int, limit: int) -> list[Win
     rows = ledger.read(
         lambda connection: statements.winners_after(connection, event_id=event_id, after=after, page=limit)
     )
-    return [Winner(*row) for row in rows]
+    return [_winner(row) for row in rows]
 
 
 def issued_per_second(ledger: Database, event_id: str, after_ms: int, limit: int) -> list[tuple[int, int]]:
@@ -61,7 +64,13 @@ def issued_per_second(ledger: Database, event_id: str, after_ms: int, limit: int
 def winner(ledger: Database, event_id: str, user_id: str) -> Winner | None:
     """Return the person's coupon row; None where there is none."""
     row = ledger.read(lambda connection: statements.winner(connection, event_id=event_id, user_id=user_id))
-    return None if row is None else Winner(*row)
+    return None if row is None else _winner(row)
+
+
+def _winner(columns: tuple[Any, ...]) -> Winner:
+    ticket, user_id, applied_at_ms, issued_at_ms, code, redeemed_at_ms, redeemed_by = columns
+    text = None if code is None else code.decode("ascii")
+    return Winner(ticket, user_id, applied_at_ms, issued_at_ms, text, redeemed_at_ms, redeemed_by)
 
 
 def refusal(ledger: Database, event_id: str, user_id: str) -> Refusal | None:

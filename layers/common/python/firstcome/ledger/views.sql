@@ -14,8 +14,14 @@ WHERE state <> 'deleted' AND event_id > :after AND (:state IS NULL OR state = :s
 ORDER BY event_id LIMIT :page
 
 -- name: winners_after(event_id, after, page)
-SELECT ticket, user_id, applied_at, issued_at FROM coupon FORCE INDEX (PRIMARY)
-WHERE event_id = :event_id AND ticket > :after ORDER BY ticket LIMIT :page
+SELECT coupon.ticket, coupon.user_id, coupon.applied_at, coupon.issued_at, coupon_code.code,
+  redemption.redeemed_at, redemption.caller
+FROM coupon FORCE INDEX (PRIMARY)
+LEFT JOIN coupon_code FORCE INDEX (coupon_code_unspent)
+  ON coupon_code.event_id = coupon.event_id AND coupon_code.ticket = coupon.ticket AND coupon_code.is_unspent = 1
+LEFT JOIN redemption FORCE INDEX (redemption_live)
+  ON redemption.event_id = coupon.event_id AND redemption.ticket = coupon.ticket AND redemption.is_live = 1
+WHERE coupon.event_id = :event_id AND coupon.ticket > :after ORDER BY coupon.ticket LIMIT :page
 
 -- name: issued_per_second(event_id, after, page)
 -- By the clock of this server, in seconds since 1970. It reads all rows of the event: a million take about a second.
@@ -24,8 +30,14 @@ WHERE event_id = :event_id AND issued_at >= :after
 GROUP BY at_s ORDER BY at_s LIMIT :page
 
 -- name: winner(event_id, user_id)^
-SELECT ticket, user_id, applied_at, issued_at FROM coupon FORCE INDEX (coupon_one_each)
-WHERE event_id = :event_id AND user_id = :user_id
+SELECT coupon.ticket, coupon.user_id, coupon.applied_at, coupon.issued_at, coupon_code.code,
+  redemption.redeemed_at, redemption.caller
+FROM coupon FORCE INDEX (coupon_one_each)
+LEFT JOIN coupon_code FORCE INDEX (coupon_code_unspent)
+  ON coupon_code.event_id = coupon.event_id AND coupon_code.ticket = coupon.ticket AND coupon_code.is_unspent = 1
+LEFT JOIN redemption FORCE INDEX (redemption_live)
+  ON redemption.event_id = coupon.event_id AND redemption.ticket = coupon.ticket AND redemption.is_live = 1
+WHERE coupon.event_id = :event_id AND coupon.user_id = :user_id
 
 -- name: refusal(event_id, user_id)^
 SELECT reason, refused_at FROM refusal WHERE event_id = :event_id AND user_id = :user_id

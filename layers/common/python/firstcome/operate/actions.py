@@ -6,11 +6,13 @@ from firstcome.operate import arguments, changes, views
 from firstcome.operate.arguments import Input
 from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded, masked
+from firstcome.operate.codes import missing, progress, upload_codes
 from firstcome.operate.erase import erase, purge
 from firstcome.operate.listing import list_failed
 from firstcome.operate.lookup import lookup
 from firstcome.operate.outcomes import expiring, or_away
 from firstcome.operate.recorded import Decision, Repeatable, Work, record
+from firstcome.operate.revoke import revoke
 from firstcome.operate.shown import find_event, show_event, show_gate
 from firstcome.operate.who import UNKNOWN_ACTOR, Group, Who, claimed
 from firstcome.retry.reconcile import reconcile as reconcile_event
@@ -81,6 +83,7 @@ def show(stores: Stores, given: Input) -> dict[str, Any]:
     return {
         "event": show_event(event),
         "coupons": counts.rows,
+        "codes": progress(stores, event),
         "failed": stores.ledger.count_failed(event.event_id),
         "refused": len(stores.ledger.refusals(event.event_id)),
         "gate": or_away(lambda: show_gate(stores.gate.show(event.event_id))),
@@ -105,7 +108,8 @@ def reconcile(stores: Stores, given: Input) -> dict[str, Any]:
 
 def audit(stores: Stores, given: Input) -> dict[str, Any]:
     """Check the promise of one event against Redis, Kafka and MySQL."""
-    return audit_event(stores, find_event(stores, given["event_id"]))
+    event = find_event(stores, given["event_id"])
+    return {**audit_event(stores, event), "codes": missing(stores, event)}
 
 
 def expire(stores: Stores, given: Input) -> dict[str, Any]:
@@ -150,6 +154,8 @@ ACTIONS: dict[str, Work | Decision | Repeatable] = {
     "list_failed": list_failed,
     "redrive": Decision(changes.redrive),
     "refuse": Decision(changes.refuse, changes.release),
+    "revoke": Decision(revoke, changes.release),
+    "upload_codes": Decision(upload_codes),
     "restore": Repeatable(restore),
     "reconcile": Repeatable(reconcile),
     "audit": audit,

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from firstcome.rules import (
+    CODE_PATTERN,
     CORRELATION_ID_PATTERN,
     BadInput,
     EventState,
@@ -25,6 +26,8 @@ REPLICATION_MAX = 5
 TEXT_MAX_LENGTH = 255  # the columns'
 ID_MAX = 2**63 - 1  # the column's
 SURROGATE = re.compile("[\ud800-\udfff]")
+CODE = re.compile(CODE_PATTERN)
+CODES_MAX = 10_000  # of one upload, 0.7 MB: Lambda takes 6 MB, and a transaction of these half a second
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
 WINNERS_LIMIT_MAX = 10_000  # of winners: 480 bytes each where ids are as long as they may be, so below 5 MB
@@ -38,7 +41,7 @@ class Field:
 
     name: str
     about: str
-    example: str | int | bool
+    example: str | int | bool | list[str] = field(hash=False)
     check: Callable[[str, object], Any]
     kept: bool = True  # False: no row of `operation` has it, so a repeat carries the action out again
 
@@ -57,6 +60,18 @@ def _whole(low: int, high: int) -> Callable[[str, object], int]:
         return value
 
     return check
+
+
+def _codes(name: str, value: object) -> list[str]:
+    """Return the codes; the error names a place in the list, and never what stands there."""
+    if not isinstance(value, list) or not 1 <= len(value) <= CODES_MAX:
+        raise BadInput(f"bad_{name}", f"{name} must be a list of 1 to {CODES_MAX:,} codes")
+    for number, code in enumerate(value, 1):
+        if not isinstance(code, str) or not CODE.fullmatch(code):
+            raise BadInput(
+                f"bad_{name}", f"number {number} of {name} must be a string of 1 to 64 printable ASCII characters"
+            )
+    return value
 
 
 def _flag(name: str, value: object) -> bool:
@@ -117,6 +132,10 @@ STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
 AFTER_ID = Field("after_id", "the `next` of the answer before: go on from there", 20, _whole(0, ID_MAX))
 REASON = Field("reason", "why, for the ledger", "a bot", _text)
+FIRST_TICKET = Field("first_ticket", "whose code the first one is (1)", 1, _whole(1, CAPACITY_MAX))
+CODES = Field(
+    "codes", f"a list: one ticket's code each, up to {CODES_MAX:,}", ["SPRING-0001", "SPRING-0002"], _codes, kept=False
+)
 ALL = Field("all", "true: every failed row that is waiting or dead", example=True, check=_flag)
 ALL_EVENTS = Field("all_events", "true: in every event", example=True, check=_flag)
 PARTITIONS = Field("partitions", "of a topic that is made", 12, _whole(1, PARTITIONS_MAX))

@@ -57,16 +57,19 @@ def winners(stores: Stores, given: Input) -> dict[str, Any]:
     """List an event's coupon rows by ticket, beginning after `after`."""
     event, limit = find_event(stores, given["event_id"]), given.get("limit", LIST_LIMIT)
     found = stores.ledger.winners(event.event_id, given.get("after", 0), limit + 1)
-    return page(found, limit, show_winner, lambda one: one.ticket)
+    return page(found, limit, lambda one: show_winner(one) | {"code": one.code}, lambda one: one.ticket)
 
 
 def show_winner(one: Winner) -> dict[str, Any]:
-    """Return a coupon row as the answers show it."""
+    """Return a coupon row as the answers show it; its code is `winners`' alone."""
+    redeemed = None if one.redeemed_at_ms is None else {"at": rfc3339(one.redeemed_at_ms), "by": one.redeemed_by}
     return {
         "ticket": one.ticket,
         "user_id": one.user_id,
         "applied_at": rfc3339(one.applied_at_ms),
         "issued_at": rfc3339(one.issued_at_ms),
+        "has_code": one.code is not None,
+        "redeemed": redeemed,
     }
 
 

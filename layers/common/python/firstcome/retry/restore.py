@@ -1,11 +1,12 @@
 """Restore: rebuild a lost gate from the stream and the ledger. Until it is done, the gate refuses everybody."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 
 from firstcome.gate.answers import Rebuilt
-from firstcome.gate.entry import DELIVERED, NO_CALL, REFUSED, entry_of, parse_entry
+from firstcome.gate.entry import DELIVERED, NO_CALL, REFUSED, entry_of, parse_entry, ticket_of
 from firstcome.ledger.events import Event
 from firstcome.rules import Ticket
 from firstcome.stores import Stores
@@ -23,8 +24,8 @@ class Restored(StrEnum):
 def restore(stores: Stores, event: Event) -> Restored:
     """Rebuild the event's gate if it is lost; return what that came to.
 
-    The coupon rows are read last: a record that is consumed meanwhile is then seen in the reader or as a row. Raises
-    `Unavailable` if any source cannot be read whole: the gate stays lost.
+    The coupon rows are read after all but the refusals: a record that is consumed meanwhile is then seen in the reader
+    or as a row. Raises `Unavailable` if any source cannot be read whole: the gate stays lost.
     """
     ledger, gate, settings = stores.ledger, stores.gate, stores.settings
     lost = gate.lost(event.event_id)
@@ -39,10 +40,10 @@ def restore(stores: Stores, event: Event) -> Restored:
         *stores.reader.unread(event.event_id, settings.kafka_unread_timeout_ms),
         *ledger.open_failed(event.event_id),
     ]
-    refused = ledger.refusals(event.event_id)
     # The event as it is now: the caller's may be older than a pause, or than tickets beyond its capacity.
     event = ledger.next_restore_epoch(event.event_id)
-    rebuilt = rebuild(ledger.coupons(event.event_id), owed, refused, event.capacity, survivors)
+    rows, refused = ledger.coupons(event.event_id), partial(ledger.refusals, event.event_id)
+    rebuilt = rebuild(rows, owed, refused, event.capacity, survivors)
     found = {
         "coupon_count": rebuilt.count,
         "given_ms": rebuilt.given_ms,
@@ -55,7 +56,7 @@ def restore(stores: Stores, event: Event) -> Restored:
 def rebuild(
     rows: Iterable[Ticket],
     owed: Iterable[Ticket],
-    refused: Iterable[str],
+    refused: Callable[[], Iterable[str]],
     capacity: int,
     survivors: Mapping[str, str] = MappingProxyType({}),
 ) -> Rebuilt:
@@ -64,6 +65,9 @@ def rebuild(
     Failed rows are pending too: one that was refused meanwhile is then released by the sweep. A ticket outside
     1..capacity was never given by a gate, and is left to its failed row. The last source is an `applied_user` that
     survived: who is in no other was only reserved, and stays so.
+
+    `refused` is asked after the rows: a coupon that is revoked meanwhile would be found in neither of them otherwise,
+    and its owner would be given another ticket. Whoever is found in both is refused.
     """
     gate = Rebuilt()
     taken: set[int] = set()
@@ -71,7 +75,9 @@ def rebuild(
         gate.applied[row.user_id] = entry_of(row, NO_CALL)
         taken.add(row.number)
         gate.given_ms = max(gate.given_ms, row.applied_at_ms)
-    never = set(refused)
+    never = set(refused())
+    for user_id in never:
+        taken.discard(ticket_of(gate.applied.pop(user_id, "")) or 0)
     for ticket in sorted(owed, key=lambda one: one.number):
         if ticket.user_id in gate.applied or ticket.user_id in never or not 1 <= ticket.number <= capacity:
             continue
