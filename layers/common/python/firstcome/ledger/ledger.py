@@ -10,7 +10,9 @@ from firstcome.ledger import (
     events,
     failed_events,
     leases,
+    long_operations,
     operations,
+    pages,
     redemptions,
     refusals,
     views,
@@ -52,6 +54,18 @@ class Ledger(Database):
     count_failed = failed_events.count_failed
     count_open = failed_events.count_open
 
+    coupons_below = pages.coupons_below
+    people = pages.people
+    refusals_after = pages.refusals_after
+    failed_between = pages.failed_between
+
+    begin_long_operation = long_operations.begin_long_operation
+    operation_by_id = long_operations.operation_by_id
+    claim_operation = long_operations.claim_operation
+    keep_operation = long_operations.keep_operation
+    put_off_operation = long_operations.put_off_operation
+    end_operation = long_operations.end_operation
+
     create_event = events.create_event
     event = events.event
     gated_events = events.gated_events
@@ -74,7 +88,6 @@ class Ledger(Database):
     decide_operation = operations.decide_operation
     finish_operation = operations.finish_operation
     operation = operations.operation
-    operation_of_id = operations.operation_of_id
     version_locked = operations.version_locked
     operations = operations.operations  # last: from here on the name is the method's
 

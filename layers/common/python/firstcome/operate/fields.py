@@ -128,6 +128,7 @@ SPREAD_MS = Field(
     _whole(0, SPREAD_MAX_MS),
 )
 ROW_ID = Field("id", "a failed row, as list_failed names it", 1, _whole(1, ID_MAX))
+OPERATION_ID = Field("id", "an operation, as the answer to what was asked for names it", 1, _whole(1, ID_MAX))
 STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
 AFTER_ID = Field("after_id", "the `next` of the answer before: go on from there", 20, _whole(0, ID_MAX))

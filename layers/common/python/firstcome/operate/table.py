@@ -59,7 +59,7 @@ class Action:
         """Return every field, each once, in the order in which they are explained."""
         own = (field for form in self.forms for field in form)
         version = (EXPECT_VERSION,) if self.versioned else ()
-        request = (REQUEST_ID,) if self.changes else ()
+        request = (REQUEST_ID,) if self.changes or self.long else ()
         return tuple(dict.fromkeys([*own, *self.may, *version, *request, ACTOR]))
 
 
@@ -176,14 +176,6 @@ ACTIONS: dict[str, Action] = {
             personal=("user_id", "reason"),
         ),
         Action(
-            "operation",
-            "Show one operation, and what it came to. Changes nothing.",
-            Group.VIEWER,
-            ((OPERATION_ID,),),
-            changes=False,
-            personal=("user_id", "reason", "answer"),
-        ),
-        Action(
             "list_failed",
             "List failed rows, the oldest first, of one event or of all; or one row whole. Changes nothing.",
             Group.VIEWER,
@@ -236,6 +228,14 @@ ACTIONS: dict[str, Action] = {
             changes=False,
             long=True,
             personal=("who",),
+        ),
+        Action(
+            "operation",
+            "Show what was asked for and what it came to; work on it for a while where it takes long.",
+            Group.VIEWER,
+            ((OPERATION_ID,),),
+            changes=False,
+            personal=("user_id", "reason", "who", "first"),
         ),
         Action(
             "expire",
