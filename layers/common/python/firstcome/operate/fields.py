@@ -30,7 +30,7 @@ CODE = re.compile(CODE_PATTERN)
 CODES_MAX = 10_000  # of one upload, 0.7 MB: Lambda takes 6 MB, and a transaction of these half a second
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
-WINNERS_LIMIT_MAX = 10_000  # of winners: 480 bytes each where ids are as long as they may be, so below 5 MB
+WINNERS_LIMIT_MAX = 10_000  # of winners: 300 bytes each as a rule; a page of longer ones is cut below 5 MB
 SHOWN_STATES = [state for state in EventState if state is not EventState.DELETED]
 ECHO_MAX_LENGTH = 64  # characters of what somebody sent that an error repeats: the answer stays small
 
