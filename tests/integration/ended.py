@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
-TABLES = ("coupon_event", "coupon", "refusal", "failed_event")
+TABLES = ("coupon_event", "coupon", "coupon_code", "redemption", "refusal", "failed_event")
 
 
 def end(world: World) -> None:

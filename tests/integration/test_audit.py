@@ -170,16 +170,33 @@ def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: Worl
     local.assert_promise(rows=0)
 
 
-def test_a_gate_that_keeps_moving_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
-    history = whole.stores.reader.history
+def test_a_gate_that_moves_is_audited_all_the_same(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each finding is asked about again, so what holds is known to hold; a note says that the figures are no sum."""
+    page = whole.stores.reader.page
     busy = iter(range(1_000))
 
     def meanwhile(*arguments: Any) -> Any:
         whole.operate("raise_capacity", capacity=4 + next(busy))
-        return history(*arguments)
+        return page(*arguments)
 
-    monkeypatch.setattr(whole.stores.reader, "history", meanwhile)
+    monkeypatch.setattr(whole.stores.reader, "page", meanwhile)
+    found = whole.audit()
+    assert (found["ok"], found["stable"], "moved" in found["note"]) == (True, False, True)
+    _row_is_missing(whole)
+    found = whole.audit()
+    assert (found["ok"], found["invariants"]["I3"]["ok"]) == (False, False)
+
+
+def test_a_gate_that_is_lost_meanwhile_is_not_called_whole(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not compared is not known: `ok` is None, and a note says why; what is wrong already stays wrong."""
+    page = whole.stores.reader.page
+
+    def meanwhile(*arguments: Any) -> Any:
+        whole.lose_gate("event")
+        whole.operate("restore")
+        return page(*arguments)
+
+    monkeypatch.setattr(whole.stores.reader, "page", meanwhile)
     found = whole.audit()
     assert (found["ok"], found["stable"], "not compared" in found["note"]) == (None, False, True)
     known = {law: one["ok"] for law, one in found["invariants"].items()}

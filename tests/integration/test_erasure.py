@@ -15,6 +15,7 @@ from firstcome.ledger.coupons import Outcome
 from firstcome.ledger.erasure import ERASED
 from firstcome.ledger.failed_events import Failure, Source
 from firstcome.ledger.ledger import Ledger
+from firstcome.ledger.redemptions import Redeeming, Redemption
 from firstcome.ledger.statements import statements
 from firstcome.operate import actions
 from firstcome.rules import BadInput, FailedStatus, Reason, Unavailable, check_user_id
@@ -125,6 +126,29 @@ def test_an_erased_id_is_nobodys(sold: World) -> None:
     for name in names:
         with pytest.raises(BadInput):
             check_user_id(name)
+
+
+@pytest.mark.parametrize("coded", [True, False])
+def test_a_redemption_outlives_the_person(sold: World, *, coded: bool) -> None:
+    """The same request still answers the same, and names nobody; the coupon is not redeemed again."""
+    ledger, event_id = sold.stores.ledger, sold.event_id
+
+    def redeem(key: str) -> Redemption:
+        if coded:
+            return ledger.redeem_code(event_id, "A", key, "shop")
+        return ledger.redeem_person(event_id, "alice", key, "shop")
+
+    if coded:
+        ledger.upload_codes(event_id, 1, ["A", "B"])
+    before = redeem("k1")
+    assert before.user_id == "alice"
+    end(sold)
+    sold.operate("erase", user_id="alice")
+    assert redeem("k1") == replace(before, user_id=None)
+    assert redeem("k2").outcome is (Redeeming.REDEEMED if coded else Redeeming.NOT_ISSUED)
+    assert ledger.take_back(event_id, "k1", "shop").outcome is Redeeming.DONE
+    sold.operate("purge")
+    assert not [name for name in ("alice", "bob") if name in everything(sold)]
 
 
 def test_an_erased_winner_is_unknown_to_the_api(sold: World, api: Api) -> None:

@@ -124,7 +124,7 @@ def test_an_event_shows_what_remains(api: Api, world: World, monkeypatch: pytest
     ticket = world.apply("alice")
     event = api.as_(None).event(world.event_id)
     keys = ["event_id", "name", "state", "capacity", "remaining", "opens_at", "closes_at", "now"]
-    assert list(event.body) == keys
+    assert list(event.body) == [*keys, "timezone", "spread_ms"]
     assert [event.body[key] for key in keys[:5]] == [world.event_id, "Test", "open", 3, 2]
     assert event.body["opens_at"] < rfc3339(ticket.applied_at_ms) <= event.body["now"] < event.body["closes_at"]
     assert event.headers["cache-control"] == "public, max-age=1"

@@ -69,8 +69,8 @@ GUARDS = [
     ),
     Guard(
         "claims skip what is locked",
-        "FOR UPDATE SKIP LOCKED",
-        "FOR UPDATE",
+        "ORDER BY next_attempt_at LIMIT :page\nFOR UPDATE SKIP LOCKED",
+        "ORDER BY next_attempt_at LIMIT :page\nFOR UPDATE",
         f"{FAILED} {CONCURRENCY}",
     ),
     Guard(

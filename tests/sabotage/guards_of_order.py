@@ -16,6 +16,8 @@ FAILED = "tests/integration/test_ledger_failed.py"
 STREAM = "tests/integration/test_stream.py"
 OPERATIONS = "tests/integration/test_operations.py"
 AUDIT = "tests/integration/test_audit.py"
+PIECES = "tests/integration/test_audit_pieces.py"
+LONG = "tests/integration/test_operations_long.py"
 SIZE = "tests/integration/test_answer_size.py"
 
 GUARDS = [
@@ -156,7 +158,25 @@ GUARDS = [
         "an audit that could not compare is not content",
         "return False if found else True if known else None",
         "return not found",
-        f"{AUDIT}::test_a_gate_that_keeps_moving_is_not_called_whole",
+        f"{AUDIT}::test_a_gate_that_is_lost_meanwhile_is_not_called_whole",
+    ),
+    Guard(
+        "an audit asks again before a finding counts",
+        "for number in range(LOOKS):\n        seen = look",
+        "for number in range(1):\n        seen = look",
+        f"{PIECES}::test_who_moves_meanwhile_is_not_found",
+    ),
+    Guard(
+        "a number is nobody's once everybody was asked",
+        "range(LOOKS if any(wrong) else 0)",
+        "range(0)",
+        f"{PIECES}::test_it_finds_what_an_audit_of_one_moment_finds",
+    ),
+    Guard(
+        "a worker whose lease is over keeps nothing",
+        "INTERVAL :lease_ms * 1000 MICROSECOND\nWHERE id = :operation_id AND lease = :lease AND",
+        "INTERVAL :lease_ms * 1000 MICROSECOND\nWHERE id = :operation_id AND (:lease IS NOT NULL) AND",
+        f"{LONG}::test_two_workers_do_not_work_on_one_operation",
     ),
     Guard(
         "a list of failed rows ends where the answer is full",
@@ -190,8 +210,8 @@ GUARDS = [
     ),
     Guard(
         "records that nobody may have read are not guessed about",
-        "            if log.begin > start:",
-        "            if False:",
+        "    if log.begin > start:",
+        "    if False:",
         f"{EXPIRED}::test_deleted_records_that_may_be_unread_are_not_guessed_about",
     ),
     Guard(

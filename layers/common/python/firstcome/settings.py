@@ -111,6 +111,15 @@ class Settings:
     # No unit of work starts when less is left before the timeout. The longest: a batch that waits for a lock four times
     # (20 s), then for an answer (20 s), then for the gate (2 s). A unit that is cut off is only done again.
     retry_reserve_ms: int = 45_000
+    # Rows, records or refusals that one piece of an audit looks at: some 200 ms of work, done again where it died.
+    audit_piece: int = 10_000
+    # Of an audit, a restore or a reconciliation that somebody asked for over HTTP. Longer than a piece takes, so that
+    # two do not work on one; the longest, a restore of 1,000,000 coupons, takes some 30 s.
+    operation_lease_ms: int = 60_000
+    operation_put_off_ms: int = 10_000  # after a piece that failed
+    operation_give_up_ms: int = 6 * 60 * 60 * 1000  # from when it was asked for: nobody waits any longer
+    operation_run_ms: int = 30_000  # of one run of the schedule: the next one, a minute later, is not late
+    operation_ask_ms: int = 5_000  # while somebody asks about it; an HTTP API waits for 30 s
     known_events_ms: int = 1_000  # apply reads the list of live events from the ledger at most this often
 
     # --- the operator's API --------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class Problem(Exception):  # noqa: N818  an answer to the caller, most of them n
         """Return the RFC 9457 document of this problem at `path`, a decoded path."""
         if self.headers or self.fields:
             return _document(self.code, self.detail, path, self.headers, self.fields)
-        return _usual(self.code, self.detail, path)
+        return usual_answer(self.code, self.detail, path)
 
 
 def _document(
@@ -115,7 +115,8 @@ def _document(
 
 
 @lru_cache(maxsize=KEPT)
-def _usual(code: str, detail: str, path: str) -> Answer:
+def usual_answer(code: str, detail: str, path: str) -> Answer:
+    """Return the document of a code that has no fields or headers of its own; it is made once a path."""
     return _document(code, detail, path, {})
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from firstcome.apply.problem import Answer, Problem, later
+from firstcome.apply.problem import Answer, Problem, later, usual_answer
 from firstcome.gate.answers import Decision, EventView
 from firstcome.gate.sold_out import Receipt
 from firstcome.ledger.events import Event
@@ -28,14 +28,15 @@ class SoldOut(Problem):
     Nearly everybody is told this, so what is the same for all of them is made once, and the receipt is added as text.
     """
 
-    def __init__(self, receipt: Receipt, correlation_id: str) -> None:
-        super().__init__("sold_out")
+    code, detail = "sold_out", ""
+
+    def __init__(self, receipt: Receipt, correlation_id: str) -> None:  # all that differs: a tenth of a loser's time
         self._receipt = receipt
         self._correlation_id = correlation_id
 
     def answer(self, path: str) -> Answer:
         """Return the document of this problem; its `body` lacks the receipt, which `text` has."""
-        usual = super().answer(path)
+        usual = usual_answer(self.code, self.detail, path)
         sold_out_at, now = self._receipt
         at = f'"sold_out_at":"{_rfc3339(sold_out_at)}",' if sold_out_at else ""
         more = f'{at}"now":"{_rfc3339(now)}","correlation_id":{_quoted(self._correlation_id)}'

@@ -26,7 +26,7 @@ from firstcome.gate.answers import (
 )
 from firstcome.gate.entry import NO_CALL, REFUSED, entry_of, parse_entry
 from firstcome.gate.keys import lost_key, secret_key
-from firstcome.gate.scripts import Scripts
+from firstcome.gate.pages import CHUNK, Pages
 from firstcome.gate.sold_out import filter_bits
 from firstcome.rules import EventState, Ticket, Unavailable
 
@@ -35,8 +35,6 @@ _DELIVERED = 2  # of gate.lua's `pending`
 _NUMBERS = (
     "capacity", "coupon_count", "opens_at_ms", "closes_at_ms", "restore_epoch", "config_version", "write_seq",
 )  # fmt: skip
-# Members per command: larger ones gain nothing, and Redis serves nobody else meanwhile.
-CHUNK = 1_000
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
 TEMPORARY_TTL_MS = 10 * 60 * 1000
 SECRET = "turn_secret"  # noqa: S105  the field of the event hash that is never an argument of a script: those stand in SLOWLOG
@@ -44,7 +42,7 @@ SECRET = "turn_secret"  # noqa: S105  the field of the event hash that is never 
 SECRET_TTL_MS = 60_000
 
 
-class Gate(Scripts):
+class Gate(Pages):
     """The gate of every event. Nobody else knows the names and formats of the keys.
 
     Each method raises `Unavailable` where Redis cannot answer or cannot write; whether the script ran is then

@@ -25,6 +25,7 @@ def erase_person(ledger: Database, event_id: str, user_id: str) -> int:
         row = {"event_id": event_id, "user_id": user_id, "erased_id": ERASED + secrets.token_hex(16)}
         coupons = statements.erase_coupon(connection, **row)
         refusals = statements.erase_refusal(connection, **row)
+        statements.erase_long_operations(connection, event_id=event_id)
         statements.erase_operations(connection, **row)  # an operator's request: not counted as a row of theirs
         return int(coupons + refusals + statements.erase_failed(connection, **row))
 
@@ -48,6 +49,7 @@ def erase_everybody(ledger: Database, event_id: str, capacity: int) -> int:
     def rest(connection: Connection) -> int:
         _check(connection, ledger, event_id, None)
         refusals = statements.erase_refusals(connection, event_id=event_id)
+        statements.erase_long_operations(connection, event_id=event_id)
         statements.erase_operations(connection, event_id=event_id, user_id=None, erased_id=ERASED)
         return int(refusals + statements.erase_all_failed(connection, event_id=event_id))
 

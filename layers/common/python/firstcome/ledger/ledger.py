@@ -10,7 +10,9 @@ from firstcome.ledger import (
     events,
     failed_events,
     leases,
+    long_operations,
     operations,
+    pages,
     redemptions,
     refusals,
     views,
@@ -51,6 +53,17 @@ class Ledger(Database):
     open_failed = failed_events.open_failed
     count_failed = failed_events.count_failed
     count_open = failed_events.count_open
+
+    coupons_below = pages.coupons_below
+    people = pages.people
+    refusals_after = pages.refusals_after
+    failed_between = pages.failed_between
+
+    begin_long_operation = long_operations.begin_long_operation
+    claim_operation = long_operations.claim_operation
+    keep_operation = long_operations.keep_operation
+    put_off_operation = long_operations.put_off_operation
+    end_operation = long_operations.end_operation
 
     create_event = events.create_event
     event = events.event

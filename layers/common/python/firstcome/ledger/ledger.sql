@@ -57,6 +57,32 @@ LOCK IN SHARE MODE
 SELECT ticket, user_id, applied_at FROM coupon FORCE INDEX (PRIMARY)
 WHERE event_id = :event_id AND ticket > :after ORDER BY ticket LIMIT :page
 
+-- name: coupons_below(event_id, below, page)
+-- From the highest ticket down: whoever applied later than the owner of a higher one is then known at once.
+SELECT ticket, user_id, applied_at FROM coupon FORCE INDEX (PRIMARY)
+WHERE event_id = :event_id AND ticket < :below ORDER BY ticket DESC LIMIT :page
+
+-- name: people(event_id, batch)
+-- What the ledger says of some people, in their order, at one moment: their row, a refusal, an open failed row; and who
+-- has a row with the ticket that is named beside them (NULL: none is).
+SELECT coupon.ticket, coupon.applied_at, refusal.user_id IS NOT NULL, EXISTS (
+  SELECT 1 FROM failed_event FORCE INDEX (failed_event_open)
+  WHERE failed_event.event_id = :event_id AND failed_event.user_id = batch.user_id
+    AND failed_event.ticket IS NOT NULL AND failed_event.is_open = 1
+), holder.user_id
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+  n FOR ORDINALITY,
+  user_id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+  ticket INT PATH '$[1]'
+)) AS batch
+LEFT JOIN coupon FORCE INDEX (coupon_one_each)
+  ON coupon.event_id = :event_id AND coupon.user_id = batch.user_id
+LEFT JOIN refusal FORCE INDEX (PRIMARY)
+  ON refusal.event_id = :event_id AND refusal.user_id = batch.user_id
+LEFT JOIN coupon AS holder FORCE INDEX (PRIMARY)
+  ON holder.event_id = :event_id AND holder.ticket = batch.ticket
+ORDER BY batch.n
+
 -- name: coupon_of_locked(event_id, user_id)^
 SELECT ticket, applied_at FROM coupon WHERE event_id = :event_id AND user_id = :user_id LOCK IN SHARE MODE
 
@@ -109,6 +135,9 @@ SELECT id FROM failed_event WHERE id = :failed_id AND is_open = 1 AND (:lease IS
 
 -- name: refusals(event_id)
 SELECT user_id FROM refusal WHERE event_id = :event_id
+
+-- name: refusals_after(event_id, after, page)
+SELECT user_id FROM refusal WHERE event_id = :event_id AND user_id > :after ORDER BY user_id LIMIT :page
 
 -- == failed_event ====================================================================================================
 
@@ -242,6 +271,10 @@ ORDER BY id LIMIT :page
 SELECT ticket, user_id, COALESCE(applied_at, created_at) FROM failed_event FORCE INDEX (failed_event_status)
 WHERE event_id = :event_id AND status IN ('waiting', 'dead') AND user_id IS NOT NULL AND ticket IS NOT NULL
 ORDER BY id
+
+-- name: failed_between(event_id, low, high)
+SELECT DISTINCT ticket, user_id FROM failed_event FORCE INDEX (failed_event_status)
+WHERE event_id = :event_id AND status IN ('waiting', 'dead') AND user_id IS NOT NULL AND ticket BETWEEN :low AND :high
 
 -- name: count_failed(event_id)
 SELECT status, COUNT(*) FROM failed_event WHERE :event_id IS NULL OR event_id = :event_id GROUP BY status

@@ -19,7 +19,7 @@ from firstcome.rules import from_ms, to_ms
 LARGE_BYTES = 262_144
 
 # One file a room of tables.
-FILES = ("ledger.sql", "codes.sql", "operations.sql", "views.sql")
+FILES = ("ledger.sql", "codes.sql", "operations.sql", "long_operations.sql", "views.sql")
 
 _COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
 _PARAMETER = re.compile(r"('[^']*')|:(\w+)")

@@ -2,26 +2,24 @@
 
 from typing import Any
 
+from firstcome.audit.codes import progress
+from firstcome.audit.pieces import audit as audit_event
 from firstcome.operate import arguments, changes, views
 from firstcome.operate.arguments import Input
-from firstcome.operate.audit import audit as audit_event
 from firstcome.operate.bounded import bounded, masked
-from firstcome.operate.codes import missing, progress, upload_codes
+from firstcome.operate.codes import upload_codes
 from firstcome.operate.erase import erase, purge
 from firstcome.operate.listing import list_failed
 from firstcome.operate.lookup import lookup
 from firstcome.operate.outcomes import expiring, or_away
-from firstcome.operate.recorded import Decision, Repeatable, Work, record
+from firstcome.operate.recorded import Decision, Long, Repeatable, Work, record
 from firstcome.operate.revoke import revoke
 from firstcome.operate.shown import find_event, show_event, show_gate
 from firstcome.operate.who import UNKNOWN_ACTOR, Group, Who, claimed
-from firstcome.retry.reconcile import reconcile as reconcile_event
-from firstcome.retry.restore import restore as restore_event
-from firstcome.rules import BadInput, EventState, rfc3339
+from firstcome.retry import operations
+from firstcome.rules import ActorKind, BadInput, EventState, rfc3339
 from firstcome.runtime.redaction import mark
 from firstcome.stores import Stores
-
-REPAIRS_SHOWN = 100  # of a reconciliation; how many there were is counted
 
 
 def act(stores: Stores, payload: object, who: Who | None = None) -> dict[str, Any]:
@@ -35,7 +33,11 @@ def act(stores: Stores, payload: object, who: Who | None = None) -> dict[str, An
     action, given = arguments.read(payload, token=who is not None)
     who = who or claimed(given.get("actor"))
     work = ACTIONS[action.name]
-    if isinstance(work, Decision | Repeatable):
+    if isinstance(work, Long) and who.kind is ActorKind.CLAIMED:
+        work = work.at_once
+    elif isinstance(work, Long):
+        find_event(stores, given["event_id"])
+    if isinstance(work, Decision | Repeatable | Long):
         assert isinstance(payload, dict)
         answer = record(stores, action, who, work, payload=payload, given=given)
     else:
@@ -93,23 +95,17 @@ def show(stores: Stores, given: Input) -> dict[str, Any]:
 
 def restore(stores: Stores, given: Input) -> dict[str, Any]:
     """Rebuild a lost gate now, if the records in flight have had the time to arrive."""
-    event = find_event(stores, given["event_id"])
-    if not stores.ledger.is_gated(event.event_id):
-        raise BadInput("past_retention", "the event is past its retention: the ledger alone answers for it")
-    return {"outcome": restore_event(stores, event)}
+    return operations.restore_now(stores, find_event(stores, given["event_id"]))
 
 
 def reconcile(stores: Stores, given: Input) -> dict[str, Any]:
     """Compare a quiet event's gate with the ledger, and repair it."""
-    event = find_event(stores, given["event_id"])
-    outcome, repairs = reconcile_event(stores, event.event_id)
-    return {"outcome": outcome, "repairs": len(repairs), "first": [list(repair) for repair in repairs[:REPAIRS_SHOWN]]}
+    return operations.reconcile_now(stores, find_event(stores, given["event_id"]))
 
 
 def audit(stores: Stores, given: Input) -> dict[str, Any]:
     """Check the promise of one event against Redis, Kafka and MySQL."""
-    event = find_event(stores, given["event_id"])
-    return {**audit_event(stores, event), "codes": missing(stores, event)}
+    return audit_event(stores, find_event(stores, given["event_id"]))
 
 
 def expire(stores: Stores, given: Input) -> dict[str, Any]:
@@ -133,7 +129,7 @@ def wipe(stores: Stores, given: Input) -> dict[str, Any]:
     return {"wiped": event_id}
 
 
-ACTIONS: dict[str, Work | Decision | Repeatable] = {
+ACTIONS: dict[str, Work | Decision | Repeatable | Long] = {
     "migrate": Repeatable(migrate, row_first=False),
     "create": Decision(changes.create, changes.tell),
     "open": changes.into(EventState.OPEN),
@@ -156,9 +152,9 @@ ACTIONS: dict[str, Work | Decision | Repeatable] = {
     "refuse": Decision(changes.refuse, changes.release),
     "revoke": Decision(revoke, changes.release),
     "upload_codes": Decision(upload_codes),
-    "restore": Repeatable(restore),
-    "reconcile": Repeatable(reconcile),
-    "audit": audit,
+    "restore": Long(Repeatable(restore)),
+    "reconcile": Long(Repeatable(reconcile)),
+    "audit": Long(audit),
     "expire": Repeatable(expire),
     "erase": Repeatable(erase),
     "purge": Repeatable(purge),

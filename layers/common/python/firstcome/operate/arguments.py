@@ -42,7 +42,9 @@ def read(
     """
     action = named(payload.get("action") if isinstance(payload, dict) else None)
     assert isinstance(payload, dict)  # otherwise it has named no action
-    known = {field.name: field for field in action.fields if not token or field is not fields.ACTOR}
+    # A direct invoke that only looks is answered at once: there is no row that a repeat would be answered by.
+    left_out = fields.ACTOR if token else None if action.changes else fields.REQUEST_ID
+    known = {field.name: field for field in action.fields if field is not left_out}
     if unknown := [name for name in payload if name not in known and name != "action"]:
         raise BadInput("unknown_field", _unknown(action, list(known), unknown))
     given = {name: field.check(name, payload[name]) for name, field in known.items() if payload.get(name) is not None}

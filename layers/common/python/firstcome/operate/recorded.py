@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from firstcome.ledger.operations import Operation, Request
 from firstcome.operate.arguments import Input
 from firstcome.operate.table import Action
+from firstcome.operate.views import show_operation
 from firstcome.operate.who import Who
 from firstcome.rules import BadInput, OperationStatus
 from firstcome.stores import Stores
@@ -47,6 +48,16 @@ class Repeatable:
 
 
 @dataclass(frozen=True, slots=True)
+class Long:
+    """An action that may take longer than an HTTP API waits: a token's request is a row that is worked off.
+
+    Who invokes the function directly waits for it: a function may run for longer.
+    """
+
+    at_once: Work | Repeatable
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """One request, on its way into the ledger."""
 
@@ -56,8 +67,10 @@ class Recorded:
     given: Input  # without the fields that are no business of the action itself
     expect_version: int | None
 
-    def answer(self, work: Decision | Repeatable) -> dict[str, Any]:
+    def answer(self, work: Decision | Repeatable | Long) -> dict[str, Any]:
         """Carry out the work, or answer what the same request came to before."""
+        if isinstance(work, Long):
+            return self._later()
         if isinstance(work, Repeatable) and not work.row_first:
             done = self._run(work)
             self.stores.ledger.begin_operation(self.request, OperationStatus.DONE, done)
@@ -97,6 +110,14 @@ class Recorded:
             ledger.begin_operation(request, OperationStatus.REFUSED, said, version)
             raise
         return None if answer is None else self._tell(work, answer, again=again)
+
+    def _later(self) -> dict[str, Any]:
+        """Return the row of a request that takes long, which is made where there is none."""
+        begun = self.stores.ledger.begin_long_operation(self.request)
+        row = self.stores.ledger.operation(self.request.request_id)
+        assert row is not None
+        self._check_same(row)
+        return {"operation": show_operation(row), **({} if begun else {"repeated": True})}
 
     def _version(self) -> int | None:
         """Return the event's version, which stays until the decision is made; None where the action is about none."""
@@ -140,11 +161,7 @@ class Recorded:
 
     def _repeat(self, work: Decision | Repeatable, row: Operation) -> dict[str, Any]:
         """Return what the row says; where it is begun, or forgets what was asked for, do the work again."""
-        asked = self.request
-        if (row.action, row.what) != (asked.action, asked.what):
-            raise BadInput(
-                "request_id_used", f"the request id {asked.request_id} was another request's: take one of your own"
-            )
+        self._check_same(row)
         forgets = any(not field.kept and field.name in self.given for field in self.action.fields)
         if not forgets and row.answer is not None:
             if row.status is OperationStatus.REFUSED:
@@ -159,9 +176,17 @@ class Recorded:
         assert answer is not None
         return answer
 
+    def _check_same(self, row: Operation) -> None:
+        """Raise `BadInput` where the row is of another request."""
+        asked = self.request
+        if (row.action, row.what) != (asked.action, asked.what):
+            raise BadInput(
+                "request_id_used", f"the request id {asked.request_id} was another request's: take one of your own"
+            )
+
 
 def record(
-    stores: Stores, action: Action, who: Who, work: Decision | Repeatable, *, payload: Input, given: Input
+    stores: Stores, action: Action, who: Who, work: Decision | Repeatable | Long, *, payload: Input, given: Input
 ) -> dict[str, Any]:
     """Carry out an action that changes something, or answer what the same request came to before.
 

@@ -1,4 +1,4 @@
-"""One event, as every answer of the operator's actions shows it."""
+"""Events and operations, as every answer of the operator's actions shows them."""
 
 from typing import Any
 

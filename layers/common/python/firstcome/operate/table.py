@@ -59,11 +59,12 @@ class Action:
         """Return every field, each once, in the order in which they are explained."""
         own = (field for form in self.forms for field in form)
         version = (EXPECT_VERSION,) if self.versioned else ()
-        request = (REQUEST_ID,) if self.changes else ()
+        request = (REQUEST_ID,) if self.changes or self.long else ()
         return tuple(dict.fromkeys([*own, *self.may, *version, *request, ACTOR]))
 
 
 _ONE_EVENT = ((EVENT_ID,),)
+_PEOPLE_FOUND = ("who", "first")  # of an audit, and of a reconciliation
 
 ACTIONS: dict[str, Action] = {
     action.name: action
@@ -177,11 +178,11 @@ ACTIONS: dict[str, Action] = {
         ),
         Action(
             "operation",
-            "Show one operation, and what it came to. Changes nothing.",
+            "Show one operation, and what it came to; one that takes long is worked on. Changes nothing else.",
             Group.VIEWER,
             ((OPERATION_ID,),),
             changes=False,
-            personal=("user_id", "reason", "answer"),
+            personal=("user_id", "reason", "detail", "kept", *_PEOPLE_FOUND),
         ),
         Action(
             "list_failed",
@@ -235,7 +236,7 @@ ACTIONS: dict[str, Action] = {
             _ONE_EVENT,
             changes=False,
             long=True,
-            personal=("who",),
+            personal=_PEOPLE_FOUND,
         ),
         Action(
             "expire",

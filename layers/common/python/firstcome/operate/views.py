@@ -1,5 +1,6 @@
 """What an operator looks at: events, winners, what was issued when, and who did what. None of it changes anything."""
 
+from contextlib import suppress
 from typing import Any
 
 from firstcome.ledger.operations import Operation
@@ -9,7 +10,8 @@ from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.operate.fields import LIST_LIMIT
 from firstcome.operate.pages import page
 from firstcome.operate.shown import find_event, show_event
-from firstcome.rules import TIME_MIN_MS, BadInput, Unavailable, rfc3339
+from firstcome.retry import operations
+from firstcome.rules import TIME_MIN_MS, BadInput, OperationStatus, Unavailable, rfc3339
 from firstcome.stores import Stores
 
 SECONDS_LIMIT = 3_600  # an hour of seconds in one answer: more than a chart has points
@@ -85,18 +87,23 @@ def history(stores: Stores, given: Input) -> dict[str, Any]:
     """List what was asked for, the newest first, of one event or of all."""
     limit = given.get("limit", LIST_LIMIT)
     found = stores.ledger.operations(given.get("event_id"), limit + 1, given.get("after"))
-    return page(found, limit, _operation, lambda one: one.id)
+    return page(found, limit, show_operation, lambda one: one.id)
 
 
 def operation(stores: Stores, given: Input) -> dict[str, Any]:
-    """Show one operation, with what it came to."""
+    """Show one operation, with what it came to; where it takes long and nobody works on it, do so for a while."""
     found = stores.ledger.operation_of_id(given["id"])
+    if found is not None and found.status is OperationStatus.WORKING:
+        with suppress(Unavailable):  # the row is what counts, and it is due again
+            operations.work_off(stores, operations.deadline(stores.settings.operation_ask_ms), found.id, asked=True)
+        found = stores.ledger.operation_of_id(found.id)
     if found is None:
         raise BadInput("unknown_operation", f"there is no operation {given['id']}: history names those that there are")
-    return {"operation": _operation(found) | {"answer": found.answer}}
+    return {"operation": show_operation(found) | {"answer": found.answer}}
 
 
-def _operation(one: Operation) -> dict[str, Any]:
+def show_operation(one: Operation) -> dict[str, Any]:
+    """Return a row of `operation` as the answers show it."""
     refused = one.answer if one.answer and one.answer.keys() == {"code", "detail"} else {}
     return {
         "id": one.id,

@@ -14,6 +14,7 @@ from typing import Any
 from firstcome.gate.answers import ConfigureOutcome, ExpireOutcome, ReleaseOutcome
 from firstcome.issue import release_refused
 from firstcome.ledger.events import Event
+from firstcome.retry.operations import deadline, work_off
 from firstcome.retry.reconcile import Reconciled, failed_over, reconcile
 from firstcome.retry.redrive import redrive
 from firstcome.retry.restore import Restored, restore
@@ -25,7 +26,8 @@ from firstcome.stream.reader import Backlog
 
 # What a run counts, and what it finds: metrics of every run, zeros included, so that an alarm on them has data.
 COUNTED = ("swept", "restored", "released", "reconciled")
-DONE = ("swept", "configured", "restored", "released", "reconciled", "reconcile_later", "expiring")  # in the answer
+# In the answer.
+DONE = ("swept", "configured", "restored", "released", "reconciled", "reconcile_later", "expiring", "operations")
 # How often to look whether a lost gate may be restored, while there is nothing else to do.
 WAIT_STEP_S = 0.5
 
@@ -66,6 +68,10 @@ def run(stores: Stores, remaining_ms: Callable[[], int]) -> dict[str, Any]:
     gauges = {**_behind(unread), **_waiting(events if known else None, this)}
     with this.unit("failed rows"):
         gauges |= {f"{status}_rows": rows for status, rows in stores.ledger.count_open().items()}
+    with this.unit("operations"):
+        # Last, because the promise needs none of them.
+        over = deadline(stores.settings.operation_run_ms)
+        this.counts["operations"] += work_off(stores, lambda: this.stop() or over())
     done: dict[str, Any] = {
         "redriven": {outcome: this.redriven[outcome] for outcome in FailedStatus},
         **{name: this.counts[name] for name in DONE},

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
@@ -22,6 +22,7 @@ from firstcome.stream.spans import Span, SpanReader, unavailable
 Placed = tuple["Ticket | None", tuple[str, int, int, int]]
 Outcomes = Callable[[Sequence[Placed]], list[bool]]
 
+NO_OFFSET = "the group has no committed offset, and the ledger no outcome of its first record"
 ASKED = 500  # records of whose outcome the ledger is asked at a time: a batch of consume's
 
 
@@ -33,6 +34,25 @@ class Backlog:
     oldest_ms: int | None  # when its oldest record was applied for; None: everything is read
     # The partitions without a committed offset of whose first record the ledger knows the outcome: offsets expired.
     without_offset: tuple[int, ...] = ()
+
+
+class Part(NamedTuple):
+    """What is left of one partition for somebody who reads all of it, a page at a time. As Span, but for `read_to`."""
+
+    partition: int
+    start: int
+    stable: int
+    end: int
+    read_to: int | None  # where the group had read to at the beginning; None: it has committed no offset
+    expired: bool = False  # it has read some, nevertheless: its offset expired
+
+
+class Page(NamedTuple):
+    """Some records of one partition."""
+
+    read: list[Ticket]  # of those that the group had read
+    unread: list[Ticket]
+    rest: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,48 @@ class StreamReader:
         with self._open(timeout_ms) as (reader, logs):
             whole = {at: Span(log.begin, log.begin if aborted else log.stable, log.end) for at, log in logs.items()}
             return _tickets(reader.records(whole), event_id)
+
+    def parts(self) -> list[Part]:
+        """Return the topic's parts as they are now: what comes later belongs to none of them."""
+        with self._open(None) as (_, logs):
+            for at, log in logs.items():
+                if log.committed is not None:
+                    _check(at, log, log.committed, f"the group has read up to {log.committed}")
+            return [Part(at.partition, log.begin, log.stable, log.end, log.committed) for at, log in logs.items()]
+
+    def page(self, event_id: str, part: Part, limit: int) -> Page:
+        """Return the tickets of the event in the next `limit` records of the part, and what is left of it.
+
+        What the log has dropped since the part was made is passed over. Where the group has no offset, the outcomes of
+        the very records that are read tell what it had read.
+        """
+        with self._open(None) as (reader, logs):
+            at = TopicPartition(self._settings.kafka_topic, part.partition)
+            if at not in logs:
+                raise Unavailable("stream", f"{at.topic}/{at.partition} is not there any more")
+            start = max(part.start, logs[at].begin)
+            records = list(islice(reader.records({at: Span(start, part.stable, part.end)}), limit))
+            read_to, expired = part.read_to, part.expired
+            if read_to is None:
+                known = self._known(records)
+                expired = expired or known > 0
+                if known < len(records):
+                    read_to = records[known].offset if expired else 0
+                    _check(at, logs[at], read_to, NO_OFFSET)
+        seen = len(records) if read_to is None else sum(record.offset < read_to for record in records)
+        start = records[-1].offset + 1 if len(records) == limit else part.end
+        rest = part._replace(start=start, read_to=read_to, expired=expired)
+        return Page(_tickets(records[:seen], event_id), _tickets(records[seen:], event_id), rest)
+
+    def _known(self, records: Sequence[Any]) -> int:
+        """Return of how many of the records, from the first on, the ledger knows the outcome."""
+        known = 0
+        while self._outcomes and (some := records[known : known + ASKED]):
+            found = [*self._outcomes([_place(one) for one in some]), False]
+            known += found.index(False)
+            if not all(found[:-1]):
+                break
+        return known
 
     def backlog(self, timeout_ms: int | None = None) -> Backlog:
         """Return how many records are unread, and when the oldest of them was applied for.
@@ -153,12 +215,8 @@ class StreamReader:
             if start is None:
                 start, expired = self._read_to(reader, at, log)
                 without_offset += [at.partition] * expired
-                read_to = "the group has no committed offset, and the ledger no outcome of its first record"
-            where = f"{at.topic}/{at.partition}"
-            if log.begin > start:
-                raise Unavailable("stream", f"{where} starts at {log.begin}, {read_to}")
-            if start > log.end:
-                raise Unavailable("stream", f"{where} ends at {log.end}, {read_to}")
+                read_to = NO_OFFSET
+            _check(at, log, start, read_to)
             spans[at] = log.span(start)
         return spans, tuple(without_offset)
 
@@ -174,6 +232,15 @@ class StreamReader:
                     return (record.offset if read else 0), read
                 read = True
         return (log.end if read else 0), read
+
+
+def _check(at: TopicPartition, log: _Log, start: int, read_to: str) -> None:
+    """Raise `Unavailable` where the log does not reach back, or on, to where the group has to go on."""
+    where = f"{at.topic}/{at.partition}"
+    if log.begin > start:
+        raise Unavailable("stream", f"{where} starts at {log.begin}, {read_to}")
+    if start > log.end:
+        raise Unavailable("stream", f"{where} ends at {log.end}, {read_to}")
 
 
 def _tickets(records: Iterable[Any], event_id: str | None) -> list[Ticket]:

@@ -1,4 +1,4 @@
-"""Audit: hold the promise I1 to I7 against Redis, Kafka and MySQL, each with the figures that show it."""
+"""The audit's oracle: everything in memory, of one moment. What the audit in pieces finds must be what this finds."""
 
 from collections import Counter
 from dataclasses import dataclass, field
