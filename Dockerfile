@@ -33,6 +33,6 @@ COPY --chown=firstcome . .
 ENV FIRSTCOME_API_BIND=0.0.0.0
 # What is printed is seen at once, by `docker compose logs` too.
 ENV PYTHONUNBUFFERED=1
-EXPOSE 8080 8082 8083 8084
+EXPOSE 8080 8082 8083 8084 8085 8086
 HEALTHCHECK --interval=5s --retries=120 CMD [".venv/bin/python", "-m", "dev", "status"]
 CMD [".venv/bin/python", "-m", "dev", "serve"]

@@ -22,7 +22,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status reset test test-unit test-integration test-e2e test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity openapi picture links rds-ca lock clean
+.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +41,16 @@ down: ## stop it
 status: ## what of it runs, and where
 	@$(BARE) status
 
+logs: ## what all of it says, until Ctrl-C
+	@$(BARE) logs
+
 reset: ## stop it and empty its data folder
 	@$(BARE) reset
 
 ##@ Checks
 
-test: setup ## all tests on real servers, with coverage; the crash matrix and containers have targets of their own
-	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers
+test: setup ## all tests on real servers, with coverage; the crash matrix, containers and the browser have their own
+	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers --ignore=tests/web
 
 test-unit: setup ## only those that need no server
 	$(PYTEST) tests/unit
@@ -57,6 +60,9 @@ test-integration: setup ## only those of one part on real servers
 
 test-e2e: setup ## only those over HTTP through the local cloud
 	$(PYTEST) tests/e2e
+
+test-web: setup ## the pages in a real browser, Debian's Chromium
+	$(PYTEST) tests/web
 
 test-sam: setup ## sam build, and sam local in containers: every sample event, every answer of the API; needs Docker
 	$(PYTEST) tests/sam
@@ -121,6 +127,9 @@ openapi: setup ## docs/openapi.json and docs/openapi-operators.json, from the ta
 
 picture: setup ## docs/images/demo.svg, the proof that the demonstration ends with
 	@$(CALMLY) $(PY) -m dev demo | $(PY) -m dev.picture
+
+images: setup ## docs/images/page: every state of the page in both languages
+	PYTHONPATH=layers/common/python $(PY) -m tests.web.images
 
 links: setup ## the lines that the documents link to, by the names of what stands there
 	@$(PY) -m dev.links

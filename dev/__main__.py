@@ -1,6 +1,6 @@
 """The commands of the local cloud; the Makefile calls them.
 
-python -m dev up | down | status | reset | serve | demo
+python -m dev up | down | status | logs | reset | serve | demo
 python -m dev operate ACTION [NAME=VALUE …], python -m dev operate help [ACTION]
 python -m dev token NAME [--group GROUP …] [--expires-in SECONDS]
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dev import interrupts
 from dev.checks import LAYER, left_over, owned, settings_of
 from dev.cloud import ROOT, Cloud
-from dev.doors import APPLICANT_URL, ISSUER_URL, OPERATOR_URL
+from dev.doors import APPLICANT_URL, CONSOLE_URL, ISSUER_URL, OPERATOR_URL, PAGE_URL
 from dev.invoke import InvocationError
 from dev.only_one import only_one
 from dev.process import POLL_S, Process, ProcessError
@@ -33,7 +33,7 @@ DATA = ROOT / ".local"
 DEMO = DATA / "demo"
 API_PORT = 8080  # preferred, so that it is the same after `down` and `up`
 LAMBDA_PORT = 8081
-IDENTITY_PORTS = {APPLICANT_URL: 8082, OPERATOR_URL: 8083, ISSUER_URL: 8084}
+IDENTITY_PORTS = {APPLICANT_URL: 8082, OPERATOR_URL: 8083, ISSUER_URL: 8084, PAGE_URL: 8085, CONSOLE_URL: 8086}
 HELP = ("help", "--help", "-h")
 UP_WITHIN_S = 600  # the first time, packages and jars are fetched
 # What `up` leaves in its folder; the tests' and the demo's folders stand beside it.
@@ -92,6 +92,13 @@ def status() -> None:
     if not _env_file().exists():
         sys.exit("starting")
     print(_env_file().read_text(), end="")
+
+
+def logs() -> None:
+    """Print what each process of the cloud has said last, and then what it says, for as long as the cloud runs."""
+    from dev.logs import follow  # noqa: PLC0415  only this command reads them
+
+    follow(DATA, lambda: Process("cloud", DATA).running)
 
 
 def reset() -> None:
@@ -216,7 +223,7 @@ def _wait_ready(starter: Process) -> None:
 def main() -> None:
     """Run the command that is named; explain the commands otherwise."""
     commands: dict[str, Callable[..., None]] = {
-        command.__name__: command for command in (up, down, status, reset, serve, demo, operate, token, run)
+        command.__name__: command for command in (up, down, status, logs, reset, serve, demo, operate, token, run)
     }
     name, *arguments = sys.argv[1:] or ["help"]
     if name in HELP:

@@ -221,9 +221,8 @@ class Cloud:
         self._add("front", command, cwd=run, pass_fds=inherited, env=os.environ).start()
         python = [sys.executable, "-m"]
         if self._doors is not None:
-            descriptor = self._doors.issuer.fileno()
-            command = [*python, "dev.issuer", str(run), str(descriptor)]
-            self._add("issuer", command, env=os.environ, pass_fds=[descriptor]).start()
+            for name, words, descriptor in self._doors.programs():
+                self._add(name, [*python, *words], env=os.environ, pass_fds=[descriptor]).start()
         if self._servers is not None and any(function.streams for function in self.functions.values()):
             command = [*python, "dev.poller", str(described), self._servers.kafka_bootstrap, self.lambda_url]
             self._add("poller", command, env=os.environ, patience_s=10)

@@ -1,11 +1,13 @@
-"""Where the local cloud listens for people who sign in: the issuer, and each API that verifies its tokens."""
+"""Where the local cloud listens for people who sign in: the issuer, the APIs that verify its tokens, the pages."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dev import front
+from dev.pages import WEB
 from dev.process import ProcessError
 from dev.recipes import url_of
 
@@ -19,9 +21,35 @@ if TYPE_CHECKING:
 ISSUER_URL = "FIRSTCOME_ISSUER_URL"
 APPLICANT_URL = "FIRSTCOME_APPLICANT_URL"
 OPERATOR_URL = "FIRSTCOME_OPERATOR_URL"
+PAGE_URL = "FIRSTCOME_PAGE_URL"
+CONSOLE_URL = "FIRSTCOME_CONSOLE_URL"
 # The template's APIs with a JWT authorizer, by the variable of `cloud.env` that has their address.
 _APIS = {"Api": APPLICANT_URL, "OperatorApi": OPERATOR_URL}
-_TOLD = {APPLICANT_URL: "applicants' API", OPERATOR_URL: "operators' API", ISSUER_URL: "issuer"}
+
+
+class Site(NamedTuple):
+    """A folder of `web/` that is served at an origin of its own."""
+
+    folder: str
+    api: str  # the variable of the API that its pages ask
+
+
+_SITES = {PAGE_URL: Site("event", APPLICANT_URL), CONSOLE_URL: Site("console", OPERATOR_URL)}
+_TOLD = {
+    APPLICANT_URL: "applicants' API",
+    OPERATOR_URL: "operators' API",
+    ISSUER_URL: "issuer",
+    PAGE_URL: "page",
+    CONSOLE_URL: "console",
+}
+
+
+class Program(NamedTuple):
+    """A process that listens on one of the sockets: `python -m` and these words."""
+
+    name: str
+    words: list[str]
+    descriptor: int
 
 
 class Doors:
@@ -43,15 +71,29 @@ class Doors:
         unknown = apis.keys() - _APIS.keys()
         if unknown:
             raise ProcessError(f"no address is known for the template's {', '.join(sorted(unknown))}: dev/doors.py")
-        for name in (*(_APIS[api] for api in apis), ISSUER_URL):
+        served = [_APIS[api] for api in apis]
+        sites = [name for name, site in _SITES.items() if site.api in served and _index(site).is_file()]
+        for name in (*served, ISSUER_URL, *sites):
             self._sockets[name] = front.listen(self._preferred.get(name, 0), host)
             self.urls[name] = url_of(*self._sockets[name].getsockname())
         identity.make(run, self.urls[ISSUER_URL])
 
-    @property
-    def issuer(self) -> socket.socket:
-        """The socket on which the issuer listens."""
-        return self._sockets[ISSUER_URL]
+    def programs(self) -> list[Program]:
+        """Return the processes that answer where the front does not: the issuer, and a static front for each site."""
+        issuer = self._sockets[ISSUER_URL].fileno()
+        found = [Program("issuer", ["dev.issuer", str(self._run), str(issuer)], issuer)]
+        for name, site in _SITES.items():
+            if name in self._sockets:
+                descriptor = self._sockets[name].fileno()
+                config = json.dumps(self.config(name))
+                words = ["dev.pages", str(_index(site).parent), str(descriptor), config]
+                found.append(Program(f"{site.folder}-page", words, descriptor))
+        return found
+
+    def config(self, name: str) -> dict[str, str]:
+        """Return what /config.json answers at the page or the console, by the name of its variable."""
+        site = _SITES[name]
+        return {"api": self.urls[site.api], "issuer": self.urls[ISSUER_URL], "client_id": f"firstcome-{site.folder}"}
 
     @property
     def apis(self) -> dict[str, socket.socket]:
@@ -78,3 +120,7 @@ class Doors:
         for listener in self._sockets.values():
             listener.close()
         self._sockets, self.urls = {}, {}
+
+
+def _index(site: Site) -> Path:
+    return WEB / site.folder / "index.html"

@@ -38,6 +38,7 @@ PACKAGES = {
     "java": ["openjdk-21-jre-headless", "openjdk-17-jre-headless", "default-jre-headless"],
     "mvn": ["maven"],
     "haproxy": ["haproxy"],
+    "chromium": ["chromium"],
 }
 UNITS = ["redis-server", "mariadb", "haproxy"]  # the system services that these packages bring
 

@@ -82,11 +82,11 @@ class Campaign:
         answer: dict[str, Any] = self.cloud.invoke("operate", {"action": action, **event, **payload})
         return answer
 
-    def create(self, capacity: int, opens_in_ms: int = -HOUR_MS, closes_in_ms: int = HOUR_MS) -> None:
-        """Make the event, as a draft."""
+    def create(self, capacity: int, opens_in_ms: int = -HOUR_MS, closes_in_ms: int = HOUR_MS, **more: Any) -> None:
+        """Make the event, as a draft; `more` are other fields of the action."""
         now = int(time.time() * 1000)
         window = {"opens_at": rfc3339(now + opens_in_ms), "closes_at": rfc3339(now + closes_in_ms)}
-        self.operate("create", name="A campaign", capacity=capacity, **window)
+        self.operate("create", **{"name": "A campaign", "capacity": capacity, **window, **more})
         self.capacity = capacity
 
     def open(self, capacity: int = 3) -> None:

@@ -28,8 +28,8 @@ TELLING = [
     *sorted(GITHUB.rglob("*.md")),
 ]
 each_that_tells = pytest.mark.parametrize("path", TELLING, ids=lambda path: str(path.relative_to(ROOT)))
-# Of the benchmarks alone, or what comes with another program.
-NOT_OF_THE_CLOUD = {"redis-benchmark", "wrk"}
+# Of the benchmarks or of the browser's tests alone, or what comes with another program.
+NOT_OF_THE_CLOUD = {"redis-benchmark", "wrk", "chromium"}
 
 
 def parsed(path: Path) -> dict[str, Any]:
