@@ -66,7 +66,9 @@ def test_a_coupon_without_codes_is_redeemed_by_its_owner(program: Program, campa
     campaign.win("alice")
     campaign.wait_consumed()
     assert program.json("redeem", event_id, "--user", "alice", "--key", ORDERS[1])["ticket"] == 1
-    assert program.json("redeem", event_id, "--user", "bob", "--key", ORDERS[2], code=1)["error"]["code"] == "not_issued"
+    assert (
+        program.json("redeem", event_id, "--user", "bob", "--key", ORDERS[2], code=1)["error"]["code"] == "not_issued"
+    )
 
 
 def test_a_large_file_travels_in_pieces(
