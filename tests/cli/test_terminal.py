@@ -51,6 +51,16 @@ def test_a_watched_event_is_drawn_in_place(program: Program, campaign: Campaign,
     assert not COLOUR.search(on_a_terminal(program, *words, NO_COLOR="1"))
 
 
+def test_a_pipe_is_given_whole_lines(program: Program, campaign: Campaign, event_id: str) -> None:
+    """Whoever reads by line finds each row, and each look, on one; a narrow terminal has a paragraph a row."""
+    campaign.open()
+    (row,) = [line for line in program("history", event_id).out.splitlines() if "create" in line]
+    assert "…" not in row
+    assert row.split()[2:4] == ["create", "done"]
+    assert len(program("watch", event_id, "--times", "2", "--every", "0.1").out.splitlines()) == 2
+    assert re.search(r"^action +create$", program.under(COLUMNS="60")("history", event_id).out, re.MULTILINE)
+
+
 def test_an_audit_is_coloured_unless_no_color_is_set(program: Program, campaign: Campaign, event_id: str) -> None:
     campaign.open()
     assert COLOUR.search(on_a_terminal(program, "audit", event_id))

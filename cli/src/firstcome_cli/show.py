@@ -1,15 +1,17 @@
 """How an answer is printed: one JSON document, or lines for a person, on a terminal, in a pipe, 40 columns wide."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-NARROW = 70  # columns below which a table becomes a paragraph a row
+IN_A_PIPE = 10_000  # columns: what reads lines, such as grep, is given whole ones
 NOTHING = "-"
 
 
@@ -19,7 +21,8 @@ class Show:
     def __init__(self, *, as_json: bool) -> None:
         """Choose the form."""
         self.as_json = as_json
-        self.out = Console(highlight=False, soft_wrap=False)
+        free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        self.out = Console(highlight=False, width=IN_A_PIPE if free else None)
         self.err = Console(stderr=True, highlight=False)
 
     def answer(self, body: Mapping[str, Any], human: Callable[[], None] | None = None) -> None:
@@ -53,12 +56,13 @@ class Show:
         found = list(rows)
         if not found:
             self.say(none)
-        elif self.out.width < NARROW:
+            return
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in found:
+            table.add_row(*(Text(text(row.get(column))) for column in columns))
+        if Measurement.get(self.out, self.out.options.update(max_width=IN_A_PIPE), table).maximum > self.out.width:
             self.out.print(Text("\n\n").join(Text("\n").join(_lines(_only(row, columns), "")) for row in found))
         else:
-            table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-            for row in found:
-                table.add_row(*(Text(text(row.get(column))) for column in columns))
             self.out.print(table)
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 from firstcome_cli.rehearsal.figures import quantile
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 64, 36, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 64, 36, 20
 BARS = 120  # of one plot: of a longer rehearsal, several seconds share one
 COLOURS = ("#2f6f4f", "#c08a2b", "#7a7f87", "#b23a48", "#4a6fa5", "#8d5a97")
 STEPS = 100  # of the line of quantiles
