@@ -22,7 +22,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference openapi picture images links rds-ca lock clean
+.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference vendor openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the laye
 
 cli-reference: setup ## docs/cli.md, from the commands themselves
 	$(PY) -m dev.cli_reference
+
+vendor: setup ## web/console/vendor, the libraries of the console, from their lock; needs npm
+	$(PY) -m dev.vendor
 
 openapi: setup ## docs/openapi.json and docs/openapi-operators.json, from the tables of both APIs
 	$(PY) -m dev.openapi

@@ -22,6 +22,7 @@ from dev.pages import origin
 from tests.e2e.campaign import Campaign
 from tests.e2e.conftest import SETTINGS
 from tests.patience import PATIENCE_MS
+from tests.web.console import Desk, sit_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,6 +154,16 @@ def cloud(
 def campaign(cloud: Cloud, http: httpx.Client, event_id: str) -> Campaign:
     """An event that does not exist yet."""
     return Campaign(cloud, http, event_id)
+
+
+@pytest.fixture
+def desk(cloud: Cloud, campaign: Campaign, visit: Visit) -> Callable[..., Desk]:
+    """`desk("olga", "operator")`: the console, with her signed in as a member of these groups."""
+
+    def desk(name: str = "ada", groups: str = "admin", **options: Any) -> Desk:
+        return sit_down(visit, cloud, campaign.event_id, name, groups, **options)
+
+    return desk
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""The console's libraries, brought from npm as files: `make vendor`."""

@@ -1,0 +1,91 @@
+"""Times in the console: written on the clock of the event's zone, whatever the browser's own is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.patience import PATIENCE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.e2e.campaign import Campaign
+    from tests.web.console import Desk
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+def fill(at: Desk, **fields: str) -> None:
+    for name, value in fields.items():
+        at.page.locator(f"input[name={name}]").fill(value)
+
+
+def test_an_event_is_made_with_its_zone_spelled_out(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    at = desk("olga", "operator", timezone_id="America/New_York")
+    at.page.get_by_role("link", name="New event").click()
+    fill(at, name="Spring sale", event_id=campaign.event_id, capacity="100", timezone="Asia/Seoul", spread_s="10")
+    fill(at, opens_at="2030-03-01T09:00:00", closes_at="2030-03-02T09:00:00")
+    told = at.page.locator("#opens_at-told")
+    expect(told).to_contain_text("Friday 2030-03-01 09:00:00 UTC+09:00 (Asia/Seoul)")
+    expect(told).to_contain_text("2030-03-01T00:00:00.000Z")
+    expect(told).to_contain_text("here 2030-02-28 19:00:00 UTC-05:00 (America/New_York)")
+    at.press("Make the draft")
+    expect(at.page.get_by_role("heading", name="Spring sale")).to_be_visible()
+    event = campaign.operate("show")["event"]
+    assert (event["opens_at"], event["closes_at"]) == ("2030-03-01T00:00:00.000Z", "2030-03-02T00:00:00.000Z")
+    assert (event["timezone"], event["spread_ms"], event["capacity"]) == ("Asia/Seoul", 10_000, 100)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "Asia/Seoul", "America/New_York"])
+@pytest.mark.parametrize("opens_at", ["2030-03-01T00:00:00.250Z", "2030-10-27T01:30:00.000Z"])
+def test_a_draft_saved_unchanged_opens_when_it_did(
+    campaign: Campaign, desk: Callable[..., Desk], zone: str, opens_at: str
+) -> None:
+    """The second is in the hour that clocks in Zurich show twice: the later of both."""
+    campaign.create(3, opens_at=opens_at, closes_at="2030-12-01T00:00:00Z", timezone="Europe/Zurich")
+    at = desk("olga", "operator", timezone_id=zone)
+    at.show()
+    at.page.get_by_role("link", name="Edit draft").click()
+    expect(at.page.locator("#opens_at-told")).to_contain_text(opens_at)
+    at.press("Save")
+    expect(at.said).to_have_text("Saved.")
+    event = campaign.operate("show")["event"]
+    assert (event["opens_at"], event["config_version"]) == (opens_at, 2)
+
+
+def test_a_time_that_no_clock_shows_is_no_time(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """An hour is skipped in spring; in autumn one comes twice, and the form asks which."""
+    at = desk("olga", "operator")
+    at.go("new")
+    fill(at, name="A", event_id=campaign.event_id, capacity="1", timezone="Europe/Zurich")
+    fill(at, opens_at="2030-03-31T02:30:00", closes_at="2030-12-01T00:00:00")
+    expect(at.page.locator("#opens_at-told")).to_contain_text("never shows this")
+    expect(at.page.get_by_role("button", name="Make the draft")).to_be_disabled()
+    fill(at, opens_at="2030-10-27T02:30:00")
+    told = at.page.locator("#opens_at-told")
+    expect(told).to_contain_text("2030-10-27T00:30:00.000Z")
+    at.page.get_by_label("The clock shows this twice").select_option("1")
+    expect(told).to_contain_text("2030-10-27T01:30:00.000Z")
+
+
+def test_an_event_is_rescheduled_to_later_times_alone(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    campaign.create(3, opens_at="2030-03-01T00:00:00Z", closes_at="2030-03-02T00:00:00Z", timezone="Asia/Seoul")
+    campaign.operate("open")
+    at = desk("olga", "operator")
+    at.show()
+    at.press("Reschedule…")
+    done = at.dialog.get_by_role("button", name="Reschedule", exact=True)
+    expect(done).to_be_disabled()
+    at.dialog.get_by_label("Closes").fill("2030-03-01T20:00:00")
+    expect(done).to_be_disabled()
+    at.dialog.get_by_label("Closes").fill("2030-03-03T09:00:00")
+    at.confirm("Reschedule")
+    assert campaign.operate("show")["event"]["closes_at"] == "2030-03-03T00:00:00.000Z"
