@@ -1,4 +1,5 @@
 /** The operator's API, and nothing else: what is asked, and what a refusal or a silence means. */
+const UNDER_WAY = ["begun", "working"]; // an operation that is not finished
 const DEFAULT_TIMEOUT_MS = 35_000; // an HTTP API of API Gateway answers within 30 s
 
 /**
@@ -31,6 +32,23 @@ export class Api {
   act(action, eventId, fields, requestId = newRequestId()) {
     const path = eventId === null ? `/actions/${action}` : `${eventPath(eventId)}/actions/${action}`;
     return this.#ask("POST", path, { ...fields, request_id: requestId });
+  }
+
+  /**
+   * Follow what takes long to its end: `told` is an answer that may name an operation. Return the last answer, with what
+   * it came to. While a server is away it is asked again; `over()` says that nobody wants to know any more.
+   */
+  async finished(told, everyMs, over = () => false) {
+    let last = told;
+    while (UNDER_WAY.includes(last.operation?.status) && !over()) {
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      try {
+        last = await this.get(`/operations/${last.operation.id}`);
+      } catch (trouble) {
+        if (trouble.kind !== "unknown") throw trouble;
+      }
+    }
+    return last;
   }
 
   async #ask(method, path, body) {

@@ -9,7 +9,7 @@ import { html, useEffect, useRef, useState } from "./html.js";
  * action; `form` is a view that is given {set} and calls set(fields) or set(null) while something is missing.
  */
 export function Dialog({ request, onClose }) {
-  const { api, say, gone } = useShared();
+  const { api, pollMs, say, gone } = useShared();
   const { action, eventId } = request;
   const { title, says, label, typed, danger } = { ...ACTIONS[action], ...request.words };
   const element = useRef();
@@ -22,16 +22,25 @@ export function Dialog({ request, onClose }) {
     element.current.showModal();
     return () => element.current?.close();
   }, []);
-  const ready = state !== "asking" && more !== null && (!typed || word === eventId);
+  const closed = useRef(false);
+  const close = () => {
+    if (!closed.current) onClose();
+    closed.current = true;
+  };
+  const ready = state === "asked" && more !== null && (!typed || word === eventId);
   const carryOut = async (event) => {
     event.preventDefault();
     if (!ready) return;
     setState("asking");
     try {
       const answer = await api.act(action, eventId, { ...request.fields, ...more }, requestId.current);
-      say(answer.operation ? `${label}: begun.` : `${label}: done${request.about ? ` (${request.about})` : ""}.`);
+      if (answer.operation) setState("working");
+      const { operation } = await api.finished(answer, pollMs);
+      const on = request.about ? ` (${request.about})` : "";
+      if (operation && operation.status !== "done") say(`${label}: ${operation.status}${on}. The history says why.`, "bad");
+      else say(`${label}: done${on}.`);
       request.done?.(answer);
-      onClose();
+      close();
     } catch (problem) {
       gone(problem);
       setTrouble(problem);
@@ -42,7 +51,7 @@ export function Dialog({ request, onClose }) {
   };
   const set = (fields) => setMore(fields);
   return html`
-    <dialog ref=${element} aria-labelledby="dialog-title" onCancel=${(event) => state === "asking" ? event.preventDefault() : onClose()}>
+    <dialog ref=${element} aria-labelledby="dialog-title" onCancel=${(event) => state === "asking" ? event.preventDefault() : close()}>
       <form onSubmit=${carryOut}>
         <h2 id="dialog-title">${title}</h2>
         <p>${says}</p>
@@ -58,8 +67,9 @@ export function Dialog({ request, onClose }) {
               onInput=${(event) => setWord(event.target.value)} />
           </label>`}
         <div class="trouble" role="alert">${trouble && told(trouble)}</div>
+        <p class="quiet" role="status">${state === "working" ? "Begun. It goes on when this is closed." : ""}</p>
         <div class="answers">
-          <button type="button" onClick=${onClose} disabled=${state === "asking"}>Cancel</button>
+          <button type="button" onClick=${close} disabled=${state === "asking"}>${state === "working" ? "Close" : "Cancel"}</button>
           <button type="submit" class=${danger ? "danger" : "primary"} disabled=${!ready}>
             ${trouble?.kind === "unknown" ? "Ask again" : label}
           </button>

@@ -1,13 +1,12 @@
 /** The promise, held against all three servers; each finding stands beside the action that mends it. */
 import { ACTIONS, offered } from "../actions.js";
-import { eventPath, newRequestId } from "../api.js";
+import { eventPath } from "../api.js";
 import { to, useShared } from "../shared.js";
 import { told } from "../dialog.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { clock } from "../times.js";
 import { Act } from "./parts.js";
 
-const WORKING = ["begun", "working"];
 const SEEN_OPERATIONS = 100; // of the history, in which the last audit is sought
 const ON_EVENT = ["restore", "reconcile"];
 const ON_PERSON = ["redrive", "refuse"];
@@ -15,22 +14,14 @@ const ON_PERSON = ["redrive", "refuse"];
 export function Audit({ event }) {
   const { api, me, pollMs, gone } = useShared();
   const { event_id: eventId } = event;
-  const [seen, setSeen] = useState({ report: null, working: null, trouble: null, at: 0 });
+  const [seen, setSeen] = useState({ report: null, working: false, trouble: null, at: 0 });
   const over = useRef(false);
   const show = (more) => over.current || setSeen((before) => ({ ...before, ...more }));
-  /** Follow an operation to its end. */
-  const follow = async (operation) => {
-    let asked = { operation };
-    while (!over.current && WORKING.includes(asked.operation.status)) {
-      show({ working: asked.operation });
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-      asked = await api.get(`/operations/${operation.id}`).catch((trouble) => {
-        if (trouble.kind !== "unknown") throw trouble;
-        return asked; // a server is away: the operation stays, and is asked about again
-      });
-    }
-    const report = asked.answer ?? asked.operation.answer;
-    show({ working: null, report: report?.invariants ? report : null, at: Date.parse(asked.operation.at ?? "") || Date.now() });
+  const take = async (answer) => {
+    show({ working: true });
+    const { operation, ...rest } = await api.finished(answer, pollMs, () => over.current);
+    const report = [operation?.answer, rest.answer, rest].find((each) => each?.invariants) ?? null;
+    show({ working: false, report, at: Date.parse(operation?.at) || Date.now() });
   };
   const run = async (work) => {
     show({ trouble: null });
@@ -38,19 +29,17 @@ export function Audit({ event }) {
       await work();
     } catch (trouble) {
       gone(trouble);
-      show({ trouble, working: null });
+      show({ trouble, working: false });
     }
   };
   const latest = async () => {
     const { rows } = await api.get(`${eventPath(eventId)}/history`, { limit: SEEN_OPERATIONS });
     const last = rows.find(({ action }) => action === "audit");
-    if (last) await follow(last).then(() => api.get(`/operations/${last.id}`)).then((one) => follow(one.operation));
+    if (last) await take(await api.get(`/operations/${last.id}`));
   };
   const audit = async () => {
-    show({ working: { status: "begun" } });
-    const answer = await api.act("audit", eventId, {}, newRequestId());
-    if (answer.operation) await follow(answer.operation);
-    else show({ report: answer, at: Date.now(), working: null });
+    show({ working: true });
+    await take(await api.act("audit", eventId, {}));
   };
   useEffect(() => {
     over.current = false;
@@ -62,13 +51,18 @@ export function Audit({ event }) {
     <section aria-labelledby="audit-title">
       <div class="head small">
         <h2 id="audit-title">Audit</h2>
-        ${offered(me, "audit") && html`<button type="button" class="primary" disabled=${Boolean(working)} onClick=${() => run(audit)}>Audit now</button>`}
+        ${offered(me, "audit") && html`<button type="button" class="primary" disabled=${working} onClick=${() => run(audit)}>Audit now</button>`}
       </div>
-      <p class="under" role="status">${working ? "Being checked …" : report ? `${verdict(report)} As of ${clock(at)}.` : "No audit of this event is known."}</p>
+      <p class="under" role="status">${working ? "Being checked …" : said(seen)}</p>
       <p class="trouble" role="alert">${trouble && told(trouble)}</p>
       ${report && html`<${Findings} report=${report} event=${event} again=${() => run(audit)} /><${Laws} laws=${report.invariants} />`}
     </section>
   `;
+}
+
+function said({ report, at }) {
+  if (report) return `${verdict(report)} As of ${clock(at)}.`;
+  return at ? `The last audit was asked for at ${clock(at)}. What it found is shown to operators.` : "No audit of this event is known.";
 }
 
 function verdict({ ok, quiet, findings }) {
