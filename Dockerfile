@@ -23,6 +23,8 @@ WORKDIR /firstcome
 # What takes long and seldom changes comes first: a change of the code builds the last layer only.
 COPY --chown=firstcome Makefile requirements-dev.txt ./
 COPY --chown=firstcome dev/setup.py dev/
+COPY --chown=firstcome cli/pyproject.toml cli/README.md cli/
+COPY --chown=firstcome cli/src/firstcome_cli/__init__.py cli/src/firstcome_cli/
 RUN make setup && rm -rf ~/.cache
 COPY --chown=firstcome dev/kafka dev/kafka
 COPY --chown=firstcome dev/install.py dev/process.py dev/

@@ -22,7 +22,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity vendor openapi picture images links rds-ca lock clean
+.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference vendor openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ capacity: setup ## which limit comes first, what to set, what it costs: ARGS="--
 sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the layer, from its lock
 	$(PY) -m dev.sbom $(AUDIT)/bin/cyclonedx-py
 
+cli-reference: setup ## docs/cli.md, from the commands themselves
+	$(PY) -m dev.cli_reference
+
 vendor: setup ## web/console/vendor, the libraries of the console, from their lock; needs npm
 	$(PY) -m dev.vendor
 
@@ -159,9 +162,9 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make lock"
 
 # A name that leads nowhere, as after an upgrade of the system's Python, is a Python that is not there.
-$(READY): requirements-dev.txt $(PY)
+$(READY): requirements-dev.txt $(PY) $(wildcard cli/pyproject.toml)
 	@$(SUITS)
-	@$(CALMLY) $(PYTHON) dev/setup.py .venv $<
+	@$(CALMLY) $(PYTHON) dev/setup.py .venv $< cli
 
 $(PY): ;
 

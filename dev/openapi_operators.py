@@ -10,7 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from dev.openapi_answers import SCHEMAS, answer_of
+from dev.openapi_answers import SCHEMAS
+from dev.openapi_examples import answer_of
 from dev.openapi_parts import CORRELATION_ID, EVENT_ID, RETRY_AFTER, ROOT, USER_ID, Json, content, object_of, ref
 from firstcome import rules
 from firstcome.operate import fields

@@ -1,6 +1,8 @@
 """Makes a virtual environment with exactly the packages of a lock, with the standard library only.
 
-    python dev/setup.py .venv requirements-dev.txt
+    python dev/setup.py .venv requirements-dev.txt [cli]
+
+A folder that is named last is a distribution of ours: it is installed as it stands, so that its command is there.
 
 uv, of the version and with the hashes that the lock names, installs the rest in seconds; pip has a second try. Both
 hear from where the user's pip installs (pip.conf and PIP_ variables: an index, a proxy, certificates), and nothing of
@@ -53,8 +55,11 @@ class SetupError(Exception):
     """The environment cannot be made; the text says what to do."""
 
 
-def set_up(venv: Path, lock: Path) -> None:
-    """Have `venv` hold the packages of `lock` and no others; a second one that is asked for meanwhile waits."""
+def set_up(venv: Path, lock: Path, ours: Path | None = None) -> None:
+    """Have `venv` hold the packages of `lock`, `ours` and no others; a second one that is asked for meanwhile waits."""
+    # In an image whose packages come first, ours is not there yet.
+    about = ours / "pyproject.toml" if ours else lock
+    newest = max(file.stat().st_mtime for file in (lock, about) if file.exists())
     with lock.open() as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +67,7 @@ def set_up(venv: Path, lock: Path) -> None:
             print(f"another make sets {venv} up: waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
         ready = venv / READY
-        if is_sound(venv) and ready.stat().st_mtime >= lock.stat().st_mtime:
+        if is_sound(venv) and ready.stat().st_mtime >= newest:
             return
         for path in (venv.parent, venv):
             if path.exists() and not os.access(path, os.W_OK):
@@ -72,6 +77,8 @@ def set_up(venv: Path, lock: Path) -> None:
         print(f"installing the packages of {lock} into {venv}", flush=True)
         ready.unlink(missing_ok=True)
         install(venv, lock)
+        if ours and about.exists():
+            install_ours(venv, ours)
         ready.touch()
 
 
@@ -117,6 +124,15 @@ def _ways(
     if uv_program.exists():
         yield uv_sync(uv_program, venv, lock), uv
     yield pip_install(venv, lock), pip
+
+
+def install_ours(venv: Path, ours: Path) -> None:
+    """Install a folder of ours in place, with what the lock has installed and nothing else."""
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-build-isolation"]
+    command = [_python(venv), "-m", "pip", "install", *options, "--editable", str(ours)]
+    code, said = _run(command, pip_environment(os.environ, {}))
+    if code:
+        raise SetupError(f"{' '.join(command)} failed with {code}\n{said}")
 
 
 def uv_sync(uv: Path, venv: Path, lock: Path) -> list[str]:
@@ -205,11 +221,11 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, s
 
 def main() -> None:
     """Set one environment up; one line where that fails or is interrupted."""
-    venv, lock = map(Path, sys.argv[1:])
+    venv, lock, *ours = map(Path, sys.argv[1:])
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # the Makefile has it wait until here
-        set_up(venv, lock)
+        set_up(venv, lock, *ours)
     except SetupError as error:
         sys.exit(f"setup: {error}")
     except PermissionError as error:

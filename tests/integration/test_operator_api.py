@@ -148,3 +148,15 @@ def test_redrive_and_refuse_by_row(failed: World, door: Door) -> None:
     assert door.post("/actions/redrive", id=row["id"]).body["due"] == 1
     assert door.post("/actions/refuse", id=row["id"]).body["gate"] == "RELEASED"
     assert door.post("/actions/redrive", id=row["id"]).status == 400
+
+
+def test_codes_are_uploaded_and_a_coupon_is_revoked(door: Door, world: World) -> None:
+    """What is refused of it is said by its code; each answer is one that the document has."""
+    world.consume(world.apply(ALICE))
+    done = door.act(world.event_id, "upload_codes", codes=["A", "B", "C"]).body
+    assert (done["new"], done["unchanged"]) == (3, 0)
+    assert door.act(world.event_id, "upload_codes", codes=["A", "D"]).code == (409, "has_code")
+    assert door.act(world.event_id, "upload_codes", codes=["A", "A"]).code == (409, "duplicate_codes")
+    assert door.act(world.event_id, "revoke", user_id="nobody").code == (409, "no_coupon")
+    revoked = door.act(world.event_id, "revoke", user_id=ALICE).body
+    assert (revoked["ticket"], revoked["code_spent"], revoked["gate"]) == (1, True, "RELEASED")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Where guards stand. They name no file, so that a function can move to another one without them.
-SEARCHED = ("layers/common/python/firstcome", "functions", "dev", "template.yaml", "docs/operations.md")
+SEARCHED = ("layers/common/python/firstcome", "functions", "cli/src", "dev", "template.yaml", "docs/operations.md")
 SUFFIXES = {".py", ".lua", ".sql", ".yaml", ".md"}
 TO_READ_ONLY = "schema.sql"  # says what the migrations make, and makes nothing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.sabotage import (
+    guards_of_client,
     guards_of_codes,
     guards_of_gate,
     guards_of_ledger,
@@ -20,4 +21,5 @@ GUARDS = [
     *guards_of_told.GUARDS,
     *guards_of_turns.GUARDS,
     *guards_of_codes.GUARDS,
+    *guards_of_client.GUARDS,
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from firstcome.stream.producer import Sent
-from firstcome.stream.reader import Backlog
+from firstcome.stream.reader import Backlog, Page, Part
 from firstcome.stream.record import encode
 
 if TYPE_CHECKING:
@@ -83,6 +83,20 @@ class Stream:
     def history(self, _event_id: str, _timeout_ms: int | None = None) -> list[Ticket]:
         """Return every ticket that was ever in the stream."""
         return [record.ticket for record in self.log if record.ticket]
+
+    def parts(self) -> list[Part]:
+        """Return the whole of it as one part."""
+        return [Part(0, 0, len(self.log), len(self.log), None)]
+
+    def page(self, _event_id: str, part: Part, limit: int) -> Page:
+        """Return the tickets of the part's next `limit` records, and what is left of it."""
+        records = [record for record in self.log[part.start : part.end][:limit] if record.ticket]
+        rest = part._replace(start=min(part.start + limit, part.end))
+        return Page(
+            [record.ticket for record in records if record.read and record.ticket],
+            [record.ticket for record in records if not record.read and record.ticket],
+            rest,
+        )
 
     def lag(self, _timeout_ms: int | None = None) -> int:
         """Return how many records are unread."""

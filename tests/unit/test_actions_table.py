@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from firstcome.operate.table import ACTIONS, Action
+from firstcome.operate.web.problem import CODES, FIELD_CODES, SHARED_CODES
 from firstcome.operate.who import Group
 
 ROOT = Path(__file__).parents[2]
@@ -36,3 +38,14 @@ def test_nobody_but_a_direct_invoke_wipes() -> None:
     assert [name for name, action in ACTIONS.items() if action.direct] == ["wipe"]
     final = {"end", "refuse", "erase", "purge", "wipe"}
     assert final <= {name for name, action in ACTIONS.items() if action.group is Group.ADMIN}
+
+
+def test_every_refusal_has_a_meaning_over_http() -> None:
+    """A code that the table of statuses lacks would be answered as a malformed field, and fail the document."""
+    package = ROOT / "layers" / "common" / "python" / "firstcome"
+    rooms = [path.read_text() for room in ("operate", "ledger", "retry") for path in (package / room).rglob("*.py")]
+    raised = {code for text in rooms for code in re.findall(r"BadInput\(\s*\"(\w+)\"", text)}
+    in_tables = {code for text in rooms for code in re.findall(r"^        \(\"(\w+)\", \w+, \"", text, re.MULTILINE)}
+    elsewhere = {"bad_setting", "bad_action", "local_only", "bad_code"}  # of what the operators' API does not have
+    assert "has_code" in in_tables
+    assert (raised | in_tables) - elsewhere - {*FIELD_CODES, *SHARED_CODES} <= set(CODES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ from firstcome import operate
 from firstcome.operate.table import ACTIONS
 from firstcome.operate.web import door as door_module
 from firstcome.operate.web.identity import groups
-from firstcome.operate.web.problem import CODES, FIELD_CODES, MAX_BODY_BYTES, SHARED_CODES
-from firstcome.operate.web.routes import ROUTES, is_posted
+from firstcome.operate.web.problem import MAX_BODY_BYTES
+from firstcome.operate.web.routes import is_posted
 from firstcome.operate.who import Group, Who
 from tests.operators import JSON, REQUEST_ID, Door, token
 
@@ -259,37 +258,6 @@ def test_a_refused_group_is_logged_without_a_row(door: Door, caplog: pytest.LogC
         door.as_("vera", "viewer").act("E", "end", expect_version=1)
     [record] = [record for record in caplog.records if record.message == "forbidden"]
     assert vars(record)["actor"] == "vera"
-
-
-# --- tables ----------------------------------------------------------------------------------------------------------
-
-
-def test_every_code_has_a_status() -> None:
-    """Each that the layer raises as bad input is in the table, or is that of a field."""
-    raised: dict[str, str] = {}
-    for path in LAYER.rglob("*.py"):
-        if "apply" in path.parts or path.name == "redemptions.py":  # answered by the first API
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BadInput":
-                first = node.args[0]
-                if isinstance(first, ast.Constant):
-                    raised[str(first.value)] = path.name
-    ours = {"bad_setting", "bad_action", "local_only"}  # not of a request; named by the path; never over HTTP
-    ours |= {"bad_field", "bad_event"} & raised.keys()  # of records and rows, answered by nobody
-    assert {
-        code: where for code, where in raised.items() if code not in {*CODES, *FIELD_CODES, *SHARED_CODES, *ours}
-    } == {}
-
-
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.action in ACTIONS], ids=lambda route: route.name)
-def test_every_route_names_fields_of_its_action(route: Any) -> None:
-    """Path and query alike."""
-    action = ACTIONS[route.action]
-    fields = {field.name for field in action.fields}
-    assert set(route.query.values()) <= fields
-    assert set(route.pattern.groupindex) <= fields
-    assert not is_posted(action) or action.long
 
 
 # --- the other door --------------------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ POLL_MS = 2_000  # the console's own
 UNKNOWN = "\u2013"
 MINUTE_MS = 60_000
 # Every control that is shown, and where it is.
-CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select")].filter(each => each.checkVisibility())
-  .map(each => {
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select")]
+  .filter(each => each.checkVisibility()).map(each => {
     const {x, y, width, height} = each.getBoundingClientRect();
     return [each.textContent.trim() || each.name, x, y, width, height].join(" ");
   })"""

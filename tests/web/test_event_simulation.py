@@ -21,6 +21,7 @@ SIMULATION = (Path(__file__).parent / "simulation.js").read_text()
 CONFIG = {"api": "http://127.0.0.1:1", "issuer": "http://127.0.0.1:2"}
 MINUTE_MS = 60_000
 CAPS_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]
+PAUSED_UNTIL_MS = 60_000
 WAY_MS = 80  # the longest way of the simulation's network, there or back
 AFTER_OPENING = [1_000, 2_000]  # when a page is opened, in ms from the opening
 
@@ -170,6 +171,7 @@ def test_a_paused_event_goes_on_by_itself(simulate: Callable[..., list[Simulated
     assert "paused" in {name for page in pages for name, _ in page.shown}
     asked = sorted(at for page in pages for at in page.asked("apply") if at >= 90_000)
     assert max(sum(at <= other < at + 1_000 for other in asked) for at in asked) <= 30
+    assert asked[-1] > 90_000 + PAUSED_UNTIL_MS + 30_000, "over the spread, after the look that found it open"
 
 
 def test_the_clock_runs_neither_backwards_nor_ahead(bare: Page) -> None:

@@ -60,7 +60,6 @@ class Ledger(Database):
     failed_between = pages.failed_between
 
     begin_long_operation = long_operations.begin_long_operation
-    operation_by_id = long_operations.operation_by_id
     claim_operation = long_operations.claim_operation
     keep_operation = long_operations.keep_operation
     put_off_operation = long_operations.put_off_operation
@@ -88,6 +87,7 @@ class Ledger(Database):
     decide_operation = operations.decide_operation
     finish_operation = operations.finish_operation
     operation = operations.operation
+    operation_of_id = operations.operation_of_id
     version_locked = operations.version_locked
     operations = operations.operations  # last: from here on the name is the method's
 

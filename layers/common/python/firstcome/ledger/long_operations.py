@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firstcome.ledger.database import Connection, Database
-from firstcome.ledger.operations import Operation, Request, operation_of
+from firstcome.ledger.operations import Request
 from firstcome.ledger.statements import statements
 from firstcome.rules import OperationStatus
 
@@ -40,12 +40,6 @@ def begin_long_operation(ledger: Database, request: Request) -> bool:
         "what": json.dumps(request.what, ensure_ascii=False),
     }
     return ledger.transact(lambda connection: bool(statements.insert_long_operation(connection, **row)))
-
-
-def operation_by_id(ledger: Database, operation_id: int) -> Operation | None:
-    """Return one row; None where there is none."""
-    row = ledger.read(lambda connection: statements.operation_by_id(connection, operation_id=operation_id))
-    return None if row is None else operation_of(row)
 
 
 def claim_operation(ledger: Database, operation_id: int | None = None) -> Claimed | None:

@@ -7,11 +7,6 @@ INSERT INTO operation (request_id, at, actor, actor_kind, action, event_id, stat
 VALUES (:request_id, UTC_TIMESTAMP(3), :actor, :actor_kind, :action, :event_id, 'working', :what, UTC_TIMESTAMP(3))
 ON DUPLICATE KEY UPDATE request_id = operation.request_id
 
--- name: operation_by_id(operation_id)^
-SELECT id, request_id, at, actor, actor_kind, action, event_id, user_id, version_before, version_after, status, what,
-  answer
-FROM operation WHERE id = :operation_id
-
 -- name: due_operation(operation_id, give_up_ms)^
 -- The one that has waited longest; NULL stands for any. What somebody else is taking at this moment is passed over.
 SELECT id, action, event_id, progress, at <= UTC_TIMESTAMP(3) - INTERVAL :give_up_ms * 1000 MICROSECOND

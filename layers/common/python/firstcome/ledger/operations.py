@@ -90,15 +90,19 @@ def finish_operation(ledger: Database, request_id: str, status: OperationStatus,
 def operation(ledger: Database, request_id: str) -> Operation | None:
     """Return the row of a request; None where there is none."""
     row = ledger.read(lambda connection: statements.operation(connection, request_id=request_id))
-    return None if row is None else operation_of(row)
+    return None if row is None else _operation(row)
+
+
+def operation_of_id(ledger: Database, operation_id: int) -> Operation | None:
+    """Return one row; None where there is none."""
+    row = ledger.read(lambda connection: statements.operation_of_id(connection, id=operation_id))
+    return None if row is None else _operation(row)
 
 
 def operations(ledger: Database, event_id: str | None, limit: int, before_id: int | None = None) -> list[Operation]:
     """Return up to `limit` rows of the event, or of all, with an id below `before_id`; the newest first."""
     what = {"event_id": event_id, "before": before_id, "page": limit}
-    return ledger.read(
-        lambda connection: [operation_of(row) for row in statements.operations_before(connection, **what)]
-    )
+    return ledger.read(lambda connection: [_operation(row) for row in statements.operations_before(connection, **what)])
 
 
 def version_locked(ledger: Database, event_id: str) -> int | None:
@@ -115,8 +119,7 @@ def _text(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def operation_of(columns: tuple[Any, ...]) -> Operation:
-    """Return the row that a statement found; they all name the columns in one order."""
+def _operation(columns: tuple[Any, ...]) -> Operation:
     id_, request_id, at_ms, actor, kind, action, event_id, user_id, before, after, status, what, answer = columns
     return Operation(
         id_,

@@ -23,6 +23,11 @@ SELECT id, request_id, at, actor, actor_kind, action, event_id, user_id, version
   answer
 FROM operation WHERE request_id = :request_id
 
+-- name: operation_of_id(id)^
+SELECT id, request_id, at, actor, actor_kind, action, event_id, user_id, version_before, version_after, status, what,
+  answer
+FROM operation WHERE id = :id
+
 -- name: operations_before(event_id, before, page)
 -- The newest first. NULL stands for every event.
 SELECT id, request_id, at, actor, actor_kind, action, event_id, user_id, version_before, version_after, status, what,

@@ -1,6 +1,5 @@
 """The operator's actions. Each returns a JSON object; bad input raises `BadInput` and says what to do."""
 
-from contextlib import suppress
 from typing import Any
 
 from firstcome.audit.codes import progress
@@ -15,10 +14,10 @@ from firstcome.operate.lookup import lookup
 from firstcome.operate.outcomes import expiring, or_away
 from firstcome.operate.recorded import Decision, Long, Repeatable, Work, record
 from firstcome.operate.revoke import revoke
-from firstcome.operate.shown import find_event, show_event, show_gate, show_operation
+from firstcome.operate.shown import find_event, show_event, show_gate
 from firstcome.operate.who import UNKNOWN_ACTOR, Group, Who, claimed
 from firstcome.retry import operations
-from firstcome.rules import ActorKind, BadInput, EventState, OperationStatus, Unavailable, rfc3339
+from firstcome.rules import ActorKind, BadInput, EventState, rfc3339
 from firstcome.runtime.redaction import mark
 from firstcome.stores import Stores
 
@@ -109,20 +108,6 @@ def audit(stores: Stores, given: Input) -> dict[str, Any]:
     return audit_event(stores, find_event(stores, given["event_id"]))
 
 
-def operation(stores: Stores, given: Input) -> dict[str, Any]:
-    """Show an operation; where it takes long and nobody works on it, work on it for a while."""
-    operation_id = given["id"]
-    row = stores.ledger.operation_by_id(operation_id)
-    if row is None:
-        raise BadInput("unknown_operation", f"there is no operation {operation_id}: history names those that there are")
-    if row.status is OperationStatus.WORKING:
-        with suppress(Unavailable):  # the row is what counts, and it is due again
-            over = operations.deadline(stores.settings.operation_ask_ms)
-            operations.work_off(stores, over, operation_id, asked=True)
-        row = stores.ledger.operation_by_id(operation_id) or row
-    return {"operation": show_operation(row), "answer": row.answer}
-
-
 def expire(stores: Stores, given: Input) -> dict[str, Any]:
     """Let the gate of an ended and settled event go when its retention is over."""
     event = find_event(stores, given["event_id"])
@@ -161,6 +146,7 @@ ACTIONS: dict[str, Work | Decision | Repeatable | Long] = {
     "winners": views.winners,
     "lookup": lookup,
     "history": views.history,
+    "operation": views.operation,
     "list_failed": list_failed,
     "redrive": Decision(changes.redrive),
     "refuse": Decision(changes.refuse, changes.release),
@@ -169,7 +155,6 @@ ACTIONS: dict[str, Work | Decision | Repeatable | Long] = {
     "restore": Long(Repeatable(restore)),
     "reconcile": Long(Repeatable(reconcile)),
     "audit": Long(audit),
-    "operation": operation,
     "expire": Repeatable(expire),
     "erase": Repeatable(erase),
     "purge": Repeatable(purge),

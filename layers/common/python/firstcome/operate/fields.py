@@ -30,7 +30,7 @@ CODE = re.compile(CODE_PATTERN)
 CODES_MAX = 10_000  # of one upload, 0.7 MB: Lambda takes 6 MB, and a transaction of these half a second
 LIST_LIMIT = 100  # rows of one answer, where nothing else is asked for
 LIST_LIMIT_MAX = 1_000
-WINNERS_LIMIT_MAX = 10_000  # of winners: 480 bytes each where ids are as long as they may be, so below 5 MB
+WINNERS_LIMIT_MAX = 10_000  # of winners: 300 bytes each as a rule; a page of longer ones is cut below 5 MB
 SHOWN_STATES = [state for state in EventState if state is not EventState.DELETED]
 ECHO_MAX_LENGTH = 64  # characters of what somebody sent that an error repeats: the answer stays small
 
@@ -128,7 +128,6 @@ SPREAD_MS = Field(
     _whole(0, SPREAD_MAX_MS),
 )
 ROW_ID = Field("id", "a failed row, as list_failed names it", 1, _whole(1, ID_MAX))
-OPERATION_ID = Field("id", "an operation, as the answer to what was asked for names it", 1, _whole(1, ID_MAX))
 STATUS = Field("status", f"one of {', '.join(FailedStatus)}", "dead", _status)
 LIMIT = Field("limit", f"rows of one answer, up to {LIST_LIMIT_MAX:,} ({LIST_LIMIT})", 20, _whole(1, LIST_LIMIT_MAX))
 AFTER_ID = Field("after_id", "the `next` of the answer before: go on from there", 20, _whole(0, ID_MAX))

@@ -64,6 +64,7 @@ class Action:
 
 
 _ONE_EVENT = ((EVENT_ID,),)
+_PEOPLE_FOUND = ("who", "first")  # of an audit, and of a reconciliation
 
 ACTIONS: dict[str, Action] = {
     action.name: action
@@ -176,6 +177,14 @@ ACTIONS: dict[str, Action] = {
             personal=("user_id", "reason"),
         ),
         Action(
+            "operation",
+            "Show one operation, and what it came to; one that takes long is worked on. Changes nothing else.",
+            Group.VIEWER,
+            ((OPERATION_ID,),),
+            changes=False,
+            personal=("user_id", "reason", "detail", "kept", *_PEOPLE_FOUND),
+        ),
+        Action(
             "list_failed",
             "List failed rows, the oldest first, of one event or of all; or one row whole. Changes nothing.",
             Group.VIEWER,
@@ -227,15 +236,7 @@ ACTIONS: dict[str, Action] = {
             _ONE_EVENT,
             changes=False,
             long=True,
-            personal=("who",),
-        ),
-        Action(
-            "operation",
-            "Show what was asked for and what it came to; work on it for a while where it takes long.",
-            Group.VIEWER,
-            ((OPERATION_ID,),),
-            changes=False,
-            personal=("user_id", "reason", "who", "first"),
+            personal=_PEOPLE_FOUND,
         ),
         Action(
             "expire",

@@ -1,14 +1,17 @@
 """What an operator looks at: events, winners, what was issued when, and who did what. None of it changes anything."""
 
+from contextlib import suppress
 from typing import Any
 
+from firstcome.ledger.operations import Operation
 from firstcome.ledger.views import Listed, Winner
 from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.operate.fields import LIST_LIMIT
 from firstcome.operate.pages import page
-from firstcome.operate.shown import find_event, show_event, show_operation
-from firstcome.rules import TIME_MIN_MS, Unavailable, rfc3339
+from firstcome.operate.shown import find_event, show_event
+from firstcome.retry import operations
+from firstcome.rules import TIME_MIN_MS, BadInput, OperationStatus, Unavailable, rfc3339
 from firstcome.stores import Stores
 
 SECONDS_LIMIT = 3_600  # an hour of seconds in one answer: more than a chart has points
@@ -85,3 +88,35 @@ def history(stores: Stores, given: Input) -> dict[str, Any]:
     limit = given.get("limit", LIST_LIMIT)
     found = stores.ledger.operations(given.get("event_id"), limit + 1, given.get("after"))
     return page(found, limit, show_operation, lambda one: one.id)
+
+
+def operation(stores: Stores, given: Input) -> dict[str, Any]:
+    """Show one operation, with what it came to; where it takes long and nobody works on it, do so for a while."""
+    found = stores.ledger.operation_of_id(given["id"])
+    if found is not None and found.status is OperationStatus.WORKING:
+        with suppress(Unavailable):  # the row is what counts, and it is due again
+            operations.work_off(stores, operations.deadline(stores.settings.operation_ask_ms), found.id, asked=True)
+        found = stores.ledger.operation_of_id(found.id)
+    if found is None:
+        raise BadInput("unknown_operation", f"there is no operation {given['id']}: history names those that there are")
+    return {"operation": show_operation(found) | {"answer": found.answer}}
+
+
+def show_operation(one: Operation) -> dict[str, Any]:
+    """Return a row of `operation` as the answers show it."""
+    refused = one.answer if one.answer and one.answer.keys() == {"code", "detail"} else {}
+    return {
+        "id": one.id,
+        "request_id": one.request_id,
+        "at": rfc3339(one.at_ms),
+        "actor": one.actor,
+        "actor_kind": one.actor_kind,
+        "action": one.action,
+        "event_id": one.event_id,
+        "user_id": one.user_id,
+        "version_before": one.version_before,
+        "version_after": one.version_after,
+        "status": one.status,
+        "what": one.what,
+        "code": refused.get("code"),
+    }

@@ -1,0 +1,61 @@
+"""`firstcome` as tests run it: one command line, its exit code, and its document held to its schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jsonschema
+from typer.testing import CliRunner
+
+from firstcome_cli import schemas
+from firstcome_cli.app import PROGRAM, anywhere, app
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What --json printed."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program in one environment; variables of the session are left out."""
+
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def under(self, **environ: str) -> Program:
+        """Return the program with more variables."""
+        return replace(self, environ=self.environ | environ)
+
+    def __call__(self, *words: str, code: int = 0, given: str | None = None) -> Ended:
+        """Run one command line, which must end with this code."""
+        result = CliRunner().invoke(app, anywhere(list(words)), input=given, env=self.environ, prog_name=PROGRAM)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        ended = Ended(result.exit_code, result.stdout, result.stderr)
+        assert ended.code == code, ended
+        return ended
+
+    def json(self, *words: str, code: int = 0, given: str | None = None) -> dict[str, Any]:
+        """Return the document of one command, which its published schema describes."""
+        document = self(*words, "--json", code=code, given=given).document
+        conforms(schemas.ERROR if "error" in document else schemas.of(words), document)
+        return document
+
+
+def conforms(name: str, document: object) -> None:
+    """Assert that a document is what its published schema says."""
+    schema = schemas.load(name)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema, format_checker=jsonschema.FormatChecker())
