@@ -10,11 +10,10 @@ from playwright.sync_api import expect
 from dev.cloud import Cloud
 from dev.process import wait_until
 from tests.e2e.conftest import SETTINGS
-from tests.patience import PATIENCE_MS
 from tests.web.console import sit_down
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -32,13 +31,6 @@ CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, selec
     const {x, y, width, height} = each.getBoundingClientRect();
     return [each.textContent.trim() || each.name, x, y, width, height].join(" ");
   })"""
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def controls(page: Page) -> list[str]:
