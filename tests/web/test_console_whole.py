@@ -33,6 +33,7 @@ def test_a_giveaway_is_run_from_the_console(campaign: Campaign, desk: Callable[.
     for name, value in {**given, "opens_at": "2026-01-01T09:00:00", "closes_at": "2036-01-01T09:00:00"}.items():
         at.page.locator(f"input[name={name}]").fill(value)
     at.press("Make the draft")
+    expect(at.page.get_by_role("heading", name="Spring sale")).to_be_visible()
     at.show("codes")
     at.page.get_by_label("File").set_input_files(codes)
     at.press("Upload")
