@@ -56,9 +56,13 @@ def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reader(clone: Path, child_environment: dict[str, str]) -> dict[str, str]:
     """The environment of a reader's shell: none of the session's settings, and the programs of the clone."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTCOME_")}
-    return environ | child_environment | {
-        "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
-        "MAKEFILE": str(ROOT / "Makefile"),
-        "NO_COLOR": "1",
-        "COLUMNS": "120",
-    }
+    return (
+        environ
+        | child_environment
+        | {
+            "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
+            "MAKEFILE": str(ROOT / "Makefile"),
+            "NO_COLOR": "1",
+            "COLUMNS": "120",
+        }
+    )

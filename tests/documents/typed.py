@@ -1,4 +1,4 @@
-"""What a document asks a reader to type: its `console` blocks, and running them as a reader does, one after the other."""
+"""What a document asks a reader to type: its `console` blocks, and running them as a reader does."""
 
 from __future__ import annotations
 
@@ -74,6 +74,4 @@ def run(commands: Iterable[Typed], folder: Path, environ: Mapping[str, str]) -> 
     )
     assert not done.stderr, done.stderr
     parts = done.stdout.split(BETWEEN)
-    return [
-        Said(each, int(code), said) for each, said, code in zip(commands, parts[::2], parts[1::2], strict=False)
-    ]
+    return [Said(each, int(code), said) for each, said, code in zip(commands, parts[::2], parts[1::2], strict=False)]
