@@ -18,6 +18,7 @@ from dev.openapi_parts import (
     EVENT_ID,
     RETRY_AFTER,
     ROOT,
+    SHA256,
     TIME,
     USER_ID,
     Json,
@@ -40,7 +41,6 @@ function failed or did not answer in time); retry the last three. Another method
 `method_not_allowed` with `Allow`, another path 404 `unknown_path`. Every answer carries `X-Correlation-Id`: the one
 that was sent, or API Gateway's request id."""
 
-SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TICKET: Json = {"type": "integer", "minimum": 1, "description": "The number of the ticket, from 1"}
 
 STATUSES = {

@@ -27,8 +27,16 @@ FILES = {
     "uplot.css": "uplot/dist/uPlot.min.css",
     "uplot.LICENSE": "uplot/LICENSE",
 }
-# The one change: a browser finds a module by its path. (An import map would be an inline script, which the policy stops.)
+# The one change: a browser finds a module by its path. An import map would be an inline script, which the policy stops.
 BARE, PATH = b'from"preact"', b'from"./preact.js"'
+README = """# Other people's work
+
+The files of these packages as their authors publish them, but for one import that names a path. `make vendor` brings
+those of [the lock](../../../dev/vendor/package-lock.json); `SHA256SUMS` has their hashes.
+
+| package | version | licence |
+| --- | --- | --- |
+"""
 
 
 def main() -> None:
@@ -56,11 +64,7 @@ def readme(lock: dict[str, dict[str, dict[str, str]]]) -> str:
     """Return what the folder says of itself."""
     packages = {path.rpartition("/")[2]: found for path, found in lock["packages"].items() if path}
     rows = [f"| {name} | {found['version']} | {found['license']} |\n" for name, found in sorted(packages.items())]
-    return (
-        "# Other people's work\n\nThe files of these packages as their authors publish them, but for one import that names\n"
-        "a path. `make vendor` brings those of [the lock](../../../dev/vendor/package-lock.json); `SHA256SUMS` has their\n"
-        "hashes.\n\n| package | version | licence |\n| --- | --- | --- |\n" + "".join(rows)
-    )
+    return README + "".join(rows)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from dev.cloud import Cloud
+from dev.doors import APPLICANT_URL, ISSUER_URL, PAGE_URL
 from dev.install import programs
 from dev.pages import origin
 from tests.e2e.campaign import Campaign
 from tests.e2e.conftest import SETTINGS
 from tests.patience import PATIENCE_MS
+from tests.web.applicant import sign_in
 from tests.web.console import Desk, sit_down
 
 if TYPE_CHECKING:
@@ -97,6 +99,12 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    """Let `expect` wait as long as everything else that waits for a real server."""
+    expect.set_options(timeout=PATIENCE_MS)
+
+
 @pytest.fixture
 def watches() -> list[Watch]:
     """The watches of this test's contexts, in the order in which they were opened."""
@@ -154,6 +162,21 @@ def cloud(
 def campaign(cloud: Cloud, http: httpx.Client, event_id: str) -> Campaign:
     """An event that does not exist yet."""
     return Campaign(cloud, http, event_id)
+
+
+@pytest.fixture
+def come(cloud: Cloud, campaign: Campaign, visit: Visit) -> Callable[..., Page]:
+    """`come("alice")` opens the event's page and signs alice in; without a name nobody signs in."""
+
+    def come(name: str = "", query: str = "", **options: Any) -> Page:
+        urls = cloud.doors.urls
+        at = f"{urls[PAGE_URL]}/?event={campaign.event_id}{query}"
+        page = visit(at, allowed=[urls[APPLICANT_URL], urls[ISSUER_URL]], **{"locale": "en-GB", **options})
+        if name:
+            sign_in(page, name)
+        return page
+
+    return come
 
 
 @pytest.fixture

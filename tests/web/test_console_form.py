@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.patience import PATIENCE_MS
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.e2e.campaign import Campaign
     from tests.web.console import Desk
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def fill(at: Desk, **fields: str) -> None:
@@ -57,7 +48,7 @@ def test_a_draft_saved_unchanged_opens_when_it_did(
     expect(at.page.locator("#opens_at-told")).to_contain_text(opens_at)
     with at.page.expect_request("**/actions/edit") as asked:
         at.press("Save")
-    assert asked.value.post_data_json["opens_at"] == opens_at
+    assert f'"opens_at":"{opens_at}"' in (asked.value.post_data or "")
     expect(at.said).to_have_text("Saved.")
     event = campaign.operate("show")["event"]
     assert (event["opens_at"], event["config_version"]) == (opens_at, 1), "nothing has changed"

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from dev.doors import OPERATOR_URL
 from firstcome.operate.table import ACTIONS
 from firstcome.operate.who import Group
-from tests.patience import PATIENCE_MS, PATIENCE_S
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,14 +29,13 @@ BAR = {
     "closed": ["Open…", "Raise capacity…", "Reschedule…", "End…"],
     "ended": ["Erase everybody…"],
 }
-PATHS = {"draft": [], "open": ["open"], "paused": ["open", "pause"], "closed": ["open", "close"], "ended": ["open", "end"]}
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
+PATHS = {
+    "draft": [],
+    "open": ["open"],
+    "paused": ["open", "pause"],
+    "closed": ["open", "close"],
+    "ended": ["open", "end"],
+}
 
 
 @pytest.fixture
@@ -51,7 +50,9 @@ def bar(at: Desk) -> list[str]:
     return [text.strip() for text in group.locator("a, button").all_inner_texts()]
 
 
-def test_a_viewer_sees_no_button_and_is_refused(campaign: Campaign, desk: Callable[..., Desk], api: httpx.Client) -> None:
+def test_a_viewer_sees_no_button_and_is_refused(
+    campaign: Campaign, desk: Callable[..., Desk], api: httpx.Client
+) -> None:
     """It is the API that refuses: the console only does not ask."""
     campaign.open(3)
     with campaign.rejected("bob"):
@@ -69,7 +70,11 @@ def test_a_viewer_sees_no_button_and_is_refused(campaign: Campaign, desk: Callab
     at.go("new")
     expect(at.page.locator("form")).to_have_count(0)
     headers = {"authorization": f"Bearer {at.token()}"}
-    refused = [action for action in ACTIONS.values() if action.group is not Group.VIEWER and action.changes and not action.direct]
+    refused = [
+        action
+        for action in ACTIONS.values()
+        if action.group is not Group.VIEWER and action.changes and not action.direct
+    ]
     for action in refused:
         of_event = any(field.name == "event_id" for form in action.forms for field in form)
         path = f"/events/{campaign.event_id}/actions/{action.name}" if of_event else f"/actions/{action.name}"

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from dev.doors import APPLICANT_URL, ISSUER_URL, PAGE_URL
 from dev.pages import TYPES, WEB
 from tests.patience import PATIENCE_MS
+from tests.web.applicant import sentence, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Locator, Page, Route
+    from playwright.sync_api import Page, Route
 
     from dev.cloud import Cloud
     from tests.e2e.campaign import Campaign
-    from tests.web.conftest import Visit, Watch
+    from tests.web.conftest import Watch
 
 KILOBYTE = 1024
 # Another time on the device's clock, and the true one beside it.
@@ -51,37 +51,6 @@ def _patience() -> Iterator[None]:
     expect.set_options(timeout=PATIENCE_MS)
     yield
     expect.set_options(timeout=5_000)
-
-
-@pytest.fixture
-def come(cloud: Cloud, campaign: Campaign, visit: Visit) -> Callable[..., Page]:
-    """`come("alice")` opens the event's page and signs alice in; without a name nobody signs in."""
-
-    def come(name: str = "", query: str = "", **options: Any) -> Page:
-        urls = cloud.doors.urls
-        at = f"{urls[PAGE_URL]}/?event={campaign.event_id}{query}"
-        page = visit(at, allowed=[urls[APPLICANT_URL], urls[ISSUER_URL]], **{"locale": "en-GB", **options})
-        if name:
-            sign_in(page, name)
-        return page
-
-    return come
-
-
-def sign_in(page: Page, name: str) -> None:
-    """Sign in at the issuer, and come back."""
-    step(page, "Sign in").click()
-    page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#sign-out")).to_have_text(f"Sign out {name}")
-
-
-def step(page: Page, label: str) -> Locator:
-    return page.get_by_role("button", name=label, exact=True)
-
-
-def sentence(page: Page) -> Locator:
-    return page.get_by_role("heading", level=1)
 
 
 def applications(watch: Watch) -> int:

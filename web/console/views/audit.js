@@ -62,7 +62,7 @@ export function Audit({ event }) {
 
 function said({ report, at }) {
   if (report) return `${verdict(report)} As of ${clock(at)}.`;
-  return at ? `The last audit was asked for at ${clock(at)}. What it found is shown to operators.` : "No audit of this event is known.";
+  return at ? `The last audit, asked for at ${clock(at)}, came to nothing.` : "No audit of this event is known.";
 }
 
 function verdict({ ok, quiet, findings }) {

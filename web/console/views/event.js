@@ -84,6 +84,7 @@ function Bar({ event, look }) {
 }
 
 function Tab({ tab, seen, event }) {
+  const { me } = useShared();
   const { event_id: eventId } = event;
   const views = {
     live: () => html`<${Live} seen=${seen} event=${event} />`,
@@ -94,5 +95,6 @@ function Tab({ tab, seen, event }) {
     audit: () => html`<${Audit} event=${event} />`,
     history: () => html`<${History} eventId=${eventId} zone=${event.timezone} />`,
   };
-  return (views[tab] ?? views.live)();
+  const allowed = TABS.some(([name, , may]) => name === tab && may(me));
+  return (allowed ? views[tab] : views.live)();
 }
