@@ -1,4 +1,4 @@
-"""The demonstration to be watched: an event in the running cloud, open in the console, and a crowd that comes slowly."""
+"""The demonstration to be watched: an event in the running cloud, and a crowd that comes slowly."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from dev.crowd import Answer, Crowd, by_word
 from dev.invoke import Lambda
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 COUPONS = 100
 PEOPLE = 1_000
 OPENS_IN_S = 45  # to sign in at the console and to find the event's page
 PEOPLE_A_S = 25  # all of them within 40 s: slow enough to be watched, and far below what the cloud takes
 THREADS = 8
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def main(
@@ -39,8 +40,15 @@ def main(
     event_id = f"web-demo-{opens_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     _open(addresses, event_id, opens_at)
     console.print(f"console  {addresses['FIRSTCOME_CONSOLE_URL']}/#/events/{event_id}   sign in with the group admin")
-    console.print(f"page     {addresses['FIRSTCOME_PAGE_URL']}/?event={event_id}   sign in with any name, and take part")
-    answers = _come(console, addresses, event_id, opens_at, people, rate)
+    console.print(
+        f"page     {addresses['FIRSTCOME_PAGE_URL']}/?event={event_id}   sign in with any name, and take part"
+    )
+    crowd = Crowd(addresses["FIRSTCOME_API_URL"], event_id, THREADS)
+    with closing(crowd), Progress(*_COLUMNS, console=console) as progress:
+        task = progress.add_task("opens soon", total=people)
+        time.sleep(max(0.0, (opens_at - datetime.now(UTC)).total_seconds()))
+        progress.update(task, description="people come")
+        answers = _come(crowd, people, rate, lambda: progress.advance(task))
     told = by_word(answers)
     console.print(", ".join(f"{count} were told {word}" for word, count in told.most_common()))
     console.print(f"the event stays open: firstcome winners {event_id}, firstcome audit {event_id}")
@@ -63,23 +71,12 @@ def _open(addresses: Mapping[str, str], event_id: str, opens_at: datetime) -> No
             client.invoke("operate", json.dumps(step).encode())
 
 
-def _come(
-    console: Console, addresses: Mapping[str, str], event_id: str, opens_at: datetime, people: int, rate: float
-) -> list[Answer]:
-    """Let one person after the other come at the rate, from the opening on; whether or not the others were answered."""
-    crowd = Crowd(addresses["FIRSTCOME_API_URL"], event_id, THREADS)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        closing(crowd),
-        Progress(*columns, console=console) as progress,
-        ThreadPoolExecutor(THREADS) as threads,
-    ):
-        task = progress.add_task("opens soon", total=people)
-        time.sleep(max(0.0, (opens_at - datetime.now(UTC)).total_seconds()))
-        progress.update(task, description="people come")
-        began, coming = time.monotonic(), []
+def _come(crowd: Crowd, people: int, rate: float, told: Callable[[], None]) -> list[Answer]:
+    """Let one person after the other come at the rate, whether or not the others were answered."""
+    began, coming = time.monotonic(), []
+    with ThreadPoolExecutor(THREADS) as threads:
         for number in range(people):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
             coming.append(threads.submit(crowd.apply, f"person-{number:04}"))
-            coming[-1].add_done_callback(lambda _: progress.advance(task))
-        return [each.result() for each in coming]
+            coming[-1].add_done_callback(lambda _: told())
+    return [each.result() for each in coming]

@@ -1,4 +1,4 @@
-"""Writes docs/reference.md: the settings, the metrics and the tables, from what the code, the template and the schema say.
+"""Writes docs/reference.md: settings, metrics and tables, as the code, the template and the schema have them.
 
 python -m dev.reference
 """
@@ -26,22 +26,23 @@ NAMESPACE = "firstcome"
 BEGINNING = """\
 # Reference
 
-`make reference` writes this page: the settings from [settings.py](../layers/common/python/firstcome/settings.py), the metrics from
-[template.yaml](../template.yaml), the tables from [schema.sql](../layers/common/python/firstcome/ledger/schema.sql). Others of this
-kind: the [applicants' and back ends' API](openapi.json), the [operators' API](openapi-operators.json), the
+`make reference` writes this page: the settings from [settings.py](../layers/common/python/firstcome/settings.py), the
+metrics from [template.yaml](../template.yaml), the tables from
+[schema.sql](../layers/common/python/firstcome/ledger/schema.sql). Others of this kind: the
+[applicants' and back ends' API](openapi.json), the [operators' API](openapi-operators.json), the
 [command line](cli.md), the [actions](actions.md), the [bill of materials](sbom.json).
 """
 SETTINGS = """\
 ## Settings
 
-Environment variables of the functions. `make up` hands on those that are set in its environment; on AWS they are parameters of the
-template, or its `Globals`.
+Environment variables of the functions. `make up` hands on those that are set in its environment; on AWS they are
+parameters of the template, or stand in its `Globals`.
 """
 METRICS = """\
 ## Metrics
 
-In the namespace `firstcome`, as lines in CloudWatch's embedded metric format; those that the dashboard or an alarm looks at. What ends in
-`_ms` is in milliseconds, the others are counts.
+In the namespace `firstcome`, as lines in CloudWatch's embedded metric format: those that dashboard or alarms look at.
+What ends in `_ms` is in milliseconds, the others are counts.
 """
 TABLES = """\
 ## Tables
@@ -67,7 +68,9 @@ def _settings() -> Iterator[str]:
             elif found := re.fullmatch(r" +(\w+): [^=]+ = .+?(?:  # (.+))?", line):
                 name, behind = found.groups()
                 said_all = " ".join([*above, behind or ""]).strip()
-                lines.append(f"| `FIRSTCOME_{name.upper()}` | {_default(getattr(defaults, name))} | {_cell(said_all)} |")
+                lines.append(
+                    f"| `FIRSTCOME_{name.upper()}` | {_default(getattr(defaults, name))} | {_cell(said_all)} |"
+                )
                 above = []
         yield f"### {title[0].upper()}{title[1:]}\n\n" + "\n".join(lines) + "\n"
 

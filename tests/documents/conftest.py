@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 # `make up` has made the test's cloud; what installs, starts and ends things is not run again by a document.
 MAKE = """#!/bin/sh
-for target; do grep -q "^$target:" "$MAKEFILE" || { echo "no target $target"; exit 2; }; done
+for word; do
+  case $word in *=*) continue ;; esac
+  grep -q "^$word:" "$MAKEFILE" || { echo "no target $word"; exit 2; }
+done
 """
 
 
@@ -56,9 +59,13 @@ def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reader(clone: Path, child_environment: dict[str, str]) -> dict[str, str]:
     """The environment of a reader's shell: none of the session's settings, and the programs of the clone."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTCOME_")}
-    return environ | child_environment | {
-        "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
-        "MAKEFILE": str(ROOT / "Makefile"),
-        "NO_COLOR": "1",
-        "COLUMNS": "120",
-    }
+    return (
+        environ
+        | child_environment
+        | {
+            "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
+            "MAKEFILE": str(ROOT / "Makefile"),
+            "NO_COLOR": "1",
+            "COLUMNS": "120",
+        }
+    )
