@@ -74,10 +74,8 @@ def _status(
         return "refused"
     if is_open:
         return "failed"
-    if over:
-        return "no_application"
     if standing is None or not standing.known:
-        return "try_again"
+        return "no_application" if over else "try_again"
     if standing.refused:
         return "refused"
     return "no_application" if standing.ticket is None else "pending"
