@@ -89,6 +89,9 @@ def test_an_event_without_codes_is_redeemed_by_name(api: Api, world: World) -> N
     [
         ({"key": KEY}, "bad_code"),
         ({"code": "A", "user_id": "alice", "key": KEY}, "bad_code"),
+        ({"code": None, "user_id": "alice", "key": KEY}, "bad_code"),
+        ({"code": None, "key": KEY}, "bad_code"),
+        ({"user_id": None, "key": KEY}, "bad_user_id"),
         ({"code": "", "key": KEY}, "bad_code"),
         ({"code": "x" * 65, "key": KEY}, "bad_code"),
         ({"code": "ä", "key": KEY}, "bad_code"),
@@ -115,6 +118,7 @@ def test_only_a_back_end_redeems(api: Api, sold: World) -> None:
         take_back(api.as_(jwt("alice")), sold.event_id, KEY),
     ):
         assert reply.code == (403, "not_a_back_end")
+    assert take_back(api.as_(jwt("alice b")), sold.event_id, KEY).code == (400, "bad_user_id")
     assert redeem(api.as_(None), sold.event_id, code=CODES[0], key=KEY).code == (401, "unauthenticated")
     assert redeem(api, sold.event_id, code=CODES[0], key=KEY).status == 200
 

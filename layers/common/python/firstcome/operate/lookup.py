@@ -76,8 +76,10 @@ def _status(
         return "failed"
     if over:
         return "no_application"
-    if standing is None or not standing.known:
-        return "try_again"
+    return "try_again" if standing is None or not standing.known else _status_in_gate(standing)
+
+
+def _status_in_gate(standing: Standing) -> str:
     if standing.refused:
         return "refused"
     return "no_application" if standing.ticket is None else "pending"
