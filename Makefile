@@ -22,7 +22,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference vendor openapi picture images links rds-ca lock clean
+.PHONY: help setup demo demo-web up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference reference vendor openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ help: ## this list
 
 demo: setup ## an event of 100 coupons against 1,000 people, with the proof; sets everything up, and stops it again
 	@$(CALMLY) $(PY) -m dev demo
+
+demo-web: setup ## an event that 1,000 people come to, to be watched in the console and on the page; prints their addresses
+	@$(CALMLY) $(PY) -m dev demo-web
 
 up: setup ## start the cloud in the background; .local/cloud.env says where it listens
 	@$(CALMLY) $(PY) -m dev up
@@ -123,6 +126,9 @@ sbom: setup $(AUDIT)/.ready ## docs/sbom.json, the bill of materials of the laye
 
 cli-reference: setup ## docs/cli.md, from the commands themselves
 	$(PY) -m dev.cli_reference
+
+reference: setup ## docs/reference.md: settings, metrics and tables, from the code, the template and the schema
+	PYTHONPATH=layers/common/python $(PY) -m dev.reference
 
 vendor: setup ## web/console/vendor, the libraries of the console, from their lock; needs npm
 	$(PY) -m dev.vendor

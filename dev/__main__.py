@@ -1,6 +1,6 @@
 """The commands of the local cloud; the Makefile calls them.
 
-python -m dev up | down | status | logs | reset | serve | demo
+python -m dev up | down | status | logs | reset | serve | demo | demo-web
 python -m dev operate ACTION [NAME=VALUE …], python -m dev operate help [ACTION]
 python -m dev token NAME [--group GROUP …] [--expires-in SECONDS]
 """
@@ -142,6 +142,15 @@ def demo() -> None:
         demonstration.main(DEMO)
 
 
+def demo_web() -> None:
+    """Have the cloud running, and let a crowd come to an event that is watched in a browser; the cloud stays."""
+    up()
+    sys.path.insert(0, str(LAYER))
+    from dev import demo_web as demonstration  # noqa: PLC0415  only this command draws progress bars
+
+    demonstration.main(addresses())
+
+
 def operate(*words: str) -> None:
     """Invoke the operate function and print its answer; exit with 1 and a message where it fails."""
     sys.path.insert(0, str(LAYER))
@@ -223,7 +232,8 @@ def _wait_ready(starter: Process) -> None:
 def main() -> None:
     """Run the command that is named; explain the commands otherwise."""
     commands: dict[str, Callable[..., None]] = {
-        command.__name__: command for command in (up, down, status, logs, reset, serve, demo, operate, token, run)
+        command.__name__.replace("_", "-"): command
+        for command in (up, down, status, logs, reset, serve, demo, demo_web, operate, token, run)
     }
     name, *arguments = sys.argv[1:] or ["help"]
     if name in HELP:

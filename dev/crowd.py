@@ -73,8 +73,12 @@ class Crowd:
             with ThreadPoolExecutor(self._threads) as threads:
                 return list(threads.map(one, people))
         finally:
-            while self._connections:
-                self._connections.pop().close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads, which must have ended."""
+        while self._connections:
+            self._connections.pop().close()
 
     def _request(self, body: str) -> Any:
         connection = getattr(self._local, "connection", None)

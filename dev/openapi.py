@@ -18,6 +18,7 @@ from dev.openapi_parts import (
     EVENT_ID,
     RETRY_AFTER,
     ROOT,
+    SHA256,
     TIME,
     USER_ID,
     Json,
@@ -40,7 +41,6 @@ function failed or did not answer in time); retry the last three. Another method
 `method_not_allowed` with `Allow`, another path 404 `unknown_path`. Every answer carries `X-Correlation-Id`: the one
 that was sent, or API Gateway's request id."""
 
-SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TICKET: Json = {"type": "integer", "minimum": 1, "description": "The number of the ticket, from 1"}
 
 STATUSES = {
@@ -173,7 +173,8 @@ SCHEMAS: Json = {
         "code",
         "user_id",
         description="`key`, and one of `code` and `user_id`. Fields that are not known are ignored.",
-    ),
+    )
+    | {"oneOf": [{"required": ["code"]}, {"required": ["user_id"]}]},
     "Redemption": object_of(
         {"event_id": EVENT_ID, "ticket": TICKET, "user_id": USER_ID, "redeemed_at": TIME},
         "user_id",
@@ -305,7 +306,8 @@ def document() -> Json:
             for parameter in operation["parameters"]:
                 parameter["schema"] = PARAMETERS[parameter["name"]]
             if name in BODIES:
-                operation["requestBody"] = {"content": content(*BODIES[name])}
+                needed = {"required": True} if name in FOR_BACK_ENDS else {}  # a token says who applies
+                operation["requestBody"] = needed | {"content": content(*BODIES[name])}
             if name != "event":
                 operation["security"] = [IAM] if name in FOR_BACK_ENDS else [{"jwt": []}, IAM]
             operation["responses"] = _successes(name) | _problems(name, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dev.openapi_parts import EVENT_ID, TIME, USER_ID, Json, object_of
+from dev.openapi_parts import EVENT_ID, SHA256, TIME, USER_ID, Json, object_of
 from firstcome import rules
 from firstcome.operate.outcomes import GateOutcome
 from firstcome.operate.who import Group
@@ -36,7 +36,10 @@ _EVENT: Json = object_of(
         "restore_epoch": {"type": "integer", "minimum": 1},
         "config_version": {"type": "integer", "minimum": 1, "description": "The `expect_version` of the next change"},
         "ended_at": {**TIME, "type": ["string", "null"]},
+        "turn_commitment": {**SHA256, "description": "SHA-256 of the turns' secret, from the first opening on"},
+        "turn_secret": {**SHA256, "description": "The turns' secret, 32 bytes, once the event has ended"},
     },
+    *("turn_commitment", "turn_secret"),
     description="An event, as the ledger knows it.",
 )
 _ROW: Json = object_of(
@@ -79,7 +82,17 @@ _OPERATION: Json = object_of(
     description="Something that was asked for, by whom, and what it came to.",
 )
 _WINNER: Json = object_of(
-    {"ticket": {"type": "integer", "minimum": 1}, "user_id": USER_ID, "applied_at": TIME, "issued_at": TIME},
+    {
+        "ticket": {"type": "integer", "minimum": 1},
+        "user_id": USER_ID,
+        "applied_at": TIME,
+        "issued_at": TIME,
+        "has_code": {"type": "boolean"},
+        "code": {**TEXT_OR_NULL, "description": "null: it has none, or whoever asks is no admin"},
+        "redeemed": {
+            "anyOf": [object_of({"at": TIME, "by": {"type": "string"}}, description="When, by which back end"), NULL]
+        },
+    },
     description="A coupon row.",
 )
 
@@ -150,7 +163,8 @@ SCHEMAS: Json = {
             "refusal": {"type": ["object", "null"]},
             "failed": {"type": "array", "items": _ROW},
             "told": object_of(
-                {"status": {"type": "string"}, "application": {"type": "string"}},
+                {"status": {"type": "string"}, "application": {"type": "string"}, "turn_at": TIME},
+                "turn_at",
                 description="What their status is, and what an application of theirs would be told",
             ),
         },
@@ -166,6 +180,7 @@ SCHEMAS: Json = {
         {
             "event": _EVENT,
             "coupons": COUNT,
+            "codes": {"type": ["object", "null"], "description": "How many tickets have one; null: it has no codes"},
             "failed": {"type": "object", "additionalProperties": COUNT},
             "refused": COUNT,
             "gate": {"anyOf": [{"type": "object"}, NULL, AWAY]},

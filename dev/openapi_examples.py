@@ -54,6 +54,9 @@ WINNER: Json = {
     "user_id": "alice",
     "applied_at": "2030-01-01T12:00:00.000Z",
     "issued_at": "2030-01-01T12:00:00.250Z",
+    "has_code": True,
+    "code": "SPRING-0058",
+    "redeemed": None,
 }
 COUNTS: Json = {"highest_ticket": 58, "failed": {"waiting": 0, "dead": 0}, "gate": {"remaining": 42, "pending": 0}}
 
@@ -66,7 +69,15 @@ _BY_ACTION: dict[str, tuple[str, Json]] = {
     **dict.fromkeys(("open", "pause", "close", "end", "raise_capacity", "edit", "reschedule"), _UPDATED),
     "show": (
         "Shown",
-        {"event": EVENT, "coupons": 58, "failed": {}, "refused": 0, "gate": {"state": "open"}, "unread": 0},
+        {
+            "event": EVENT,
+            "coupons": 58,
+            "codes": None,
+            "failed": {},
+            "refused": 0,
+            "gate": {"state": "open"},
+            "unread": 0,
+        },
     ),
     "delete": ("Done", {}),
     "list": ("Events", {"rows": [EVENT | COUNTS], "next": None}),

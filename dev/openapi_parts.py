@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 EVENT_ID: Json = {"type": "string", "pattern": f"^{rules.EVENT_ID_PATTERN}$"}
 USER_ID: Json = {"type": "string", "pattern": f"^{rules.USER_ID_PATTERN}$"}
+SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TIME: Json = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}
 
 CORRELATION_ID: Json = {"schema": {"type": "string"}, "description": "Name it when you report a fault"}

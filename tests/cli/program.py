@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 from firstcome_cli import schemas
 from firstcome_cli.app import PROGRAM, anywhere, app
 
+# What changes how a program prints. pytest loads readline, which gives every child of this process the first two.
+OF_THE_SESSION = dict.fromkeys(("COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR"))
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -30,7 +33,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Program:
-    """The program in one environment; variables of the session are left out."""
+    """The program in one environment; what the session says about terminals is left out."""
 
     environ: dict[str, str] = field(default_factory=dict)
 
@@ -40,7 +43,8 @@ class Program:
 
     def __call__(self, *words: str, code: int = 0, given: str | None = None) -> Ended:
         """Run one command line, which must end with this code."""
-        result = CliRunner().invoke(app, anywhere(list(words)), input=given, env=self.environ, prog_name=PROGRAM)
+        environ: dict[str, str | None] = {**OF_THE_SESSION, **self.environ}
+        result = CliRunner().invoke(app, anywhere(list(words)), input=given, env=environ, prog_name=PROGRAM)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         ended = Ended(result.exit_code, result.stdout, result.stderr)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from dev.cloud import Cloud
 
+# Errors of the ledger's server: what a trigger signals that names no other, and a server without memory.
+UNTHOUGHT_OF = 1644
+OUT_OF_RESOURCES = 1041
+
 
 @dataclass
 class Campaign:
@@ -49,15 +53,25 @@ class Campaign:
         """Let this person apply."""
         return self.post({"user_id": user_id})
 
-    def post(self, body: object, headers: dict[str, str] = JSON, event_id: str | None = None) -> Reply:
-        """Send an application; a body that is not bytes travels as JSON."""
+    def post(
+        self, body: object, headers: dict[str, str] = JSON, event_id: str | None = None, to: str = "applications"
+    ) -> Reply:
+        """Send an application, or a redemption; a body that is not bytes travels as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.call("POST", f"/events/{quote(event_id or self.event_id)}/applications", content, headers)
+        return self.call("POST", f"/events/{quote(event_id or self.event_id)}/{to}", content, headers)
 
     def win(self, *people: str) -> None:
         """Let these people apply in this order; each is given a ticket."""
         for user_id in people:
             assert self.apply(user_id).status == 202, user_id
+
+    def redeem(self, key: object, **coupon: object) -> Reply:
+        """Let a back end redeem a coupon: its `code`, or in an event without codes its `user_id`."""
+        return self.post({**coupon, "key": key}, to="redemptions")
+
+    def take_back(self, key: str, event_id: str | None = None) -> Reply:
+        """Let a back end take its redemption back."""
+        return self.call("DELETE", f"/events/{quote(event_id or self.event_id)}/redemptions/{quote(key)}")
 
     def status(self, user_id: str, event_id: str | None = None) -> Reply:
         """Let somebody ask how far this person's application has come."""
@@ -147,11 +161,16 @@ class Campaign:
     @contextmanager
     def rejected(self, user_id: str) -> Iterator[None]:
         """Let the ledger reject this person's row meanwhile, as a constraint would that nobody had thought of."""
-        name = f"rejected_{uuid.uuid4().hex}"
+        with self.signalled("coupon", UNTHOUGHT_OF, f"AND NEW.user_id = '{user_id}'"):
+            yield
+
+    @contextmanager
+    def signalled(self, table: str, error: int, of: str = "") -> Iterator[None]:
+        """Let the ledger answer each new row of the event in this table with this error meanwhile."""
+        name = f"signalled_{uuid.uuid4().hex}"
         self.sql(
-            f"CREATE TRIGGER {name} BEFORE INSERT ON coupon FOR EACH ROW "
-            f"IF NEW.event_id = '{self.event_id}' AND NEW.user_id = '{user_id}' "
-            "THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; END IF"
+            f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW IF NEW.event_id = '{self.event_id}' {of} "
+            f"THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {error}, MESSAGE_TEXT = 'not this one'; END IF"
         )
         try:
             yield

@@ -11,6 +11,7 @@ import pytest
 from dev.openapi import FILE
 from firstcome.runtime.http import RETRY_AFTER_S
 from tests.api import DOCUMENT, JSON
+from tests.e2e.back_end_scenes import BACK_END_ASKS, BACK_END_SCENES, KEY
 from tests.e2e.scenes import ASKS, SCENES, arrive
 from tests.patience import PATIENCE_S
 
@@ -28,17 +29,21 @@ DOCUMENTED = {
     for example in content["examples"]
 }
 # Who asks over HTTP is trusted here: the tests below ask as nobody, and a token arrives in a sample event only.
-ELSEWHERE = {"apply 401 unauthenticated", "status 401 unauthenticated", "apply 403 not_yourself"}
+NOBODY = {f"{operation} 401 unauthenticated" for operation in ("apply", "status", *BACK_END_ASKS)}
+APPLICANT = {"apply 403 not_yourself", *(f"{operation} 403 not_a_back_end" for operation in BACK_END_ASKS)}
+APPLICANT.add("takeBack 400 bad_user_id")  # of a token whose sub is none
+ELSEWHERE = NOBODY | APPLICANT
+ALL_SCENES = SCENES | BACK_END_SCENES
 
 
-@pytest.mark.parametrize("answer", SCENES)
+@pytest.mark.parametrize("answer", ALL_SCENES)
 def test_the_answer_is_given_and_is_as_documented(answer: str, campaign: Campaign) -> None:
     """Status, media type, body and code, over HTTP; each answer on the way to it is held to the document too."""
-    arrive(answer, campaign)
+    arrive(answer, campaign, ALL_SCENES)
 
 
 def test_there_is_a_scene_for_each_answer_of_the_document() -> None:
-    assert SCENES.keys() | ELSEWHERE == DOCUMENTED
+    assert ALL_SCENES.keys() | ELSEWHERE == DOCUMENTED
 
 
 @pytest.mark.parametrize(
@@ -91,9 +96,18 @@ def test_an_event_may_be_cached_for_a_second_and_counts_down(campaign: Campaign)
     campaign.win("alice")
     seen = campaign.event()
     assert seen.headers["cache-control"] == "public, max-age=1"
-    assert list(seen.body) == ["event_id", "name", "state", "capacity", "remaining", "opens_at", "closes_at", "now"]
-    shown = {name: seen.body[name] for name in ("name", "state", "capacity", "remaining")}
-    assert shown == {"name": "A campaign", "state": "open", "capacity": 2, "remaining": 1}
+    times = ["opens_at", "closes_at", "now"]
+    shown = {
+        "event_id": campaign.event_id,
+        "name": "A campaign",
+        "state": "open",
+        "capacity": 2,
+        "remaining": 1,
+        **{name: seen.body[name] for name in times},
+        "timezone": "UTC",
+        "spread_ms": 0,
+    }
+    assert seen.body == shown
     assert seen.body["opens_at"] < seen.body["now"] < seen.body["closes_at"]
     campaign.operate("end")
     assert (campaign.event().body["state"], campaign.event().body["remaining"]) == ("ended", 0)
@@ -116,7 +130,13 @@ def test_a_lost_gate_says_when_to_come_back_until_it_is_restored(campaign: Campa
 
 def test_another_method_is_answered_with_the_one_that_the_path_has(campaign: Campaign) -> None:
     event = f"/events/{campaign.event_id}"
-    methods = {event: "GET", f"{event}/applications": "POST", f"{event}/applications/alice": "GET"}
+    methods = {
+        event: "GET",
+        f"{event}/applications": "POST",
+        f"{event}/applications/alice": "GET",
+        f"{event}/redemptions": "POST",
+        f"{event}/redemptions/{KEY}": "DELETE",
+    }
     for path, allowed in methods.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {allowed}:
             refused = campaign.call(method, path)
@@ -136,12 +156,13 @@ def test_the_correlation_id_comes_back(campaign: Campaign) -> None:
     assert campaign.event().headers["x-correlation-id"]
 
 
-def test_applying_and_asking_need_an_identity(campaign: Campaign, guarded: Cloud) -> None:
+def test_all_but_the_event_itself_needs_an_identity(campaign: Campaign, guarded: Cloud) -> None:
     """Where no authorizer vouches for the caller; the event itself is open to all."""
     campaign.open()
     with httpx.Client(base_url=guarded.api_url, timeout=PATIENCE_S) as client:
         campaign.http = client
-        for reply in (campaign.apply("alice"), campaign.status("alice")):
+        asks = [ask for name, ask in (ASKS | BACK_END_ASKS).items() if name != "event"]
+        for reply in [ask(campaign) for ask in asks]:
             assert (*reply.code, reply.headers["www-authenticate"]) == (401, "unauthenticated", "Bearer")
         assert campaign.event().status == 200
 

@@ -1,4 +1,7 @@
-"""Codes, redemptions and revocations, each killed at every step: done once, or not at all, and the repeat ends it."""
+"""Codes, redemptions and revocations, each killed at every step: done once, or not at all, and the repeat ends it.
+
+Each ends with the whole promise, which counts who was revoked among the refused.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,7 @@ def test_a_revocation_that_dies_is_done_by_its_repeat(town: Town, step: str) -> 
     assert (len(rows), rows[1], people[1] in rows.values()) == (CAPACITY, people[0], False)
     assert town.status(rows[2]).body["code"] is None
     assert town.status(rows[1]).body["code"] == CODES[0]
+    assert town.assert_promise()["refused"] == 1
 
 
 def test_a_revocation_nobody_repeats_is_told_by_the_schedule(town: Town) -> None:
@@ -98,9 +102,7 @@ def test_a_revocation_nobody_repeats_is_told_by_the_schedule(town: Town) -> None
         town.operate("revoke", user_id=people[1])
     town.until_whole()
     assert town.free() == 1
-    town.fill()
-    town.until_whole()
-    assert len(town.rows()) == CAPACITY
+    assert town.assert_promise(CAPACITY)["refused"] == 1
 
 
 @pytest.mark.parametrize("step", UPLOADING)
@@ -110,6 +112,7 @@ def test_an_upload_that_dies_is_whole_or_not_there(town: Town, step: str) -> Non
     operate_until_done(town, step, "upload_codes", codes=CODES)
     assert town.operate("show")["codes"] == {"uploaded": CAPACITY, "of": CAPACITY}
     assert [town.status(person).body["code"] for person in people] == CODES
+    town.assert_promise()
 
 
 @pytest.mark.parametrize("step", REDEEMING)
@@ -125,6 +128,7 @@ def test_a_redemption_that_dies_is_answered_by_its_repeat(
     other = town.http.post(path, json={"code": CODES[2], "key": str(uuid.uuid4())})
     assert (other.status_code, other.json()["code"]) == (409, "redeemed")
     assert town.sql("SELECT ticket FROM redemption WHERE event_id = %s", town.event_id) == [(3,)]
+    town.assert_promise()
 
 
 @pytest.mark.parametrize("step", TAKING_BACK)
@@ -136,3 +140,4 @@ def test_a_redemption_is_taken_back_whoever_dies(town: Town, step: str, wait_unt
     assert until_answered(town, step, wait_until, "DELETE", f"{path}/{key}").status_code == 200
     assert town.http.post(path, json={"code": CODES[0], "key": key}).status_code == 410
     assert town.http.post(path, json={"code": CODES[0], "key": str(uuid.uuid4())}).status_code == 200
+    town.assert_promise()

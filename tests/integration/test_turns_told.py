@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firstcome.operate.actions import act
 from firstcome.rules import rfc3339
 from tests.api import BACK_END, jwt
 from tests.turns import HOUR_MS, MARGIN_MS, OPENED_AGO_MS, due, early, offset
@@ -197,8 +198,11 @@ def test_the_secret_is_committed_to_at_once_and_told_at_the_end(turns: World, ap
         assert (body["timezone"], body["spread_ms"]) == ("Asia/Seoul", HOUR_MS)
         assert body["turn_commitment"] == sha256(secret).hexdigest()
         assert "turn_secret" not in body
+        shown = turns.operate("show")["event"]
+        assert (shown["turn_commitment"], "turn_secret" in shown) == (body["turn_commitment"], False)
     turns.operate("end")
     ended = api.event(turns.event_id).body
+    assert turns.operate("show")["event"]["turn_secret"] == ended["turn_secret"]
     assert sha256(bytes.fromhex(ended["turn_secret"])).hexdigest() == ended["turn_commitment"]
     turns.lose_gate()
     by_ledger = api.event(turns.event_id).body
@@ -228,7 +232,9 @@ def test_nothing_that_is_said_before_the_end_has_the_secret(
 ) -> None:
     """No action, answer, log or metric: not even the beginning of it."""
     secret = _secret(turns)
-    said: list[Any] = [turns.operate(action) for action in ("show", "audit", "pause", "open")]
+    said: list[Any] = [turns.operate(action) for action in ("show", "audit", "pause", "open", "history")]
+    said.append(act(turns.stores, {"action": "list"}))
+    said += [turns.operate("lookup", user_id=name) for name in ("alice", early(turns.event_id, secret))]
     said.append(turns.operate("raise_capacity", capacity=4))
     names = (due(turns.event_id, secret), early(turns.event_id, secret))
     for identity in (BACK_END, jwt(names[0])):

@@ -15,6 +15,8 @@ from firstcome.operate.bounded import ANSWER_MAX_BYTES
 from firstcome.operate.fields import WINNERS_LIMIT_MAX
 from firstcome.operate.who import Who
 from firstcome.rules import ActorKind, BadInput, Reason, Unavailable, rfc3339
+from tests.integration.ended import outlive
+from tests.world import HOUR_MS
 
 if TYPE_CHECKING:
     from tests.api import Api
@@ -167,6 +169,27 @@ def test_who_left_no_trace_is_told_of_the_event(world: World, action: str, peopl
         assert found["told"] == {"status": "no_application", "application": word}
         assert (found["gate"]["ticket"], found["row"], found["refusal"], found["failed"]) == (None, None, None, [])
     assert world.outcome("bob") == ("ACCEPTED" if word == "would_win" else word.upper())
+
+
+@pytest.mark.parametrize("opens_in_ms", [HOUR_MS, -3 * HOUR_MS])
+@pytest.mark.parametrize("action", ["open", "pause", "close"])
+def test_outside_the_window_lookup_says_what_the_gate_says(world: World, opens_in_ms: int, action: str) -> None:
+    """Before the first moment and after the last, in each state: in the order in which the gate decides."""
+    fresh = type(world)(world.stores, f"{world.event_id[:40]}-window")
+    fresh.create(opens_in_ms=opens_in_ms)
+    for each in dict.fromkeys(("open", action)):
+        fresh.operate(each)
+    assert fresh.operate("lookup", user_id="bob")["told"]["application"].upper() == fresh.outcome("bob")
+
+
+def test_an_event_past_its_retention_is_looked_up_in_the_ledger(world: World, api: Api) -> None:
+    """It has no gate any more: whoever got nothing is too late, and is told so."""
+    world.consume(world.apply("alice"))
+    outlive(world)
+    assert world.operate("lookup", user_id="alice")["told"] == {"status": "issued", "application": "accepted"}
+    told = world.operate("lookup", user_id="carol")["told"]
+    assert told["status"] == api.status(world.event_id, "carol").body["code"] == "no_application"
+    assert told["application"] == api.post(world.event_id, {"user_id": "carol"}).body["code"] == "closed"
 
 
 def test_who_waits_for_their_turn_is_looked_up(world: World, api: Api) -> None:

@@ -101,6 +101,12 @@ GUARDS = [
         f"{LOSS}::test_a_new_event_takes_nothing_over",
     ),
     Guard(
+        "an event is made without what its id has left behind",
+        "or_away(lambda: stores.gate.delete(event_id))",
+        "or_away(lambda: None)",
+        "tests/integration/test_drafts.py::test_create_deletes_what_an_id_has_left_behind",
+    ),
+    Guard(
         "restore keeps who was only reserved",
         "survivors = gate.survivors(event.event_id)",
         "survivors: dict[str, str] = {}",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Died(BaseException):
@@ -26,3 +30,9 @@ class Act:
     who: tuple[int, ...] = (0,)
     how: str = ""
     fate: Fate | None = None
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """A `stop` that says so from that call on."""
+    left = iter(range(calls))
+    return lambda: next(left, None) is None

@@ -13,6 +13,7 @@ from firstcome.stream.record import encode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firstcome.ledger.ledger import Ledger
     from firstcome.rules import Ticket
 
 PASSIVE = {"keys", "answering"}  # neither asks a server anything
@@ -21,7 +22,7 @@ PASSIVE = {"keys", "answering"}  # neither asks a server anything
 class Boundary:
     """A store, lent to one process: everything it asks passes here."""
 
-    def __init__(self, store: object, reach: Callable[[], Callable[[], None]]) -> None:
+    def __init__(self, store: Any, reach: Callable[[], Callable[[], None]]) -> None:
         self._store = store
         self._reach = reach
 
@@ -45,6 +46,35 @@ class Boundary:
         reached = self._reach()
         yield from answer
         reached()
+
+
+class Alone:
+    """Whether somebody is within a transaction, in which nobody else acts: they would wait for its locks."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+
+class LedgerBoundary(Boundary):
+    """The ledger, lent to one process. A decision and its row are one transaction, around several calls."""
+
+    def __init__(self, store: Ledger, reach: Callable[[], Callable[[], None]], alone: Alone) -> None:
+        super().__init__(store, reach)
+        self._alone = alone
+
+    def transact(self, work: Callable[[Any], Any]) -> Any:
+        """Run the work, whose own calls are calls of this process."""
+        reached = self._reach()
+        with self._alone:
+            answer = self._store.transact(work)
+        reached()
+        return answer
 
 
 @dataclass

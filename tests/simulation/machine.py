@@ -20,8 +20,9 @@ from firstcome.retry.sweep import backlog, bounds, sweep
 from firstcome.rules import BadInput, FailedStatus, Unavailable
 from firstcome.stores import Stores
 from tests.simulation import turns
-from tests.simulation.acts import Act, Died, Fate
-from tests.simulation.boundary import Boundary, Record, Stream
+from tests.simulation.acts import Act, Died, Fate, after
+from tests.simulation.boundary import Alone, Boundary, LedgerBoundary, Record, Stream
+from tests.simulation.till import CODES, Till
 from tests.world import World, msk_event
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Simulation:
         self.issued: dict[str, int] = {}  # what the status said
         self.refused: set[str] = set()  # what the status said
         self.by_hand: set[str] = set()  # the operator was asked to refuse them
+        self.revoked: set[str] = set()  # to revoke their coupon
+        self.till = Till(event_id)
+        self.alone = Alone()
         self.replica: dict[str, Any] | None = None
         self.lives = 0  # how often the gate was lost
         self.failed_over = False
@@ -64,6 +68,7 @@ class Simulation:
             turns.open_with_turns(self.world, CAPACITY, PEOPLE, self.early)
         else:
             self.world.open(CAPACITY)
+        self.world.operate("upload_codes", codes=list(CODES))
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -91,7 +96,7 @@ class Simulation:
 
         own = self.stores
         return Stores(
-            cast("Any", Boundary(own.ledger, reach)),
+            cast("Any", LedgerBoundary(own.ledger, reach, self.alone)),
             cast("Any", Boundary(own.gate, reach)),
             cast("Any", Boundary(self.stream, reach)),
             own.settings,
@@ -100,8 +105,9 @@ class Simulation:
     def _meet(self, fate: Fate) -> None:
         if not fate.meanwhile:
             raise Died
-        for act in fate.meanwhile:
-            self.do(act)
+        if not self.alone.depth:
+            for act in fate.meanwhile:
+                self.do(act)
 
     def apply(self, act: Act, stores: Stores) -> None:
         """Somebody applies."""
@@ -148,30 +154,34 @@ class Simulation:
     def sweep(self, _act: Act, stores: Stores) -> None:
         """The scheduled sweep, alone."""
         explained = bounds(backlog(stores.reader), stores.settings)
-        for _ in sweep(stores, self.event_id, explained, stop=_after(5)):
+        for _ in sweep(stores, self.event_id, explained, stop=after(5)):
             pass
 
     def redrive(self, _act: Act, stores: Stores) -> None:
         """The scheduled redrive, alone."""
-        for _ in redrive(stores.ledger, stores.gate, stores.settings, _after(10)):
+        for _ in redrive(stores.ledger, stores.gate, stores.settings, after(10)):
             pass
 
     def retry(self, _act: Act, stores: Stores) -> None:
         """A whole scheduled run."""
-        stop = _after(30)
+        stop = after(30)
         retry.run(stores, lambda: 0 if stop() else 1_000_000)
 
     def operate(self, act: Act, stores: Stores) -> None:
-        """The operator acts: restore, reconcile, redrive, refuse or raise_capacity."""
+        """The operator acts: restore, reconcile, redrive, refuse, revoke or raise_capacity."""
         payload: dict[str, Any] = {"action": act.how, "event_id": self.event_id}
         if act.how == "redrive":
             payload["all"] = True
-        if act.how == "refuse":
-            payload["user_id"] = PEOPLE[act.who[0]]
-            self.by_hand.add(PEOPLE[act.who[0]])
+        if act.how in {"refuse", "revoke"}:
+            payload["user_id"] = user_id = PEOPLE[act.who[0]]
+            (self.by_hand if act.how == "refuse" else self.revoked).add(user_id)
         if act.how == "raise_capacity":
             payload["capacity"] = min(CAPACITY_MAX, self._capacity() + 1)
         actions.act(stores, payload)
+
+    def use(self, act: Act, stores: Stores) -> None:
+        """A shop redeems a code, or takes the redemption of a key back."""
+        self.till.use(stores.ledger, act.how, CODES[act.who[0] % len(CODES)])
 
     def arrive(self, _act: Act, _stores: Stores) -> None:
         """Records arrive whose sends were given up."""
@@ -210,13 +220,16 @@ class Simulation:
     # --- the promise ---------------------------------------------------------------------------------------------
 
     def check_word(self, user_id: str) -> None:
-        """Assert that what a person reads of the ledger's decision never changes (I6)."""
+        """Assert that what a person reads of the ledger's decision never changes but by a revocation (I6)."""
         applications = Applications(self.stores.gate, cast("Any", None), self.stores.ledger, self.stores.settings)
         try:
             body = applications.status(self.event_id, user_id).body
         except (Unavailable, Problem):
             body = {"status": "nothing"}
         word, ticket = body["status"], body.get("ticket")
+        if user_id in self.revoked and word == "refused":
+            self.issued.pop(user_id, None)
+        self.till.see(body.get("code"), user_id)
         if user_id in self.issued:
             assert (word, ticket) == ("issued", self.issued[user_id]), f"{user_id} had a coupon, now: {body}"
         if user_id in self.refused:
@@ -261,12 +274,14 @@ class Simulation:
         refused = set(self.stores.ledger.refusals(self.event_id))
         for user_id in PEOPLE:
             self.check_word(user_id)
+        self.till.check(rows)
         assert found["ok"], found["findings"]
         assert found["quiet"], found
         assert len(rows) == min(self._capacity(), len(PEOPLE) - len(refused)), f"I4: {rows}, refused {refused}"
         assert self.told <= {*rows, *refused}, f"I3: accepted {self.told}, rows {rows}, refused {refused}"
         if not (self.failed_over or self.was_late):
-            assert refused <= self.by_hand, f"refused without a reason: {refused - self.by_hand}"
+            without = refused - self.by_hand - self.revoked
+            assert not without, f"refused without a reason: {without}"
         held = {user: self.stores.gate.standing(self.event_id, user).ticket for user in PEOPLE}
         assert held == {user: rows.get(user) for user in PEOPLE}, f"I6: gate {held}, rows {rows}"
 
@@ -282,9 +297,3 @@ class Simulation:
         pending = {user: self.stores.gate.standing(self.event_id, user).pending for user in PEOPLE}
         open_rows = [row.id for row in failed if row.status in {FailedStatus.WAITING, FailedStatus.DEAD}]
         return self.world.holders(), open_rows, pending, view.coupon_count, view.free, self.stream.lag()
-
-
-def _after(calls: int) -> Callable[[], bool]:
-    """A `stop` that says so from that call on."""
-    left = iter(range(calls))
-    return lambda: next(left, None) is None

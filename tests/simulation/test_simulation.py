@@ -43,7 +43,8 @@ offsets = st.sampled_from(["committed", "not committed"])
 # The whole gate, or any of its keys.
 KEYS = ["event", "applied_user", "pending", "released"]
 losses = st.lists(st.sampled_from(KEYS), unique=True).map(" ".join)
-operations = st.sampled_from(["refuse", "raise_capacity", "redrive", "reconcile", "restore"])
+operations = st.sampled_from(["refuse", "revoke", "raise_capacity", "redrive", "reconcile", "restore"])
+uses = st.sampled_from(["redeem key-1", "redeem key-2", "take_back key-1", "take_back key-2"])
 deaths = st.none() | st.builds(Fate, st.integers(0, CALLS), st.booleans())
 
 
@@ -54,6 +55,7 @@ def acts(fates: st.SearchStrategy[Fate | None]) -> st.SearchStrategy[Act]:
         st.builds(Act, st.just("consume"), several, offsets, fates),
         st.builds(Act, st.sampled_from(["sweep", "redrive", "retry"]), fate=fates),
         st.builds(Act, st.just("operate"), one, operations, fates),
+        st.builds(Act, st.just("use"), one, uses, fates),
         st.builds(Act, st.just("lose"), how=losses),
         st.sampled_from([Act("arrive"), Act("replicate"), Act("fail_over"), Act("garble"), Act("turns")]),
     )
@@ -89,6 +91,10 @@ class Machine(RuleBasedStateMachine):
     @rule(who=one, how=operations, fate=fates)
     def operate(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
         self.simulation.do(Act("operate", who, how, fate))
+
+    @rule(who=one, how=uses, fate=fates)
+    def use(self, who: tuple[int, ...], how: str, fate: Fate | None) -> None:
+        self.simulation.do(Act("use", who, how, fate))
 
     @precondition(lambda self: self.faults & {"lose", "lose one"})
     @rule(how=losses)

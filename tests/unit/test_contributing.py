@@ -75,7 +75,7 @@ def test_every_target_that_is_named_exists(path: Path) -> None:
 def test_the_workflow_runs_every_kind_of_check() -> None:
     """Lint, types, all tests, the crash matrix and SAM are checked on every push."""
     run = {target for step in steps() for target in called(f"run: {step.get('run', '')}")}
-    assert run >= {"lint", "types", "test-unit", "test", "test-faults", "test-sam"}
+    assert run >= {"lint", "types", "test-unit", "test", "test-web", "test-faults", "test-sam"}
 
 
 def test_unit_tests_run_on_the_oldest_python_and_on_lambdas() -> None:
@@ -98,6 +98,13 @@ def test_the_workflow_may_only_read_and_every_job_ends() -> None:
     """The token of a run reads the repository; a job that hangs is ended."""
     assert parsed(WORKFLOW)["permissions"] == {"contents": "read"}
     assert [name for name, job in jobs().items() if "permissions" in job or "timeout-minutes" not in job] == []
+
+
+def test_the_browser_has_one_budget() -> None:
+    """The workflow and .ci/run end `make test-web` after the same time."""
+    [step] = [step for step in steps() if step.get("run") == "make test-web"]
+    [seconds] = re.findall(r"^browser_budget_s=(\d+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert step["timeout-minutes"] * 60 == int(seconds)
 
 
 def test_dependabot_looks_into_folders_that_exist() -> None:

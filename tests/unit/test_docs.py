@@ -20,7 +20,10 @@ from firstcome.settings import Settings
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "README.ko.md", "CONTRIBUTING.md", "cli/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 INDEX = ROOT / "docs" / "decisions" / "README.md"
 DECISIONS = sorted(path for path in INDEX.parent.iterdir() if path != INDEX)

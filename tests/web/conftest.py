@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from dev.cloud import Cloud
 from dev.doors import APPLICANT_URL, ISSUER_URL, PAGE_URL
@@ -97,6 +97,12 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    """Let `expect` wait as long as everything else that waits for a real server."""
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from dev.doors import OPERATOR_URL
 from firstcome.operate.table import ACTIONS
 from firstcome.operate.who import Group
-from tests.patience import PATIENCE_MS, PATIENCE_S
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +36,6 @@ PATHS = {
     "closed": ["open", "close"],
     "ended": ["open", "end"],
 }
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture

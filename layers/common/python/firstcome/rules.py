@@ -178,6 +178,16 @@ def turn_at_ms(event_id: str, user_id: str, opens_at_ms: int, spread_ms: int, se
     return opens_at_ms + (int(digits, 16) % spread_ms if spread_ms else 0)
 
 
+def public_turns(state: EventState, secret: bytes | None) -> dict[str, str]:
+    """Return what everybody may know of the secret: a commitment to it, and itself once the event has ended."""
+    from hashlib import sha256  # noqa: PLC0415  only where an event is shown
+
+    if secret is None:
+        return {}
+    known = {"turn_commitment": sha256(secret).hexdigest()}
+    return known | ({"turn_secret": secret.hex()} if state is EventState.ENDED else {})
+
+
 def parse_time(field: str, value: object) -> int:
     """Return the milliseconds of an RFC 3339 time with an offset; raise `BadInput` naming `field` otherwise."""
     try:

@@ -29,12 +29,12 @@ class Asked(NamedTuple):
 def read(event: dict[str, Any]) -> Asked:
     """Return what the body asks for; raise `Problem` or `BadInput` where it is malformed. No error repeats a code."""
     fields = request.read_object(event)
-    code, user_id = fields.get("code"), fields.get("user_id")
-    if (code is None) is (user_id is None):
+    if ("code" in fields) is ("user_id" in fields):
         raise Problem("bad_code", "send code and key, or, in an event without codes, user_id and key")
     key = check_key(fields.get("key"))
-    if code is None:
-        return Asked(None, check_user_id(user_id), key)
+    if "user_id" in fields:
+        return Asked(None, check_user_id(fields["user_id"]), key)
+    code = fields["code"]
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         raise Problem("bad_code")
     return Asked(code, None, key)

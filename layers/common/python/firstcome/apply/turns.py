@@ -9,14 +9,13 @@ import json
 import random
 import time
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 from firstcome.apply.problem import Answer, Problem, later, usual_answer
 from firstcome.gate.answers import Decision, EventView
 from firstcome.gate.sold_out import Receipt
 from firstcome.ledger.events import Event
-from firstcome.rules import EventState, rfc3339, turn_at_ms
+from firstcome.rules import public_turns, rfc3339, turn_at_ms
 from firstcome.runtime.http import MEDIA_TYPE, RETRY_AFTER_S
 
 _quoted = json.encoder.encode_basestring_ascii
@@ -77,12 +76,8 @@ def gate_lost(event: Event, user_id: str) -> Problem:
 
 def public(event: Event | EventView) -> dict[str, Any]:
     """Return what everybody may know of an event's turns: the secret itself once the event has ended."""
-    known: dict[str, Any] = {"timezone": event.timezone, "spread_ms": event.spread_ms}
-    if event.turn_secret is not None:
-        known["turn_commitment"] = sha256(event.turn_secret).hexdigest()
-        if event.state is EventState.ENDED:
-            known["turn_secret"] = event.turn_secret.hex()
-    return known
+    known = {"timezone": event.timezone, "spread_ms": event.spread_ms}
+    return known | public_turns(event.state, event.turn_secret)
 
 
 def _until(turn_at: int, now: int) -> int:

@@ -44,6 +44,8 @@ def act(stores: Stores, payload: object, who: Who | None = None) -> dict[str, An
         answer = work(stores, given)
     if not who.has(Group.OPERATOR):
         answer = masked(answer, action.personal)
+    if not who.has(Group.ADMIN):
+        answer = masked(answer, action.secret)
     return bounded({"action": action.name, **answer})
 
 

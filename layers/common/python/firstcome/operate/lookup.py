@@ -35,17 +35,19 @@ def lookup(stores: Stores, given: Input) -> dict[str, Any]:
     refusal = stores.ledger.refusal(event.event_id, user_id)
     failed = stores.ledger.failed_of(event.event_id, user_id, FAILED_SHOWN, PAYLOAD_SHOWN_BYTES)
     is_open = any(one.status in OPEN for one in failed)
-    status = _status(standing, row, refusal, is_open=is_open)
+    # Past its retention an event has no gate, and the ledger alone answers.
+    over = standing is not None and not standing.known and not stores.ledger.is_gated(event.event_id)
+    status = _status(standing, row, refusal, is_open=is_open, over=over)
     return {
         "event_id": event.event_id,
         "user_id": user_id,
         "gate": away or _show_standing(standing),
-        "row": None if row is None else show_winner(row),
+        "row": None if row is None else show_winner(row) | {"code": row.code},
         "refusal": None
         if refusal is None
         else {"reason": refusal.reason, "refused_at": rfc3339(refusal.refused_at_ms)},
         "failed": [show_failed(one) for one in failed],
-        "told": _told(status, view, event, user_id),
+        "told": _told(status, view, event, user_id, over=over),
     }
 
 
@@ -62,7 +64,9 @@ def _show_standing(standing: Standing | None) -> dict[str, Any] | None:
     }
 
 
-def _status(standing: Standing | None, row: Winner | None, refusal: Refusal | None, *, is_open: bool) -> str:
+def _status(
+    standing: Standing | None, row: Winner | None, refusal: Refusal | None, *, is_open: bool, over: bool
+) -> str:
     """Return what their status is; the ledger's word is later than the gate's."""
     if row is not None:
         return "issued"
@@ -70,21 +74,25 @@ def _status(standing: Standing | None, row: Winner | None, refusal: Refusal | No
         return "refused"
     if is_open:
         return "failed"
-    if standing is None or not standing.known:
-        return "try_again"
+    if over:
+        return "no_application"
+    return "try_again" if standing is None or not standing.known else _status_in_gate(standing)
+
+
+def _status_in_gate(standing: Standing) -> str:
     if standing.refused:
         return "refused"
     return "no_application" if standing.ticket is None else "pending"
 
 
-def _told(status: str, view: EventView | None, event: Event, user_id: str) -> dict[str, Any]:
+def _told(status: str, view: EventView | None, event: Event, user_id: str, *, over: bool) -> dict[str, Any]:
     """Return their status, what an application of theirs would be told, and their turn where they wait for one."""
     if status == "refused":
         return {"status": status, "application": "refused"}
     if status in ("issued", "pending", "failed"):
         return {"status": status, "application": "accepted"}
     if view is None:
-        return {"status": status, "application": "try_again"}
+        return {"status": status, "application": "closed" if over else "try_again"}
     secret = event.turn_secret if event.spread_ms else None
     turn_ms = secret and turn_at_ms(event.event_id, user_id, event.opens_at_ms, event.spread_ms, secret)
     return {"status": status, "application": _stranger(view, turn_ms or 0)} | (
@@ -97,12 +105,12 @@ def _stranger(view: EventView, turn_ms: int) -> str:
 
     `would_win`: a ticket is left, so they would get it.
     """
-    if view.state is EventState.DRAFT or view.now_ms < view.opens_at_ms:
+    if view.state is EventState.DRAFT:
         return "not_open"
+    if view.state not in (EventState.OPEN, EventState.PAUSED) or view.now_ms >= view.closes_at_ms:
+        return "closed"
     if view.state is EventState.PAUSED:
         return "paused"
-    if view.state is not EventState.OPEN or view.now_ms >= view.closes_at_ms:
-        return "closed"
     if not view.remaining:
         return "sold_out"
-    return "not_open" if view.now_ms < turn_ms else "would_win"
+    return "not_open" if view.now_ms < max(turn_ms, view.opens_at_ms) else "would_win"

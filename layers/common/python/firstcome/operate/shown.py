@@ -4,7 +4,7 @@ from typing import Any
 
 from firstcome.gate.answers import EventView
 from firstcome.ledger.events import Event
-from firstcome.rules import BadInput, rfc3339
+from firstcome.rules import BadInput, public_turns, rfc3339
 from firstcome.stores import Stores
 
 
@@ -17,7 +17,7 @@ def find_event(stores: Stores, event_id: str) -> Event:
 
 
 def show_event(event: Event) -> dict[str, Any]:
-    """Return the event as the ledger knows it."""
+    """Return the event as the ledger knows it; of its turns what everybody may know, from the first opening on."""
     return {
         "event_id": event.event_id,
         "name": event.name,
@@ -30,6 +30,7 @@ def show_event(event: Event) -> dict[str, Any]:
         "restore_epoch": event.restore_epoch,
         "config_version": event.config_version,
         "ended_at": rfc3339(event.ended_at_ms) if event.ended_at_ms is not None else None,
+        **public_turns(event.state, event.turn_secret),
     }
 
 

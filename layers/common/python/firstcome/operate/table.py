@@ -53,6 +53,7 @@ class Action:
     long: bool = False  # it may take longer than an HTTP API waits
     direct: bool = False  # no token may, whatever its groups
     personal: tuple[str, ...] = ()  # fields of its answer that are masked for a viewer
+    secret: tuple[str, ...] = ()  # those that are masked for all but an admin
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -166,6 +167,7 @@ ACTIONS: dict[str, Action] = {
             Group.OPERATOR,
             ((EVENT_ID, USER_ID),),
             changes=False,
+            secret=("code",),
         ),
         Action(
             "history",

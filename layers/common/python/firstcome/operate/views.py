@@ -63,7 +63,7 @@ def winners(stores: Stores, given: Input) -> dict[str, Any]:
 
 
 def show_winner(one: Winner) -> dict[str, Any]:
-    """Return a coupon row as the answers show it; its code is `winners`' alone."""
+    """Return a coupon row as the answers show it; its code is added where the table hides it."""
     redeemed = None if one.redeemed_at_ms is None else {"at": rfc3339(one.redeemed_at_ms), "by": one.redeemed_by}
     return {
         "ticket": one.ticket,
