@@ -65,8 +65,8 @@ GUARDS = [
     ),
     Guard(
         "the secret is told once the event has ended",
-        "        if event.state is EventState.ENDED:\n            known[",
-        "        if event.state in {EventState.ENDED, EventState.CLOSED}:\n            known[",
+        '({"turn_secret": secret.hex()} if state is EventState.ENDED else {})',
+        '({"turn_secret": secret.hex()} if state in {EventState.ENDED, EventState.CLOSED} else {})',
         f"{TOLD}::test_the_secret_is_committed_to_at_once_and_told_at_the_end",
     ),
     Guard(
