@@ -46,8 +46,7 @@ def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "dev", folder / "dev", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("layers", "docs", "web", "template.yaml"):
         (folder / name).symlink_to(ROOT / name)
-    (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv").symlink_to(sys.prefix)
     (folder / ".local").symlink_to(cloud.folder)
     (folder / "bin").mkdir()
     (folder / "bin" / "make").write_text(MAKE)
