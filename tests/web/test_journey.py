@@ -71,7 +71,11 @@ def test_an_event_from_its_draft_to_a_green_audit(
     pages[unlucky].reload()
     expect(pages[unlucky].locator("#coupon-code")).to_have_text(CODES[0])
 
+    at.show("live")
+    expect(at.page.locator(".issued")).to_contain_text(f"{COUPONS} coupons")
+
     redeem(campaign, CODES[0])
+    look_up(at, unlucky, "They have a coupon.", "Redeemed")
     explain(at, pages[late], late)
     rows = winners(at, tmp_path)
     assert [(row["ticket"], row["code"]) for row in rows] == [(str(n), code) for n, code in enumerate(CODES, 1)]
@@ -147,12 +151,16 @@ def explain(at: Desk, page: Page, name: str) -> None:
     expect(sentence(page)).to_have_text("All coupons are given away.")
     for words in ("Last one given", "You asked", "Reference"):
         expect(page.locator("#facts")).to_contain_text(words)
+    look_up(at, name, "They have no ticket.", "sold out")
+
+
+def look_up(at: Desk, name: str, *told: str) -> None:
+    """Look a person up at the console, and read this of them."""
     at.show("people")
     at.page.get_by_label("The person's id").fill(name)
     at.press("Look up")
-    known = at.page.get_by_role("article", name="What is known")
-    for words in (name, "They have no ticket.", "sold out"):
-        expect(known).to_contain_text(words)
+    for words in (name, *told):
+        expect(at.page.get_by_role("article", name="What is known")).to_contain_text(words)
 
 
 def winners(at: Desk, folder: Path) -> list[dict[str, str]]:
