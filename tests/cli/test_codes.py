@@ -29,6 +29,12 @@ def codes(tmp_path: Path) -> Path:
     return file
 
 
+def winners(program: Program, event_id: str) -> dict[str, dict[str, str]]:
+    """Return the rows of the CSV by person."""
+    out = program("winners", event_id, "--csv").out.removeprefix(BOM)
+    return {row["user_id"]: row for row in csv.DictReader(io.StringIO(out))}
+
+
 def test_an_event_with_codes_is_given_away_and_redeemed(
     program: Program, campaign: Campaign, event_id: str, codes: Path
 ) -> None:
@@ -45,8 +51,7 @@ def test_an_event_with_codes_is_given_away_and_redeemed(
 
     assert program.json("status", event_id, "p1")["code"] == "SPRING-0001"
     assert program.json("lookup", event_id, f"p{PEOPLE}")["told"]["application"] == "sold_out"
-    out = program("winners", event_id, "--csv").out.removeprefix(BOM)
-    assert {row["user_id"]: row["code"] for row in csv.DictReader(io.StringIO(out))}["p3"] == "SPRING-0003"
+    assert winners(program, event_id)["p3"]["code"] == "SPRING-0003"
 
     done = program.json("redeem", event_id, "SPRING-0001", "--key", ORDERS[1])
     assert (done["ticket"], done["user_id"]) == (1, "p1")
@@ -55,6 +60,7 @@ def test_an_event_with_codes_is_given_away_and_redeemed(
     assert program.json("revoke", event_id, "p1", "--yes", code=1)["error"]["kind"] == "refused"
     program.json("redeem", event_id, "--key", ORDERS[1], "--take-back")
     assert program.json("redeem", event_id, "SPRING-0001", "--key", ORDERS[3])["ticket"] == 1
+    assert [name for name, row in winners(program, event_id).items() if row["redeemed_at"]] == ["p1"]
 
     program.json("revoke", event_id, "p2", "--reason", "a bot", "--yes")
     assert program.json("redeem", event_id, "SPRING-0002", "--key", ORDERS[4], code=1)["error"]["code"] == "revoked"

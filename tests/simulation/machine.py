@@ -173,7 +173,8 @@ class Simulation:
         if act.how == "redrive":
             payload["all"] = True
         if act.how in {"refuse", "revoke"}:
-            payload["user_id"] = user_id = PEOPLE[act.who[0]]
+            some = sorted(self.world.holders()) if act.how == "revoke" else PEOPLE
+            payload["user_id"] = user_id = (some or PEOPLE)[act.who[0] % len(some or PEOPLE)]
             (self.by_hand if act.how == "refuse" else self.revoked).add(user_id)
         if act.how == "raise_capacity":
             payload["capacity"] = min(CAPACITY_MAX, self._capacity() + 1)

@@ -44,7 +44,7 @@ offsets = st.sampled_from(["committed", "not committed"])
 KEYS = ["event", "applied_user", "pending", "released"]
 losses = st.lists(st.sampled_from(KEYS), unique=True).map(" ".join)
 operations = st.sampled_from(["refuse", "revoke", "raise_capacity", "redrive", "reconcile", "restore"])
-uses = st.sampled_from(["redeem key-1", "redeem key-2", "take_back key-1", "take_back key-2"])
+uses = st.sampled_from(["redeem key-1", "redeem key-2", "redeem key-3", "take_back key-1"])
 deaths = st.none() | st.builds(Fate, st.integers(0, CALLS), st.booleans())
 
 
@@ -183,8 +183,17 @@ REFUSE = Act("operate", (0,), "refuse")
 RESTORE = Act("operate", how="restore")
 RAISE = Act("operate", how="raise_capacity")
 
-# What it has found, at its shortest.
+REVOKE = Act("operate", (0,), "revoke")
+ISSUED = (Act("apply", (0,), DELIVERED), Act("consume", (0,), "committed"))
+
+# What it has found, and what it must not miss, at their shortest.
 FOUND = {
+    "a coupon is revoked that is redeemed": [*ISSUED, Act("use", (0,), "redeem key-3"), REVOKE],
+    "a coupon is revoked while restore reads": [
+        *ISSUED,
+        Act("lose"),
+        Act("operate", how="restore", fate=Fate(5, after=True, meanwhile=(REVOKE,))),
+    ],
     "the operator's refusal of a failed row dies before the gate is told": [
         Act("apply", (0,), "damaged"),
         Act("consume", (0,), "committed"),
@@ -282,7 +291,7 @@ FOUND = {
 
 @pytest.mark.parametrize("acts", FOUND.values(), ids=FOUND)
 def test_what_was_found_does_not_come_back(stores: Stores, acts: list[Act]) -> None:
-    """Each of these once broke the promise."""
+    """Each of these once broke the promise, or would without its guard."""
     simulation = Simulation(stores, new_event_id("sim"))
     try:
         for act in acts:

@@ -157,8 +157,9 @@ export class Machine {
     }
   }
 
-  #no(name, { askedAt, sold_out_at: soldOutAt, correlation_id: correlationId }) {
-    const no = { name, askedAt, soldOutAt, correlationId };
+  #no(name, { now, askedAt, sold_out_at: soldOutAt, correlation_id: correlationId }) {
+    // When the gate read it, where it says so: the page's own clock may be behind, and "before the last one" would be wrong.
+    const no = { name, askedAt: Date.parse(now) || askedAt, soldOutAt, correlationId };
     this.#know({ no, unsure: false });
     this.#set(no);
   }

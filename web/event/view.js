@@ -3,6 +3,12 @@ import { LANGUAGES } from "./words.js";
 
 const AT_RANDOM_UNTIL = { before: "opens", signedout: "opens", turn: "turn" };
 const WITH_OPENING = new Set(["before", "turn", "signedout", "open"]);
+const TO_THE_S = { dateStyle: "long", timeStyle: "long" };
+// Most who come too late do so within the second in which the last one is given.
+const TO_THE_MS = {
+  year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit",
+  fractionalSecondDigits: 3, timeZoneName: "short",
+};
 const ANNOUNCED_S = [600, 60, 10]; // what the timer says to a screen reader; all else of it is silent
 
 export class View {
@@ -73,7 +79,7 @@ export class View {
     return {
       ...state,
       ticket: state.ticket?.number,
-      turn: state.turnAt && this.#time(state.turnAt, null, "medium"),
+      turn: state.turnAt && this.#time(state.turnAt, null, { timeStyle: "medium" }),
       isDrawn: event?.spread_ms > 0,
       asked: state.askedAt !== undefined,
       again: state.againAt === undefined ? "" : this.#words.seconds(wait),
@@ -83,7 +89,7 @@ export class View {
   #rows(state, event) {
     const { facts } = this.#words;
     const rows = [];
-    const when = (label, at) => at && rows.push([label, this.#moment(at, event)]);
+    const when = (label, at, how) => at && rows.push([label, this.#moment(at, event, how)]);
     if (event && WITH_OPENING.has(state.name)) {
       when(facts.opens, event.opens_at);
       if (state.turnAt) rows.push([facts.turn, this.#moment(state.turnAt, null)]);
@@ -91,8 +97,8 @@ export class View {
       rows.push([facts.capacity, event.capacity.toLocaleString(this.#language)]);
     }
     if (state.ticket && state.name !== "issued") when(facts.applied, state.ticket.appliedAt);
-    when(facts.soldOut, state.soldOutAt);
-    if (state.name !== "asking") when(facts.asked, state.askedAt);
+    when(facts.soldOut, state.soldOutAt, TO_THE_MS);
+    if (state.name !== "asking") when(facts.asked, state.askedAt, state.soldOutAt ? TO_THE_MS : undefined);
     if (state.correlationId) rows.push([facts.reference, state.correlationId]);
     return rows;
   }
@@ -143,15 +149,15 @@ export class View {
     return days ? `${this.#words.days(days)} ${clock}` : clock;
   }
 
-  #moment(at, event) {
+  #moment(at, event, how = TO_THE_S) {
     const zone = event?.timezone;
-    const text = this.#time(at, event, "long", { dateStyle: "long" });
+    const text = this.#time(at, event, how);
     const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
     return zone || !event ? `${text} (${zone ?? own})` : text;
   }
 
-  #time(at, event, timeStyle, more = {}) {
-    const options = { timeStyle, ...more, timeZone: event?.timezone };
+  #time(at, event, how) {
+    const options = { ...how, timeZone: event?.timezone };
     return new Intl.DateTimeFormat(this.#language, options).format(new Date(at));
   }
 

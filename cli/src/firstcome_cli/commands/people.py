@@ -12,7 +12,7 @@ import typer
 from firstcome_cli.commands.options import EventId, Reason, RequestId, UserId, Yes
 from firstcome_cli.run import Run
 
-WINNER_COLUMNS = ("ticket", "user_id", "applied_at", "issued_at", "code")
+WINNER_COLUMNS = ("ticket", "user_id", "applied_at", "issued_at", "code", "redeemed_at", "redeemed_by")
 HISTORY_COLUMNS = ("at", "actor", "action", "status", "version_before", "version_after", "request_id")
 BOM = "\ufeff"  # without it, Excel reads UTF-8 as something else
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
@@ -64,10 +64,10 @@ def winners(
     run = Run.of(ctx)
     found = list(run.operator.pages("winners", event_id=event_id))
     if as_csv and not run.show.as_json:
-        sys.stdout.write(to_csv(WINNER_COLUMNS, found))
+        sys.stdout.write(to_csv(WINNER_COLUMNS, map(_flat, found)))
         return
     body = {"event_id": event_id, "winners": found}
-    run.show.answer(body, lambda: run.show.rows(WINNER_COLUMNS, found, "nobody has a coupon yet"))
+    run.show.answer(body, lambda: run.show.rows(WINNER_COLUMNS, map(_flat, found), "nobody has a coupon yet"))
 
 
 def history(
@@ -103,6 +103,11 @@ def to_csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writerow(names)
     writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return BOM + out.getvalue()
+
+
+def _flat(winner: Mapping[str, Any]) -> dict[str, Any]:
+    redeemed = winner.get("redeemed") or {}
+    return {**winner, "redeemed_at": redeemed.get("at"), "redeemed_by": redeemed.get("by")}
 
 
 def _cell(value: object) -> str:
