@@ -42,7 +42,7 @@ NAMED = [
     ROOT / "cli" / "README.md",
     DOCS / "tutorial.md",
     *sorted((DOCS / "how-to").glob("*.md")),
-    *(DOCS / f"{name}.md" for name in ("identity", "operator-api", "page", "rehearsal")),
+    *(DOCS / f"{name}.md" for name in ("identity", "operator-api", "page", "rehearsal", "use")),
 ]
 DOCUMENTS = [path for path in NAMED if any(commands(path.read_text()))]  # some of the pages have nothing to type here
 
@@ -61,3 +61,12 @@ def test_what_a_document_asks_to_be_typed_works(document: Path, clone: Path, rea
         told = "urn:problem-type" in each.said and "urn:problem-type" not in each.typed.answer
         assert not told, (each.typed.command, each.said)
     assert len(answers) == len(wanted)
+
+
+def test_commands_and_answers_are_told_apart() -> None:
+    """A command goes on where a line is indented; what follows is its answer, in which `…` is anything."""
+    first, second = typed('```console\n$ ask \\\n    twice\n{"a": 1, …}\n$ again\n```\n')
+    assert (first.command, second.command) == ("ask \\\n    twice", "again")
+    assert first.is_answered_by('{"a":1,"b":2}\n')
+    assert not first.is_answered_by('{"a":2,"b":2}\n')
+    assert second.is_answered_by("whatever")
