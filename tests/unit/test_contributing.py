@@ -100,13 +100,6 @@ def test_the_workflow_may_only_read_and_every_job_ends() -> None:
     assert [name for name, job in jobs().items() if "permissions" in job or "timeout-minutes" not in job] == []
 
 
-def test_the_browser_has_one_budget() -> None:
-    """The workflow and .ci/run end `make test-web` after the same time."""
-    [step] = [step for step in steps() if step.get("run") == "make test-web"]
-    [seconds] = re.findall(r"^browser_budget_s=(\d+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert step["timeout-minutes"] * 60 == int(seconds)
-
-
 def test_dependabot_looks_into_folders_that_exist() -> None:
     """Each folder that Dependabot looks into has what it looks for."""
     looked_for = {"pip": "requirements*.txt", "github-actions": "action.yml", "docker": "Dockerfile"}
