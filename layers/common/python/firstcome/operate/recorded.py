@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from firstcome.ledger.operations import Operation, Request
 from firstcome.operate.arguments import Input
+from firstcome.operate.shown import show_operation
 from firstcome.operate.table import Action
-from firstcome.operate.views import show_operation
 from firstcome.operate.who import Who
 from firstcome.rules import BadInput, OperationStatus
 from firstcome.stores import Stores

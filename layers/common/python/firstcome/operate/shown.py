@@ -4,6 +4,7 @@ from typing import Any
 
 from firstcome.gate.answers import EventView
 from firstcome.ledger.events import Event
+from firstcome.ledger.operations import Operation
 from firstcome.rules import BadInput, public_turns, rfc3339
 from firstcome.stores import Stores
 
@@ -31,6 +32,26 @@ def show_event(event: Event) -> dict[str, Any]:
         "config_version": event.config_version,
         "ended_at": rfc3339(event.ended_at_ms) if event.ended_at_ms is not None else None,
         **public_turns(event.state, event.turn_secret),
+    }
+
+
+def show_operation(one: Operation) -> dict[str, Any]:
+    """Return a row of `operation` as the answers show it."""
+    refused = one.answer if one.answer and one.answer.keys() == {"code", "detail"} else {}
+    return {
+        "id": one.id,
+        "request_id": one.request_id,
+        "at": rfc3339(one.at_ms),
+        "actor": one.actor,
+        "actor_kind": one.actor_kind,
+        "action": one.action,
+        "event_id": one.event_id,
+        "user_id": one.user_id,
+        "version_before": one.version_before,
+        "version_after": one.version_after,
+        "status": one.status,
+        "what": one.what,
+        "code": refused.get("code"),
     }
 
 

@@ -3,13 +3,12 @@
 from contextlib import suppress
 from typing import Any
 
-from firstcome.ledger.operations import Operation
 from firstcome.ledger.views import Listed, Winner
 from firstcome.operate.arguments import Input
 from firstcome.operate.bounded import SAID_MAX_LENGTH
 from firstcome.operate.fields import LIST_LIMIT
 from firstcome.operate.pages import page
-from firstcome.operate.shown import find_event, show_event
+from firstcome.operate.shown import find_event, show_event, show_operation
 from firstcome.retry import operations
 from firstcome.rules import TIME_MIN_MS, BadInput, OperationStatus, Unavailable, rfc3339
 from firstcome.stores import Stores
@@ -100,23 +99,3 @@ def operation(stores: Stores, given: Input) -> dict[str, Any]:
     if found is None:
         raise BadInput("unknown_operation", f"there is no operation {given['id']}: history names those that there are")
     return {"operation": show_operation(found) | {"answer": found.answer}}
-
-
-def show_operation(one: Operation) -> dict[str, Any]:
-    """Return a row of `operation` as the answers show it."""
-    refused = one.answer if one.answer and one.answer.keys() == {"code", "detail"} else {}
-    return {
-        "id": one.id,
-        "request_id": one.request_id,
-        "at": rfc3339(one.at_ms),
-        "actor": one.actor,
-        "actor_kind": one.actor_kind,
-        "action": one.action,
-        "event_id": one.event_id,
-        "user_id": one.user_id,
-        "version_before": one.version_before,
-        "version_after": one.version_after,
-        "status": one.status,
-        "what": one.what,
-        "code": refused.get("code"),
-    }
