@@ -128,7 +128,7 @@ def child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: the next folder has another cloud
 def http(cloud: Cloud) -> Iterator[httpx.Client]:
     """An HTTP client of the API of the folder's own cloud."""
     with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S) as client:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dev.servers import Servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(
     servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
 ) -> Iterator[Cloud]:
@@ -35,7 +35,7 @@ def cloud(
         yield cloud
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud_file(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that `make up` writes, of this cloud."""
     file = tmp_path_factory.mktemp("local") / "cloud.env"

@@ -28,7 +28,7 @@ done
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(
     servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
 ) -> Iterator[Cloud]:
@@ -39,7 +39,7 @@ def cloud(
         yield cloud
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a reader's commands find what they find in a clone."""
     folder = tmp_path_factory.mktemp("clone")
@@ -54,7 +54,7 @@ def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reader(clone: Path, child_environment: dict[str, str]) -> dict[str, str]:
     """The environment of a reader's shell: none of the session's settings, and the programs of the clone."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTCOME_")}

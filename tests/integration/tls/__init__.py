@@ -1,0 +1,1 @@
+"""A package: its servers end with its last test."""
