@@ -27,7 +27,7 @@ from dev.servers import Servers
 from firstcome.operate.actions import act
 
 # In the order in which they run and are reported; each is a module of benchmarks/bars.
-NAMES = "gate memory apply consume drain cold http scale ladder"
+NAMES = "gate memory apply consume drain cold http peer scale ladder"
 BENCHMARKS = tuple(NAMES.split())
 FOLDER = ROOT / ".local" / "bench"
 

@@ -25,6 +25,7 @@ Apply = Callable[[str, str], bool]
 Consume = Callable[[str, str], object]
 
 TIMEOUT_MS = 20_000  # as the functions that write the ledger have it
+SADD_INCR_TOPIC = "tutorial_sadd_incr"
 ID = "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL"
 ROW = f"id BIGINT AUTO_INCREMENT PRIMARY KEY, event_id {ID}, user_id {ID}"
 # The tables of the tutorials: a coupon has a number of its own and names a person.
@@ -166,7 +167,7 @@ def sadd_incr_kafka(settings: Settings, capacity: int) -> Apply:
             return False
         if redis.incr(f"coupon_count:{event_id}") > capacity:
             return False
-        producer.send("tutorial_sadd_incr", f"{event_id} {user_id}".encode())
+        producer.send(SADD_INCR_TOPIC, f"{event_id} {user_id}".encode())
         return True
 
     return apply
@@ -226,7 +227,7 @@ STEPS = (
     Step("2b", "the same, unique key", unique_key, table="tutorial_coupon_of_person"),
     Step("3", "INCR, insert", incr),
     Step("4", "INCR, Kafka", incr_kafka, insert, "tutorial_incr"),
-    Step("5", "SADD, INCR, Kafka", sadd_incr_kafka, insert_or_note, "tutorial_sadd_incr"),
+    Step("5", "SADD, INCR, Kafka", sadd_incr_kafka, insert_or_note, SADD_INCR_TOPIC),
     Step("6", "firstcome", firstcome, topic="coupon_create", table="coupon"),
 )
 OURS = STEPS[-1]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from functools import cache
 from math import ceil
 
+from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, prices
 from benchmarks.scale import limits
 from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many
 from benchmarks.scale.planning import (
@@ -20,12 +19,10 @@ from benchmarks.scale.planning import (
     unranked,
 )
 from benchmarks.scale.times import Aws, Opening
-from dev.cloud import ROOT
 
 STACKS_MAX = 1_000  # accounts: more is no advice
 ZONES = 3  # brokers come in multiples of it
 SPARE = 10  # a tenth more environments than are provisioned: they must be fewer than there may be
-DEPLOY = ROOT / "docs" / "deploy.md"  # the one place where prices stand
 LOGGED_BYTES = 400  # an application, and a row
 CALL_BYTES = 1_000  # of the gate
 
@@ -135,31 +132,9 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     gb_s = (won * aws.won_s + (people - won) * lost_s) * deployment.memory_mb / 1024
     calls = won + asked(opening, deployment, aws) / opening.peak * (people - won)
     requests = {
-        "HTTP API": people / 1e6 * price("HTTP API"),
-        "Lambda": people / 1e6 * price("Lambda, requests") + gb_s * price("Lambda, duration"),
+        "HTTP API": people * HTTP_API_REQUEST,
+        "Lambda": people * LAMBDA_REQUEST + gb_s * LAMBDA_GB_S,
         "logs": (people + won) * LOGGED_BYTES / 1e9 * price("logs"),
         "between zones": calls * CALL_BYTES / 1e9 * 2 / 3 * price("between zones"),
     }
     return Costs(hour, requests)
-
-
-@cache
-def prices() -> dict[str, float]:
-    """Return the $ of each line under "What it costs", by its first cell; `idle: …` what a line costs an hour."""
-    section = DEPLOY.read_text().partition("\n## What it costs\n")[2].partition("\n## ")[0]
-    found = {}
-    for line in section.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) > 1 and (price := re.search(r"([\d.]+) \$", cells[1])):
-            found[cells[0]] = float(price[1])
-        if len(cells) == 4 and re.fullmatch(r"[\d.]+", cells[3]):
-            found[f"idle: {cells[0]}"] = float(cells[3])
-    return found
-
-
-def price(what: str) -> float:
-    """Return the price of the one line that begins with this; raise `LookupError` where there is none, or several."""
-    matches = {name: value for name, value in prices().items() if name.startswith(what)}
-    if len(matches) != 1:
-        raise LookupError(f"{DEPLOY.name} has {len(matches)} prices of {what!r}: {sorted(matches)}")
-    return next(iter(matches.values()))

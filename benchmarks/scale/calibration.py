@@ -145,11 +145,11 @@ def _spent(cloud: Cloud) -> dict[str, float]:
     pids = {"front": [cloud.front.pid], "poller": [cloud.poller.pid]}  # the poller only so that it is no "other"
     pids |= {name: list(cloud.environments(name)) for name in ("apply", "consume")}
     pids |= {name: [pid] for name, pid in cloud.servers.pids.items()}
-    spent = {name: sum(_spent_s(pid) for pid in some if pid) for name, some in pids.items()}
+    spent = {name: sum(spent_s(pid) for pid in some if pid) for name, some in pids.items()}
     # The broker's compiler is at work for minutes, and belongs to no request.
     kafka = cloud.servers.pids["kafka"]
     tasks = [task for task in Path(f"/proc/{kafka}/task").iterdir() if "Compiler" in (task / "comm").read_text()]
-    spent["compiler"] = sum(_spent_s(f"{kafka}/task/{task.name}") for task in tasks)
+    spent["compiler"] = sum(spent_s(f"{kafka}/task/{task.name}") for task in tasks)
     spent["kafka"] -= spent["compiler"]
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent["client"] = children.ru_utime + children.ru_stime
@@ -158,7 +158,7 @@ def _spent(cloud: Cloud) -> dict[str, float]:
     return spent
 
 
-def _spent_s(process: int | str) -> float:
+def spent_s(process: int | str) -> float:
     """Return what a process and its threads have had of the cores."""
     words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / TICKS

@@ -21,8 +21,9 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.harness.prices import DEPLOY
 from benchmarks.scale import limits, times
-from benchmarks.scale.advice import DEPLOY, STACKS_MAX, Recommendation, costs, recommended
+from benchmarks.scale.advice import STACKS_MAX, Recommendation, costs, recommended
 from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many, size
 from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times

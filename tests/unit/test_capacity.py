@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.scale import advice, capacity, limits
+from benchmarks.harness import prices
+from benchmarks.scale import capacity, limits
 from benchmarks.scale.advice import advised, costs, recommended
 from benchmarks.scale.capacity import admitted, changes
 from benchmarks.scale.deployment import Deployment, declared, outside
@@ -208,7 +209,7 @@ def test_a_parameter_that_no_template_has_is_an_error() -> None:
 
 def test_what_is_deployed_costs_what_deploy_md_says() -> None:
     """The sum of its table, to the cent."""
-    said = advice.DEPLOY.read_text().partition("| **idle** |")[2].partition("\n")[0]
+    said = prices.DEPLOY.read_text().partition("| **idle** |")[2].partition("\n")[0]
     hour = sum(costs(Opening(100, 10, 100), DEFAULT, AWS).hour.values())
     assert f"**{hour:.2f}**" in said
 
@@ -223,7 +224,7 @@ def test_a_million_applications_cost_about_what_deploy_md_says() -> None:
 
 def test_a_price_that_is_not_there_is_an_error() -> None:
     with pytest.raises(LookupError, match="0 prices"):
-        advice.price("MSK broker kafka.t9")
+        prices.price("MSK broker kafka.t9")
 
 
 def test_a_provisioned_environment_is_paid_by_the_hour() -> None:
@@ -234,7 +235,7 @@ def test_a_provisioned_environment_is_paid_by_the_hour() -> None:
 
 def test_the_default_quotas_are_those_of_deploy_md() -> None:
     """Two places speak of them, one to readers."""
-    quotas = advice.DEPLOY.read_text().partition("## Quotas to raise")[2].partition("\n## ")[0]
+    quotas = prices.DEPLOY.read_text().partition("## Quotas to raise")[2].partition("\n## ")[0]
     for value in (limits.API_REQUESTS_PER_S, limits.API_BURST, limits.CONCURRENCY, limits.CONNECTIONS):
         assert f"{value:,}" in quotas
     assert f"| {limits.CONNECTIONS_PER_S} (t3: 4) |" in quotas

@@ -1,0 +1,270 @@
+"""The course's chain as people deploy it, beside firstcome: as many processes, the same servers and connections.
+
+The peer is benchmarks/peer/server.py: threads, one producer that batches, `SADD` and `INCR`. Its consumer is the
+ladder's, a row and a commit for each record. It listens itself, where firstcome stands behind the local cloud's front.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from kafka import KafkaProducer
+
+from benchmarks.bars.drain import fill, settled
+from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, view, wrong_people
+from benchmarks.harness.rows import Bar, Row, interleave, rate
+from benchmarks.harness.tools import CONNECTIONS, applications, wrk
+from benchmarks.ladder.steps import SADD_INCR_TOPIC, STEPS, make_tables
+from benchmarks.peer.server import event_key
+from benchmarks.scale.calibration import spent_s
+from dev import front
+from dev.child import Child
+from dev.cloud import APPLY_ENVIRONMENTS, ROOT, Cloud
+from dev.crowd import Crowd
+from dev.process import wait_until
+from dev.recipes import url_of
+from firstcome.stores import Stores
+from firstcome.stream.reader import StreamReader
+from firstcome.stream.topic import ensure_topic
+
+COUPONS = 100  # of an event at half of which everything is killed that answers people
+MORE_PEOPLE = 2_000  # who ask afterwards
+# A round waits for the sweep, which lets half a minute pass first, so that a slow record is not taken for a lost one.
+SETTINGS = {**PATIENT, "FIRSTCOME_SWEEP_OVERDUE_MS": "500"}
+OURS, WAITS, SENDS = "firstcome", "peer that waits for the broker", "peer that does not wait"
+(CHAIN,) = (step for step in STEPS if step.topic == SADD_INCR_TOPIC)
+
+
+@dataclass(slots=True)
+class Peer:
+    """The peer's processes, over the benchmark's servers. What is killed is started again."""
+
+    bench: Bench
+    url: str
+    servers: list[Child]
+    consumer: Child
+    reader: StreamReader
+
+    def open_event(self, capacity: int, *, waits: bool) -> str:
+        """Make an event; return its id."""
+        event_id = f"peer-{uuid.uuid4().hex[:12]}"
+        with closing(self.bench.stores()) as stores:
+            stores.gate.redis.hset(event_key(event_id), mapping={"capacity": capacity, "waits": int(waits)})
+        return event_id
+
+    def pids(self) -> list[int]:
+        """Return the processes that answer people."""
+        return [child.pid for child in self.servers if child.pid is not None]
+
+    def drained(self) -> None:
+        """Return when the consumer has read all records."""
+        self.consumer.start()
+        wait_until(self.reader.caught_up, "the peer's topic is read", timeout_s=DRAINED_S)
+
+    def people(self, event_id: str) -> list[str]:
+        """Return whose rows the event has."""
+        found = self.bench.query(f"SELECT user_id FROM {CHAIN.table} WHERE event_id = %s", event_id)
+        return [user_id for (user_id,) in found]
+
+
+@contextmanager
+def running(bench: Bench, processes: int) -> Iterator[Peer]:
+    """Have the peer's processes running; its consumer does not, until it is started."""
+    make_tables(bench.settings)
+    ours = replace(bench.settings, kafka_topic=CHAIN.topic, kafka_group=CHAIN.topic)
+    ensure_topic(ours, partitions=1, replication=1)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
+    log = bench.folder / "peer.log"
+    consume = [sys.executable, "-m", "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
+    with front.listen(0) as listener, ExitStack() as ending:
+        serve = [sys.executable, "-m", "benchmarks.peer.server", str(listener.fileno())]
+        pass_fds = [listener.fileno()]
+        servers = [
+            Child(f"peer-{n}", serve, log=log, env=environ, cwd=ROOT, pass_fds=pass_fds) for n in range(processes)
+        ]
+        consumer = Child("peer-consumer", consume, log=log, env=environ, cwd=ROOT)
+        for child in (consumer, *servers):
+            ending.callback(child.stop)
+        for child in servers:
+            child.start()
+        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer, StreamReader(ours))
+
+
+@dataclass(slots=True)
+class Contest:
+    """Both of them running, and what is wrong with what came of it."""
+
+    bench: Bench
+    stores: Stores
+    cloud: Cloud
+    peer: Peer
+    cpu_us: dict[str, list[float]] = field(default_factory=dict)  # of the processes that answer people, a request
+    wrong: list[str] = field(default_factory=list)
+
+    def environments(self) -> list[int]:
+        """Return firstcome's processes that answer people."""
+        return self.cloud.environments("apply")
+
+    def asked(self, name: str, url: str, event_id: str, status: int, pids: Callable[[], Sequence[int]]) -> float:
+        """Let 50 connections ask; return the answers a second, and note what they cost the processes."""
+        seconds = self.bench.pick(3, 1)
+        before = sum(map(spent_s, pids()))
+        heard = wrk(url, applications(event_id), seconds)
+        self.cpu_us.setdefault(name, []).append((sum(map(spent_s, pids())) - before) / heard.count * 1e6)
+        if heard.lost or set(heard.statuses) != {status}:
+            self.wrong.append(f"{name}: {heard.statuses}, {heard.lost} connections broke")
+        return heard.rate
+
+
+def run(bench: Bench) -> list[Row]:
+    """Ask both in turn, then drain both, then kill both."""
+    processes = bench.pick(APPLY_ENVIRONMENTS, 2)
+    with ExitStack() as opened:
+        stores = opened.enter_context(closing(bench.stores()))
+        peer = opened.enter_context(running(bench, processes))
+        cloud = Cloud(
+            bench.folder / "cloud-peer",
+            servers=bench.servers,
+            environment=SETTINGS,
+            apply_environments=processes,
+            clock=False,
+            poller=False,
+        )
+        contest = Contest(bench, stores, opened.enter_context(cloud), peer)
+        return [*_answers(contest), _drain(contest), _kill(contest)]
+
+
+def _answers(contest: Contest) -> list[Row]:
+    """Return how many a second are accepted, and how many told that it is sold out; and what each costs."""
+    bench, peer, stores, url = contest.bench, contest.peer, contest.stores, contest.cloud.api_url
+    accepting, gone = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
+    waits, sends, over = (peer.open_event(n, waits=w) for n, w in ((PLENTY, True), (PLENTY, False), (0, True)))
+    accepted = {
+        OURS: partial(contest.asked, "accepted", url, accepting, 202, contest.environments),
+        WAITS: partial(contest.asked, "accepted, peer that waits", peer.url, waits, 202, peer.pids),
+        SENDS: partial(contest.asked, "accepted, peer that does not", peer.url, sends, 202, peer.pids),
+    }
+    sold_out = {
+        OURS: partial(contest.asked, "sold out", url, gone, 409, contest.environments),
+        "peer": partial(contest.asked, "sold out, peer", peer.url, over, 409, peer.pids),
+    }
+    for each in (*accepted.values(), *sold_out.values()) if not bench.quick else ():
+        bench.say("warming up")
+        each()
+    contest.cpu_us.clear()
+    rounds = bench.pick(5, 1)
+    rates = [interleave(each, rounds, bench.say) for each in (accepted, sold_out)]
+    contest.cloud.poller.start()
+    wrong = bench.drained(stores, accepting) + wrong_people(stores.gate, gone, FEW)
+    contest.cloud.poller.stop()
+    contest.peer.drained()
+    contest.peer.consumer.stop()
+    what = f"{CONNECTIONS} connections of wrk, {len(peer.servers)} processes each"
+    costs = dict(contest.cpu_us)
+    return [
+        Row(f"peer, accepted, {what}", "answers/s", rates[0], [Bar(OURS, WAITS, 1)], contest.wrong + wrong),
+        Row(f"peer, sold out, {what}", "answers/s", rates[1], [Bar(OURS, "peer", 1)]),
+        Row("peer, CPU of the processes that answer people", "µs an answer", costs),
+    ]
+
+
+def _drain(contest: Contest) -> Row:
+    """Return how fast each makes rows of what waits in its topic."""
+    bench, stores, peer = contest.bench, contest.stores, contest.peer
+    many, few = bench.pick(20_000, 2_000), bench.pick(10_000, 1_000)
+    expected: dict[str, int] = {}
+
+    def ours() -> float:
+        event_id = bench.open_event(stores, many, "drain")
+        expected[event_id] = many
+        fill(bench, stores, event_id, many, linger_ms=5)
+
+        def settle() -> None:
+            contest.cloud.poller.start()
+            settled(stores, event_id)
+
+        found = rate(settle, many)
+        contest.cloud.poller.stop()
+        return found
+
+    def theirs() -> float:
+        event_id = peer.open_event(few, waits=False)
+        with closing(KafkaProducer(bootstrap_servers=bench.settings.kafka_bootstrap)) as producer:
+            for number in range(few):
+                producer.send(CHAIN.topic, f"{event_id} person-{number}".encode())
+            producer.flush()
+        found = rate(peer.drained, few)
+        peer.consumer.stop()
+        if (rows := len(peer.people(event_id))) != few:
+            contest.wrong.append(f"{event_id}: {rows:,} rows of {few:,}")
+        return found
+
+    values = interleave({OURS: ours, "peer": theirs}, bench.pick(3, 1), bench.say)
+    return Row("peer, drain", "rows/s", values, [Bar(OURS, "peer", 1)], bench.wrong_rows(expected))
+
+
+def _kill(contest: Contest) -> Row:
+    """Return how many rows there are in the end where all processes that answer people die at half of the coupons."""
+    bench, stores, cloud, peer = contest.bench, contest.stores, contest.cloud, contest.peer
+    unkept: dict[str, list[int]] = {}
+    wrong: list[str] = []
+    cloud.poller.start()
+    peer.consumer.start()
+
+    def killed(name: str, url: str, event_id: str, pids: Callable[[], Sequence[int]]) -> set[str]:
+        """Return who was told yes."""
+        promised: set[str] = set()
+        lock, left = threading.Lock(), COUPONS // 2
+
+        def told(user_id: str) -> None:
+            with lock:
+                promised.add(user_id)
+                if len(promised) == left:
+                    for pid in pids():
+                        os.kill(pid, signal.SIGKILL)
+
+        people = (f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS)))
+        Crowd(url, event_id, CONNECTIONS).rush(
+            people, lambda answer: told(answer.user_id) if answer.has_ticket else None
+        )
+        bench.say(f"{name}: {len(promised)} were told yes")
+        return promised
+
+    def counted(name: str, promised: set[str], people: list[str]) -> float:
+        unkept.setdefault(name, []).append(len(promised - set(people)))
+        return float(len(people))
+
+    def ours() -> float:
+        event_id = bench.open_event(stores, COUPONS, "killed")
+        promised = killed(OURS, cloud.api_url, event_id, contest.environments)
+
+        def whole() -> bool:
+            cloud.invoke("retry", {})
+            return not view(stores.gate, event_id).pending
+
+        wait_until(whole, f"{event_id} is settled", timeout_s=DRAINED_S)
+        wrong.extend(bench.wrong_rows({event_id: COUPONS}))
+        found = bench.query("SELECT user_id FROM coupon WHERE event_id = %s", event_id)
+        return counted(OURS, promised, [user_id for (user_id,) in found])
+
+    def theirs(name: str) -> float:
+        event_id = peer.open_event(COUPONS, waits=name == WAITS)
+        promised = killed(name, peer.url, event_id, peer.pids)
+        peer.drained()
+        return counted(name, promised, peer.people(event_id))
+
+    contenders: dict[str, Callable[[], float]] = {OURS: ours}
+    contenders |= {name: partial(theirs, name) for name in (WAITS, SENDS)}
+    values = interleave(contenders, bench.pick(5, 1), bench.say)
+    values["coupons"] = [float(COUPONS)] * len(values[OURS])
+    notes = [f"told yes, and no row: {', '.join(f'{name} {counts}' for name, counts in unkept.items())}"]
+    what = f"peer, rows of {COUPONS} coupons, killed at half, {MORE_PEOPLE:,} people more"
+    return Row(what, "rows", values, [Bar(OURS, "coupons", 1)], contest.wrong + wrong, notes)
