@@ -163,8 +163,9 @@ SCHEMAS: Json = {
             "refusal": {"type": ["object", "null"]},
             "failed": {"type": "array", "items": _ROW},
             "told": object_of(
-                {"status": {"type": "string"}, "application": {"type": "string"}, "turn_at": TIME},
+                {"status": {"type": "string"}, "application": {"type": "string"}, "turn_at": TIME, "sold_out_at": TIME},
                 "turn_at",
+                "sold_out_at",
                 description="What their status is, and what an application of theirs would be told",
             ),
         },

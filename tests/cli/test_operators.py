@@ -64,8 +64,12 @@ def test_a_loser_is_told_why(program: Program, campaign: Campaign, event_id: str
     campaign.open(1)
     campaign.win("alice")
     campaign.wait_consumed()
-    assert program.json("lookup", event_id, "alice")["row"]["ticket"] == 1
-    assert program.json("lookup", event_id, "bob")["told"]["application"] == "sold_out"
+    alice = program.json("lookup", event_id, "alice")
+    assert alice["row"]["ticket"] == 1
+    told = program.json("lookup", event_id, "bob")["told"]
+    assert (told["application"], told["sold_out_at"]) == ("sold_out", alice["row"]["applied_at"])
+    assert f"The last ticket was given at {told['sold_out_at']}" in program("lookup", event_id, "bob").out
+    assert "The last ticket" not in program("lookup", event_id, "alice").out
 
 
 def test_a_draft_is_edited_and_deleted(program: Program, event_id: str) -> None:

@@ -45,6 +45,25 @@ def test_a_failed_row_has_its_reason_and_what_to_do(campaign: Campaign, desk: Ca
     assert campaign.holders() == {"bob": 1}
 
 
+def test_a_person_is_shown_with_what_explains_their_answer(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """A loser: when the last ticket was given. A winner: the code, which an admin alone may read."""
+    campaign.open(1)
+    campaign.operate("upload_codes", codes=["SPRING-1"])
+    campaign.win("alice")
+    campaign.wait_consumed()
+    given = campaign.operate("lookup", user_id="bob")["told"]["sold_out_at"]
+    for name, group, code in (("olga", "operator", "hidden: for admins"), ("ada", "admin", "SPRING-1")):
+        at = desk(name, group)
+        at.show("people")
+        for person, label, value in (("alice", "Code", code), ("bob", "Last ticket given", "")):
+            at.page.get_by_role("search").get_by_role("textbox").fill(person)
+            at.press("Look up")
+            expect(at.page.get_by_role("heading", name=person)).to_be_visible()
+            term = at.page.get_by_role("article").locator("dt", has_text=label).locator("+ dd")
+            expect(term).to_contain_text(value)
+        expect(term.locator("time")).to_have_attribute("datetime", given)
+
+
 def test_a_bulk_redrive_meets_the_rows_that_were_on_screen(campaign: Campaign, desk: Callable[..., Desk]) -> None:
     """One that came later is not among them, although the dialog was still open."""
     campaign.open(5)

@@ -75,7 +75,7 @@ def test_an_event_from_its_draft_to_a_green_audit(
     expect(at.page.locator(".issued")).to_contain_text(f"{COUPONS} coupons")
 
     redeem(campaign, CODES[0])
-    look_up(at, unlucky, "They have a coupon.", "Redeemed")
+    look_up(at, unlucky, "They have a coupon.", "Redeemed", CODES[0])
     explain(at, pages[late], late)
     rows = winners(at, tmp_path)
     assert [(row["ticket"], row["code"]) for row in rows] == [(str(n), code) for n, code in enumerate(CODES, 1)]
@@ -151,7 +151,7 @@ def explain(at: Desk, page: Page, name: str) -> None:
     expect(sentence(page)).to_have_text("All coupons are given away.")
     for words in ("Last one given", "You asked", "Reference"):
         expect(page.locator("#facts")).to_contain_text(words)
-    look_up(at, name, "They have no ticket.", "sold out")
+    look_up(at, name, "They have no ticket.", "sold out", "Last ticket given")
 
 
 def look_up(at: Desk, name: str, *told: str) -> None:

@@ -58,6 +58,12 @@ export function People({ event }) {
   `;
 }
 
+/** The code of a coupon, which an admin alone is told. */
+function Code({ row }) {
+  if (!row.has_code) return html`<span class="quiet">none uploaded</span>`;
+  return row.code === null ? html`<span class="quiet">hidden: for admins</span>` : html`<span class="mono">${row.code}</span>`;
+}
+
 function Person({ found, event, again }) {
   const { row, refusal, failed, gate, told } = found;
   const zone = event.timezone;
@@ -69,12 +75,16 @@ function Person({ found, event, again }) {
       <p class="verdict">${STATUSES[told.status] ?? told.status}</p>
       <dl class="facts">
         <dt>Asking now, they are told</dt><dd>${TOLD[told.application] ?? told.application}</dd>
+        ${told.sold_out_at && html`<dt>Last ticket given</dt><dd><${Moment} at=${told.sold_out_at} zone=${zone} /></dd>
+          <dt>Asked</dt><dd class="quiet">not kept: the answer that they got says when, with its reference</dd>`}
         ${told.turn_at && html`<dt>Turn</dt><dd><${Moment} at=${told.turn_at} zone=${zone} /></dd>`}
         <dt>Gate</dt><dd>${inGate}</dd>
+        ${!row && gate?.applied_at && html`<dt>Asked</dt><dd><${Moment} at=${gate.applied_at} zone=${zone} /></dd>`}
         <dt>Coupon</dt><dd>${row ? `ticket ${number(row.ticket)}` : "none"}</dd>
         ${row && html`
           <dt>Asked</dt><dd><${Moment} at=${row.applied_at} zone=${zone} /></dd>
-          <dt>Issued</dt><dd><${Moment} at=${row.issued_at} zone=${zone} /></dd>`}
+          <dt>Issued</dt><dd><${Moment} at=${row.issued_at} zone=${zone} /></dd>
+          <dt>Code</dt><dd><${Code} row=${row} /></dd>`}
         ${row?.redeemed && html`<dt>Redeemed</dt><dd><${Moment} at=${row.redeemed.at} zone=${zone} /> ${row.redeemed.by}</dd>`}
         ${refusal && html`<dt>Refused</dt><dd><${Moment} at=${refusal.refused_at} zone=${zone} />: ${refusal.reason}</dd>`}
         ${failed.map((one) => html`<dt>Failed row ${one.id}</dt><dd>${one.status}: ${one.reason}</dd>`)}

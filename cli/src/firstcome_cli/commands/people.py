@@ -50,7 +50,14 @@ def status(ctx: typer.Context, event_id: EventId, user_id: UserId) -> None:
 def lookup(ctx: typer.Context, event_id: EventId, user_id: UserId) -> None:
     """Show everything about one person of an event, and what they would be told now."""
     run = Run.of(ctx)
-    run.show.answer(run.operator.look("lookup", event_id=event_id, user_id=user_id))
+    found = run.operator.look("lookup", event_id=event_id, user_id=user_id)
+
+    def human() -> None:
+        run.show.fields(found)
+        if why := _why(found):
+            run.show.say(why)
+
+    run.show.answer(found, human)
 
 
 def winners(
@@ -103,6 +110,14 @@ def to_csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writerow(names)
     writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return BOM + out.getvalue()
+
+
+def _why(found: Mapping[str, Any]) -> str:
+    """Return the sentence for somebody who asks why they got nothing; "" where the fields say all."""
+    at = found["told"].get("sold_out_at")
+    if not at:
+        return ""
+    return f"The last ticket was given at {at}. When {found['user_id']} asked is not kept: their own answer says it."
 
 
 def _flat(winner: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,6 +148,7 @@ class EventView:
     timezone: str = "UTC"
     spread_ms: int = 0
     turn_secret: bytes | None = field(default=None, repr=False)  # None before the first opening, and without turns
+    given_ms: int = 0  # when the last ticket was given; 0: not known
 
     @property
     def remaining(self) -> int:

@@ -105,6 +105,7 @@ class Gate(Pages):
             timezone=event.get("timezone", "UTC"),
             spread_ms=int(event.get("spread_ms", 0)),
             turn_secret=bytes.fromhex(event.get("turn_secret", "")) or None,
+            given_ms=int(event.get("given_ms", 0)),
         )
 
     def read_all(self, event_id: str) -> Snapshot | None:

@@ -86,7 +86,10 @@ def _status_in_gate(standing: Standing) -> str:
 
 
 def _told(status: str, view: EventView | None, event: Event, user_id: str, *, over: bool) -> dict[str, Any]:
-    """Return their status, what an application of theirs would be told, and their turn where they wait for one."""
+    """Return their status, what an application of theirs would be told, and what decides it.
+
+    That is their turn, and where nothing is left, when the last ticket was given.
+    """
     if status == "refused":
         return {"status": status, "application": "refused"}
     if status in ("issued", "pending", "failed"):
@@ -95,9 +98,12 @@ def _told(status: str, view: EventView | None, event: Event, user_id: str, *, ov
         return {"status": status, "application": "closed" if over else "try_again"}
     secret = event.turn_secret if event.spread_ms else None
     turn_ms = secret and turn_at_ms(event.event_id, user_id, event.opens_at_ms, event.spread_ms, secret)
-    return {"status": status, "application": _stranger(view, turn_ms or 0)} | (
-        {"turn_at": rfc3339(turn_ms)} if turn_ms else {}
-    )
+    told = {"status": status, "application": _stranger(view, turn_ms or 0)}
+    if turn_ms:
+        told["turn_at"] = rfc3339(turn_ms)
+    if told["application"] == "sold_out" and view.given_ms:
+        told["sold_out_at"] = rfc3339(view.given_ms)
+    return told
 
 
 def _stranger(view: EventView, turn_ms: int) -> str:
