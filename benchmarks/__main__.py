@@ -2,15 +2,16 @@
 
 python -m benchmarks [--quick] [NAME …]
 
-Each measures on real servers that are started here and stopped again, and writes its section of
-benchmarks/report/report.md (`--quick`: into .local/bench, and no bar is held against it, because its figures are of too
-little).
+Each measures on real servers that are started here and stopped again. A whole run is kept in benchmarks/report, and
+its report shows the ranges of the last ones; a part of them, or `--quick`, is reported in .local/bench/report only. No
+bar is held against what is quick, because its figures are of too little.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
 import sys
 import time
 from contextlib import closing
@@ -50,7 +51,9 @@ def main() -> None:
 def run(bench: Bench, names: list[str]) -> None:
     """Run the benchmarks one after the other, over servers with nothing in them, and print the report."""
     bench.servers.reset()
-    folder = FOLDER / "report" if bench.quick else report.REPORT
+    this, folder = report.Run.begin(), FOLDER / "report"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("starting", total=len(names))
@@ -62,14 +65,17 @@ def run(bench: Bench, names: list[str]) -> None:
                 _say(progress, task, name)
                 began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")
                 rows = benchmark.run(replace(bench, say=partial(_say, progress, task, name)))
-                bench.found[name] = rows
-                folder.mkdir(parents=True, exist_ok=True)
+                bench.found[name] = this.found[name] = rows
+                this.seconds[name] = time.monotonic() - began
                 if hasattr(benchmark, "draw"):  # plots and tables of its own, from the rows alone
                     benchmark.draw(folder, rows)
-                report.write(folder, BENCHMARKS, name, rows, time.monotonic() - began, quick=bench.quick)
+                report.write(folder, [this], BENCHMARKS, part=True)  # what was found stays, if the next one fails
                 progress.advance(task)
         finally:
             bench.servers.stop()
+    if not bench.quick and names == list(BENCHMARKS):
+        report.keep(report.REPORT, this, BENCHMARKS, folder)
+        folder = report.REPORT
     print((folder / "report.md").read_text())
 
 

@@ -1,30 +1,62 @@
-"""HTTP through the local cloud, in a closed loop of 50 connections: who is refused, and who is accepted.
+"""HTTP through the local cloud, in a closed loop of 50 connections: who is refused, who is accepted, who asks again.
 
-Beside it stand `redis-benchmark` with INCR in the same minute, and behind the same front, in as many environments, the
-bare round trips and a handler that does nothing (`benchmarks/bars/bare`).
+Beside it stand, behind the same front and in as many environments, the bare round trips and a handler that does nothing
+(`benchmarks/bars/bare`). The kernel is asked what the environments had of the cores for it: that, and not the rate, is
+what an account pays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
+from statistics import median
 
-from benchmarks.harness.bench import BARE, FEW, PLENTY, Bench, wrong_people
+from benchmarks.bars.drain import fill
+from benchmarks.harness.bench import BARE, FEW, PLENTY, PREFIX, Bench, wrong_people
+from benchmarks.harness.cpu import all_spent_s
+from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, MILLION
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, Heard, applications, redis_benchmark, wrk
+from benchmarks.harness.tools import CONNECTIONS, Heard, applications, wrk
+from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.limits import MB_PER_VCPU
+from dev.cloud import Cloud
 from firstcome.stores import Stores
 
-WHY_NOT = (
-    "one EVALSHA of redis-py behind this front and nothing else (bare EVALSHA) does not reach it either, on two cores "
-    "that also run wrk, haproxy and Redis; nearly all losers are answered from memory, without that round trip"
-)
-PEERS = (
-    "public projects of this kind, on two such cores with INCR at 93 to 96 k/s: sold out 3,774 to 10,370 a second, "
-    "accepted 2,762 to 7,162, the fastest without waiting for the broker (springboot-coupon-system 583c310, "
-    "Ticket-Craze d03e3e8, First-come-first-served-event-system d6d5343)"
-)
+AGAIN = 1_000  # people who have a coupon, and ask again
+CONSUMED = "a row consumed"
+OURS = ("accepted", "from memory", "via Redis", "already", "status")
+BARS = [
+    Bar("accepted", "bare round trips", 1.6),
+    Bar("via Redis", "bare EVALSHA", 0.85),
+    Bar("from memory", "empty handler", 0.5),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What is asked of which cloud, and the status of a right answer. `people` come again; 0: all are new."""
+
+    cloud: Cloud
+    path: str
+    status: int
+    method: str = "POST"
+    people: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One turn of a contender: what its connections heard, and what its environments had of the cores."""
+
+    heard: Heard
+    cpu_s: float
+
+    @property
+    def cpu_us(self) -> float:
+        """What an answer had, in microseconds."""
+        return self.cpu_s / self.heard.count * 1e6
 
 
 def run(bench: Bench) -> list[Row]:
@@ -35,51 +67,108 @@ def run(bench: Bench) -> list[Row]:
         ours = opened.enter_context(bench.cloud("http", poller=False))
         bare = opened.enter_context(bench.cloud("bare", template=BARE))
         accepting, floor = bench.open_event(stores, PLENTY, "accept"), bench.open_event(stores, PLENTY, "bare")
-        gone = bench.sold_out(stores)
+        gone, known = bench.sold_out(stores), bench.open_event(stores, PLENTY, "again")
         # An event that nobody may remember, as those of more coupons are.
         settings = replace(bench.settings, sold_out_memory_coupons=0)
         asked_for = bench.sold_out(opened.enter_context(closing(Stores.of(settings))))
+        wrong = _issue(bench, ours, stores, known)
         contenders = {
-            "accepted": (ours.api_url, applications(accepting), 202),
-            "bare round trips": (bare.api_url, f"/bare/{floor}", 202),
-            "from memory": (ours.api_url, applications(gone), 409),
-            "via Redis": (ours.api_url, applications(asked_for), 409),
-            "bare EVALSHA": (bare.api_url, f"/bare/{gone}", 409),
-            "empty handler": (bare.api_url, "/empty", 409),
+            "accepted": Contender(ours, applications(accepting), 202),
+            "bare round trips": Contender(bare, f"/bare/{floor}", 202),
+            "from memory": Contender(ours, applications(gone), 409),
+            "empty handler": Contender(bare, "/empty", 409),
+            "via Redis": Contender(ours, applications(asked_for), 409),
+            "bare EVALSHA": Contender(bare, f"/bare/{gone}", 409),
+            "already": Contender(ours, applications(known), 200, people=AGAIN),
+            "status": Contender(ours, applications(known), 200, "GET", people=AGAIN),
         }
-        wrong: dict[str, list[str]] = {name: [] for name in contenders}
-        last: dict[str, Heard] = {}
 
-        def measure(name: str, seconds: int) -> float:
-            url, path, status = contenders[name]
-            said = last[name] = wrk(url, path, seconds)
-            if said.lost or set(said.statuses) != {status}:
-                wrong[name].append(f"{name}: {said.statuses}, {said.lost} connections broke")
-            return said.rate
+        def measure(name: str, seconds: int) -> Found:
+            each = contenders[name]
+            before = all_spent_s(each.cloud.environments("apply"))
+            prefix = PREFIX if each.people else ""
+            heard = wrk(each.cloud.api_url, each.path, seconds, method=each.method, prefix=prefix, people=each.people)
+            if heard.lost or set(heard.statuses) != {each.status}:
+                wrong.append(f"{name}: {heard.statuses}, {heard.lost} connections broke")
+            return Found(heard, all_spent_s(each.cloud.environments("apply")) - before)
 
         # Connections, and what the broker's virtual machine compiles when it has seen it often enough.
         for name in contenders if not bench.quick else ():
             bench.say(f"warming up: {name}")
-            measure(name, 2)
-        runs: dict[str, Callable[[], float]] = {name: partial(measure, name, bench.pick(3, 1)) for name in contenders}
-        runs["INCR"] = partial(redis_benchmark, bench, ["INCR", "bench:count"], bench.pick(200_000, 20_000))
-        values = interleave(runs, bench.pick(3, 1), bench.say)
+            measure(name, 1)
+        turns: dict[str, Callable[[], Found]] = {name: partial(measure, name, bench.pick(2, 1)) for name in contenders}
+        found = interleave(turns, bench.pick(3, 1), bench.say)
+        before = all_spent_s(ours.environments("consume"))
         ours.poller.start()
-        wrong["accepted"] += bench.drained(stores, accepting)
-        wrong["bare round trips"] += bench.drained(stores, floor)
-        wrong["from memory"] += wrong_people(stores.gate, gone, FEW)
-        wrong["via Redis"] += wrong_people(stores.gate, asked_for, FEW)
+        wrong += bench.drained(stores, accepting) + bench.drained(stores, floor)
+        rows = bench.rows(accepting)[0] + bench.rows(floor)[0]
+        consumed_us = (all_spent_s(ours.environments("consume")) - before) / rows * 1e6
+        wrong += wrong_people(stores.gate, gone, FEW) + wrong_people(stores.gate, asked_for, FEW)
+        wrong += wrong_people(stores.gate, known, AGAIN)
+    cpu_us = {name: [each.cpu_us for each in found[name]] for name in (*OURS, "bare round trips", "bare EVALSHA")}
+    return [*_rates(found, wrong), *_costs(cpu_us | {CONSUMED: [consumed_us]})]
 
-    def row(what: str, names: list[str], bars: list[Bar], *notes: str) -> Row:
+
+def dollars(cpu_us: float, rows: int = 0) -> float:
+    """Return what a million requests cost by the CPU of each alone; or a million rows, of which a batch has so many."""
+    memory_mb, count = Deployment().memory_mb, rows or 1
+    share = min(1.0, memory_mb / MB_PER_VCPU)  # of a virtual CPU, which such an environment has
+    billed_ms = ceil(cpu_us * count / share / 1000)  # Lambda counts whole milliseconds
+    invocation = LAMBDA_REQUEST + billed_ms / 1000 * memory_mb / 1024 * LAMBDA_GB_S
+    return MILLION / count * (invocation + (0 if rows else HTTP_API_REQUEST))
+
+
+def _issue(bench: Bench, cloud: Cloud, stores: Stores, event_id: str) -> list[str]:
+    """Give some people a coupon, with its row in the ledger; return what is wrong with the rows."""
+    fill(bench, stores, event_id, AGAIN)
+    cloud.poller.start()
+    wrong = bench.drained(stores, event_id)
+    cloud.poller.stop()
+    return wrong
+
+
+def _rates(found: dict[str, list[Found]], wrong: list[str]) -> list[Row]:
+    rows = []
+    for what, names in (
+        ("accepted", ["accepted", "bare round trips"]),
+        ("sold out", ["from memory", "empty handler", "via Redis", "bare EVALSHA"]),
+        ("asked again", ["already", "status"]),
+    ):
         # By wrk's clock, which starts when it sends, in the last round.
-        times = (f"{name} {last[name].p50_ms:.1f} and {last[name].p99_ms:.1f}" for name in names if name in last)
-        found = [each for name in names for each in wrong.get(name, ())]
-        said = [f"p50 and p99, ms: {', '.join(times)}", *notes]
-        what = f"HTTP, {what}, {CONNECTIONS} connections of wrk"
-        return Row(what, "answers/s", {name: values[name] for name in names}, bars, found, said)
+        last = {name: found[name][-1].heard for name in names}
+        times = (f"{name} {heard.p50_ms:.1f} and {heard.p99_ms:.1f}" for name, heard in last.items())
+        values = {name: [each.heard.rate for each in found[name]] for name in names}
+        bars = [bar for bar in BARS if bar.of in names]
+        note = f"p50 and p99, ms: {', '.join(times)}"
+        title = f"HTTP, {what}, {CONNECTIONS} connections of wrk"
+        rows.append(Row(title, "answers/s", values, bars, notes=[note]))
+    rows[0].wrong.extend(wrong)
+    return rows
 
-    gone_bars = [Bar("via Redis", "INCR", 0.11, why_not=WHY_NOT), Bar("from memory", "INCR", 0.15)]
+
+def _costs(cpu_us: dict[str, list[float]]) -> list[Row]:
+    """Return the CPU of each, and what a million of them costs."""
+    deployment = Deployment()
+    memory_mb, batch = deployment.memory_mb, deployment.batch
+    paid = {
+        name: [dollars(median(each), batch if name == CONSUMED else 0)]
+        for name, each in cpu_us.items()
+        if not name.startswith("bare")
+    }
+    a_millisecond = MILLION * 0.001 * memory_mb / 1024 * LAMBDA_GB_S
+    arithmetic = (
+        f"{memory_mb:,} MB (template.yaml) have {memory_mb / MB_PER_VCPU:.2f} of a virtual CPU, so this CPU takes so "
+        f"much longer, up to the next whole millisecond, and {a_millisecond:.4f} $ for each of a million "
+        f"({deployment['Architecture']}); beside it a million requests cost {MILLION * LAMBDA_REQUEST:.2f} $ in Lambda "
+        f"and {MILLION * HTTP_API_REQUEST:.2f} $ in API Gateway. An invocation of consume has {batch} rows. Prices: "
+        "docs/deploy.md"
+    )
+    waits = (
+        "not in it: waits for servers, of which each millisecond is billed as well (a winner waits for the brokers), "
+        "logs, and the servers. A virtual CPU is taken to be as fast as a core that measured"
+    )
+    spent = "by /proc, user and system, of the environments alone: front, servers and client are not in it"
     return [
-        row("sold out", ["INCR", "from memory", "via Redis", "bare EVALSHA", "empty handler"], gone_bars, PEERS),
-        row("accepted", ["accepted", "bare round trips"], [Bar("accepted", "bare round trips", 0.7)]),
+        Row("CPU of the functions", "µs of CPU each", cpu_us, notes=[spent]),
+        Row("a million of each, by this CPU", "$", paid, notes=[arithmetic, waits]),
     ]

@@ -1,5 +1,7 @@
 """What the gate of one event takes in Redis's memory: so many bytes a winner, and not one more for the losers.
 
+`make capacity` counts with WINNER_BYTES, which is held to what is measured here.
+
 Everybody applies through the gate's own script, by `redis-benchmark`, with ids as long as a UUID, until all coupons are
 given away; then ten times as many people come too late. Nothing is settled meanwhile, so this is the peak: every ticket
 is still pending.
@@ -14,21 +16,23 @@ from typing import Any
 from benchmarks.harness.bench import CALL, Bench, evalsha, view, wrong_people
 from benchmarks.harness.rows import Bar, Row
 from benchmarks.harness.tools import SOMEBODY, redis_benchmark
+from benchmarks.scale.limits import WINNER_BYTES
 from firstcome.gate.gate import Gate
 from firstcome.stores import Stores
 
-SIZES = (100, 10_000, 1_000_000)
+SIZES = (100, 10_000, 150_000)  # the last has just outgrown a table of 2^17, and has room for twice as many
 LOSERS = 10  # a winner
 SLACK = 1.01
 CONNECTIONS = 8
-PATIENCE_MS = 60_000  # Redis counts the million's bytes one by one, and does nothing else meanwhile
+PATIENCE_MS = 60_000  # Redis counts the bytes one by one, and does nothing else meanwhile
 PIPELINE = 64  # commands under way on each: what is measured is memory, not time
-PEAK = "all coupons given"
+PEAK, PLANNED = "all coupons given", "planned"
+CAREFUL = 0.8  # of what is planned: a plan of more would ask for too large a node
 LATER = f"{LOSERS} losers a winner later"
 
 
 def run(bench: Bench) -> list[Row]:
-    """Measure events of 100, 10,000 and 1,000,000 coupons; the last takes two minutes, most of them for its losers."""
+    """Measure events of every size, which differ in how full Redis's tables are; the smallest needs none."""
     return [_row(bench, coupons) for coupons in (SIZES[:2] if bench.quick else SIZES)]
 
 
@@ -50,8 +54,11 @@ def _row(bench: Bench, coupons: int) -> Row:
     parts = ", ".join(f"{key} {size / coupons:.0f}" for key, size in sorted(later.items(), key=lambda one: -one[1]))
     notes = [f"by key: {parts}"]
     values = {PEAK: [sum(peak.values()) / coupons], LATER: [sum(later.values()) / coupons]}
-    what = f"memory of the gate, {coupons:,} coupons"
-    return Row(what, "bytes a winner", values, [Bar(LATER, PEAK, SLACK, at_most=True)], wrong, notes)
+    bars = [Bar(LATER, PEAK, SLACK, at_most=True)]
+    if coupons == SIZES[-1]:
+        values[PLANNED] = [float(WINNER_BYTES)]
+        bars += [Bar(PEAK, PLANNED, 1, at_most=True), Bar(PEAK, PLANNED, CAREFUL)]
+    return Row(f"memory of the gate, {coupons:,} coupons", "bytes a winner", values, bars, wrong, notes)
 
 
 def _apply(bench: Bench, gate: Gate, event_id: str, calls: int) -> None:

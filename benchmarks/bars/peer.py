@@ -20,11 +20,11 @@ from kafka import KafkaProducer
 
 from benchmarks.bars.drain import fill, settled
 from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, view, wrong_people
+from benchmarks.harness.cpu import spent_s
 from benchmarks.harness.rows import Bar, Row, interleave, rate
 from benchmarks.harness.tools import CONNECTIONS, applications, wrk
 from benchmarks.ladder.steps import SADD_INCR_TOPIC, STEPS, make_tables
 from benchmarks.peer.server import event_key
-from benchmarks.scale.calibration import spent_s
 from dev import front
 from dev.child import Child
 from dev.cloud import APPLY_ENVIRONMENTS, ROOT, Cloud

@@ -25,6 +25,7 @@ from firstcome.settings import Settings
 from firstcome.stores import Stores
 
 BARE = ROOT / "benchmarks" / "bars" / "bare" / "template.yaml"
+PREFIX = "5f0e8400-e29b-41d4-a716-"  # of a person's id, as long as a UUID
 CALL = "0123abcd"  # the name of an application's call
 APPLY_AT_A_TIME = 1_000  # in one round trip
 PLENTY = 10**6  # coupons that are never given away
@@ -143,7 +144,7 @@ def evalsha(gate: Gate, event_id: str) -> list[str]:
 
 def person(number: int) -> str:
     """Return the id of one person, as long as a UUID."""
-    return f"5f0e8400-e29b-41d4-a716-{number:012}"
+    return f"{PREFIX}{number:012}"
 
 
 def apply_all(gate: Gate, event_id: str, count: int) -> list[Ticket]:

@@ -1,52 +1,126 @@
-"""The report, one section for each benchmark: a run writes its own sections anew, and leaves the others alone."""
+"""The report: the last whole runs of all benchmarks on a machine of this kind, and the range of each ratio over them.
+
+`runs.json` keeps the runs, and `report.md` is made from it. A part of the benchmarks is a run that is not kept.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
-from benchmarks.harness.rows import Row
+from benchmarks.harness.rows import Bar, Row
+from dev.install import kafka_jars
 
 REPORT = Path(__file__).parent.parent / "report"
+RUNS = "runs.json"
+RUNS_KEPT = 5
+RUNS_WANTED = 3  # of a range: at different times, on a quiet machine
+DIGITS = 5  # of a figure that is kept
 HEAD = """# Benchmarks
 
-Every ratio is of two contenders of the same round: the median of the rounds, and from the lowest to the highest.
+Every ratio is of two contenders that are measured in turn, round by round; a run's figure is the median of its rounds.
+"""
+OVER = """The range is over the whole runs of `make bench` that are listed here, and **bold** is the worst of them.
+"""
+FEW = f"""It takes {RUNS_WANTED} of them, at different times, to be a range.
+"""
+PART = """This is a part of the benchmarks, run once: its rounds' range, and no line of the report that is kept.
 """
 STYLE: dict[Any, Any] = {"svg.hashsalt": "firstcome", "svg.fonttype": "none", "font.size": 9}  # same data, same bytes
 
 
-def write(folder: Path, order: Sequence[str], name: str, rows: Sequence[Row], seconds: float, *, quick: bool) -> Path:
-    """Write one benchmark's section of `report.md`; sections stand in this order. Return the report's path."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: when and where, in which state the machine was, and what each benchmark has found in how long."""
+
+    when: str  # UTC
+    load: float  # the average of the minute before
+    machine: str
+    software: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    found: dict[str, list[Row]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls) -> Self:
+        """Return a run that begins now, here."""
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        return cls(now, round(os.getloadavg()[0], 2), machine(), software())
+
+    def row(self, name: str, what: str) -> Row | None:
+        """Return one line of one benchmark, where this run has it."""
+        return next((row for row in self.found.get(name, ()) if row.what == what), None)
+
+
+def keep(folder: Path, run: Run, order: Sequence[str], drawn: Path) -> None:
+    """Add a whole run to those in `folder`, with what it has drawn and kept beside its report, and write the report."""
     folder.mkdir(parents=True, exist_ok=True)
+    for path in drawn.iterdir():
+        if path.name != "report.md":
+            shutil.copyfile(path, folder / path.name)
+    runs = [*[each for each in read(folder) if each.machine == run.machine][1 - RUNS_KEPT :], run]
+    lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False, default=str) for each in map(_short, runs))
+    (folder / RUNS).write_text(f"[\n{lines}\n]\n")
+    write(folder, runs, order)
+
+
+def read(folder: Path = REPORT) -> list[Run]:
+    """Return the runs that are kept, the last one last."""
+    path = folder / RUNS
+    runs = json.loads(path.read_text()) if path.exists() else []
+    for run in runs:
+        run["found"] = {
+            name: [Row(**row | {"bars": [Bar(**bar) for bar in row["bars"]]}) for row in rows]
+            for name, rows in run["found"].items()
+        }
+    return [Run(**run) for run in runs]
+
+
+def write(folder: Path, runs: Sequence[Run], order: Sequence[str], *, part: bool = False) -> Path:
+    """Write `report.md` of these runs: the rows that the last one has, in this order. Return its path."""
+    last = runs[-1]
+    about = PART if part else OVER + FEW * (len(runs) < RUNS_WANTED)
+    lines = ["| run, UTC | load before | took | with |", "| --- | --- | --- | --- |"]
+    lines += [f"| {r.when} | {r.load:g} | {sum(r.seconds.values()) / 60:.1f} min | {r.software} |" for r in runs]
+    text = "\n".join([HEAD + about, f"{last.machine}; servers, functions and clients share the cores.", "", *lines, ""])
+    for name in order:
+        if name in last.found:
+            plots = "".join(f"\n![{plot.stem}]({plot.name})\n" for plot in sorted(folder.glob(f"{name}*.svg")))
+            text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}{plots}"
     path = folder / "report.md"
-    parts = re.split(r"^## (\w+)\n", path.read_text() if path.exists() else "", flags=re.MULTILINE)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    command = f"make {'bench-quick' if quick else 'bench'} NAME={name}"
-    plots = "".join(f"\n![{plot.stem}]({plot.name})\n" for plot in sorted(folder.glob(f"{name}*.svg")))
-    when = datetime.now(UTC).date()
-    sections[name] = f"\n`{command}`, {when}, {seconds:.0f} s. {machine()}.\n\n{_table(rows)}{plots}\n"
-    text = HEAD + "".join(f"\n## {each}\n{sections[each].rstrip()}\n" for each in order if each in sections)
     path.write_text(text)
     return path
 
 
 def machine() -> str:
-    """Describe the machine: processor, cores, memory, kernel, Python, and the servers' versions."""
+    """Describe the kind of machine: cores, processor, memory. Runs on another kind are not compared with its own."""
     cpus = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     model = cpus[0].partition(":")[2].strip() if cpus else platform.machine()
     memory_kb = int(Path("/proc/meminfo").read_text().split()[1])
-    where = f"{os.cpu_count()} cores ({model}), {memory_kb / 2**20:.0f} GiB, Linux {platform.release().split('-')[0]}"
-    versions = filter(None, map(_version, ("redis-server", "mariadbd", "haproxy")))
-    return f"{where}; {', '.join((f'Python {platform.python_version()}', *versions))}"
+    return f"{os.cpu_count()} cores ({model}), {memory_kb / 2**20:.0f} GiB"
+
+
+def software() -> str:
+    """Name what ran: kernel, Python and how it was built, and the servers."""
+    options = str(sysconfig.get_config_var("CONFIG_ARGS"))
+    built = (("PGO", "--enable-optimizations"), ("LTO", "--with-lto"))
+    how = ", ".join(f"{'with' if option in options else 'without'} {name}" for name, option in built)
+    python = f"Python {platform.python_version()} ({platform.python_compiler()}, {how})"
+    servers = (("Redis", "redis-server"), ("MariaDB", "mariadbd"), ("HAProxy", "haproxy"))
+    versions = [f"{name} {_version(program)}" for name, program in servers]
+    kafka = next((jar.stem.rpartition("-")[2] for jar in kafka_jars().glob("kafka_*.jar")), "?")
+    return ", ".join((f"Linux {platform.release().split('-')[0]}", python, *versions, f"Kafka {kafka}"))
 
 
 @contextmanager
@@ -68,18 +142,39 @@ def figure(path: Path, columns: int = 1, size: tuple[float, float] = (8, 4)) -> 
             plt.close(drawn)
 
 
-def _table(rows: Sequence[Row]) -> str:
-    lines = ["| what | measured | bar | ratio | |", "| --- | --- | --- | --- | --- |"]
-    notes = []
-    for row in rows:
-        lines += [f"| {row.what} | **wrong**: {found} | | | ✗ |" for found in row.wrong]
-        first = f"{row.what} | {_measured(row)}"
+def _short(run: Run) -> Run:
+    """Return the run as it is kept: figures of some digits, and nothing that is only drawn."""
+    found = {
+        name: [
+            Row(row.what, row.unit, {each: [_rounded(one) for one in values] for each, values in row.values.items()},
+                row.bars, row.wrong, row.notes)
+            for row in rows
+        ]
+        for name, rows in run.found.items()
+    }  # fmt: skip
+    seconds = {name: round(value, 1) for name, value in run.seconds.items()}
+    return Run(run.when, run.load, run.machine, run.software, seconds, found)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _table(runs: Sequence[Run], name: str) -> str:
+    lines, notes = ["| what | measured | bar | ratio | |", "| --- | --- | --- | --- | --- |"], []
+    for row in runs[-1].found[name]:
+        rows = [found for run in runs if (found := run.row(name, row.what))]
+        lines += [f"| {row.what} | **wrong**: {found} | | | ✗ |" for each in rows for found in each.wrong]
+        measured = " · ".join(f"{each} {_measured(rows, each)}" for each in row.values)
+        first = f"{row.what} | {measured} {row.unit}"
         for bar in row.bars:
-            ratios, ratio = row.ratios(bar), row.ratio(bar)
-            spread = f"**{ratio:.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
-            lines.append(f"| {first} | {bar} | {spread} | {'✓' if bar.met(ratio) else '✗'} |")
+            ratios = [each.ratio(bar) for each in rows if bar.of in each.values and bar.to in each.values]
+            # Of one run alone, the rounds say how far it may be trusted.
+            spread = f"{'' if len(ratios) > 1 else _spread(row, bar)}"
+            met = bar.met(bar.worst(ratios))
+            lines.append(f"| {first} | {bar} | {span(bar, ratios)}{spread} | {'✓' if met else '✗'} |")
             first = " | "
-            if not bar.met(ratio) and bar.why_not:
+            if not met and bar.why_not:
                 notes.append(f"- **{row.what}**: {bar} is not reached: {bar.why_not}")
         if not row.bars:
             lines.append(f"| {first} | | | |")
@@ -87,8 +182,23 @@ def _table(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 
 
-def _measured(row: Row) -> str:
-    return " · ".join(f"{name} {_figure(median(values))}" for name, values in row.values.items()) + f" {row.unit}"
+def span(bar: Bar, ratios: Sequence[float]) -> str:
+    """Return the range of the runs' ratios as it is written everywhere, the worst in bold."""
+    low, high = f"{min(ratios):.2f}", f"{max(ratios):.2f}"
+    if low == high:
+        return f"**{low}**"
+    return f"{low} to **{high}**" if bar.at_most else f"**{low}** to {high}"
+
+
+def _spread(row: Row, bar: Bar) -> str:
+    return f" ({min(row.ratios(bar)):.2f} to {max(row.ratios(bar)):.2f})"
+
+
+def _measured(rows: Sequence[Row], contender: str) -> str:
+    """Return the figure of the one run, or of which figures to which they go."""
+    found = [median(row.values[contender]) for row in rows if contender in row.values]
+    low, high = _figure(min(found)), _figure(max(found))
+    return low if low == high else f"{low} to {high}"
 
 
 def _figure(value: float) -> str:
@@ -98,7 +208,8 @@ def _figure(value: float) -> str:
 def _version(program: str) -> str:
     path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if path is None:
-        return ""
+        return "?"
     option = "--version" if program == "mariadbd" else "-v"
-    said: str = subprocess.run([path, option], capture_output=True, text=True, check=False).stdout
-    return " ".join(said.split()[:3])
+    said = subprocess.run([path, option], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+(\.\d+)+", said)
+    return found[0] if found else "?"

@@ -30,6 +30,10 @@ class Bar:
         """Return whether `ratio` reaches the bar."""
         return ratio <= self.limit if self.at_most else ratio >= self.limit
 
+    def worst(self, ratios: Iterable[float]) -> float:
+        """Return the one that is the farthest from what is wanted."""
+        return max(ratios) if self.at_most else min(ratios)
+
     def __str__(self) -> str:
         return f"{self.of} {'≤' if self.at_most else '≥'} {self.limit:g} × {self.to}"  # noqa: RUF001  it multiplies
 
@@ -61,10 +65,10 @@ class Row:
 
 
 def interleave(
-    contenders: Mapping[str, Callable[[], float]], rounds: int, say: Callable[[str], None] = lambda _: None
-) -> dict[str, list[float]]:
-    """Let every contender measure itself once a round, each round in another order; return their values."""
-    values: dict[str, list[float]] = {name: [] for name in contenders}
+    contenders: Mapping[str, Callable[[], T]], rounds: int, say: Callable[[str], None] = lambda _: None
+) -> dict[str, list[T]]:
+    """Let every contender measure itself once a round, each round in another order; return what they measured."""
+    values: dict[str, list[T]] = {name: [] for name in contenders}
     names = list(contenders)
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:

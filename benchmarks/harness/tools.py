@@ -55,11 +55,14 @@ class Heard:
         return self.count / self.seconds
 
 
-def wrk(url: str, path: str, seconds: int) -> Heard:
-    """Let each of 50 connections ask, wait and ask again as somebody else, for so long; return what they heard."""
-    prefix = str(uuid.uuid4())[:24]  # as long as a UUID, with the twelve digits that count them
+def wrk(url: str, path: str, seconds: int, *, method: str = "POST", prefix: str = "", people: int = 0) -> Heard:
+    """Let each of 50 connections ask, wait and ask again as somebody else, for so long; return what they heard.
+
+    `prefix` and twelve digits are a person's id, as long as a UUID; `people` come again and again, 0: all are new.
+    """
     command = [programs(["wrk"])["wrk"], "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), url]
-    said = subprocess.run([*command, "--", path, prefix], capture_output=True, text=True, check=True).stdout
+    command += ["--", method, path, prefix or str(uuid.uuid4())[:24], str(people)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     heard = json.loads(said.splitlines()[-1])
     statuses = {int(status): number for status, number in heard["statuses"].items()}
     p50_ms, p99_ms = heard["p50_us"] / 1000, heard["p99_us"] / 1000

@@ -1,23 +1,31 @@
--- A person of their own for every request: wrk … -- PATH PREFIX. Prints what it heard as one line of JSON.
+-- A person for every request: wrk … -- METHOD PATH PREFIX PEOPLE. With POST the body names them, with GET the path.
+-- PEOPLE come again and again; 0: everybody is new. Prints what it heard as one line of JSON.
 
 statuses = {} -- global, so that `done` can read it out of the thread that counted
 local threads = {}
-local count, before = 0, ""
+local people, count, before, after = 0, 0, "", ""
 
 function setup(thread)
   table.insert(threads, thread)
 end
 
 function init(args)
-  local path, prefix = args[1], args[2]
-  local start = '{"user_id":"' .. prefix
-  before = "POST " .. path .. " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
-    .. (#start + 12 + 2) .. "\r\n\r\n" .. start
+  local method, path, prefix = args[1], args[2], args[3]
+  people = tonumber(args[4])
+  local headers = " HTTP/1.1\r\nHost: bench\r\n"
+  if method == "GET" then
+    before, after = "GET " .. path .. "/" .. prefix, headers .. "\r\n"
+  else
+    local start = '{"user_id":"' .. prefix
+    before = method .. " " .. path .. headers .. "Content-Type: application/json\r\nContent-Length: "
+      .. (#start + 12 + 2) .. "\r\n\r\n" .. start
+    after = '"}'
+  end
 end
 
 function request()
   count = count + 1
-  return before .. string.format("%012d", count) .. '"}'
+  return before .. string.format("%012d", people > 0 and count % people or count) .. after
 end
 
 function response(status)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from benchmarks.bars.drain import fill, settled
 from benchmarks.harness.bench import PLENTY, Bench
+from benchmarks.harness.cpu import TICKS, spent_s
 from benchmarks.harness.tools import applications, wrk
 from benchmarks.scale.times import Times
 from dev.cloud import Cloud
 from firstcome.stores import Stores
 
-TICKS = os.sysconf("SC_CLK_TCK")
 DRAINED = 10_000  # records
 CORES = os.cpu_count() or 1
 
@@ -156,9 +156,3 @@ def _spent(cloud: Cloud) -> dict[str, float]:
     user, nice, system, _idle, _iowait, *others = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     spent["others"] = sum(map(int, (user, nice, system, *others))) / TICKS - sum(spent.values())
     return spent
-
-
-def spent_s(process: int | str) -> float:
-    """Return what a process and its threads have had of the cores."""
-    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / TICKS

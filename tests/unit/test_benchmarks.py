@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.bars import http
 from benchmarks.harness import report
 from benchmarks.harness.rows import Bar, Row, interleave
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 ROW = Row(
     "the gate",
     "calls/s",
@@ -46,7 +46,7 @@ def test_a_fast_wrong_answer_is_wrong(tmp_path: Path) -> None:
     """Whatever its ratio is, and the report says so."""
     wrong = Row(ROW.what, ROW.unit, ROW.values, ROW.bars, wrong=["101 rows for 100 coupons"])
     assert not wrong.ok
-    path = report.write(tmp_path, BENCHMARKS, "gate", [wrong], 1.0, quick=True)
+    path = report.write(tmp_path, [run(wrong)], BENCHMARKS, part=True)
     assert "**wrong**: 101 rows for 100 coupons" in path.read_text()
 
 
@@ -63,12 +63,77 @@ def test_every_round_has_another_order() -> None:
     assert ran == [*"abc", *"bca", *"cab"]
 
 
-def test_the_report_is_what_was_measured(tmp_path: Path) -> None:
-    """A run writes its own section anew, and leaves those of the other benchmarks as they were."""
-    text = ""
-    for name, row in (("memory", Row("memory", "bytes", {"peak": [7.0]})), ("gate", ROW), ("gate", ROW)):
-        text = report.write(tmp_path, BENCHMARKS, name, [row], 1.0, quick=False).read_text()
-        assert f"`make bench NAME={name}`" in text
+def test_one_run_shows_how_far_its_rounds_spread(tmp_path: Path) -> None:
+    text = report.write(tmp_path, [run(ROW)], BENCHMARKS, part=True).read_text()
     assert "| the gate | ours 70 · floor 100 calls/s | ours ≥ 0.5 × floor | **0.50** (0.35 to 0.90) | ✓ |" in text  # noqa: RUF001
+    assert "This is a part of the benchmarks" in text
+
+
+def test_the_report_is_the_range_of_whole_runs_worst_in_bold(tmp_path: Path) -> None:
+    """And a bar is met where the worst run meets it."""
+    for ours in (90.0, 40.0, 70.0):
+        keep(tmp_path, run(with_ours(ours)))
+    text = (tmp_path / "report.md").read_text()
+    assert "| the gate | ours 40 to 90 · floor 100 calls/s | ours ≥ 0.5 × floor | **0.40** to 0.90 | ✗ |" in text  # noqa: RUF001
+    at_most = Bar("ours", "floor", 0.5, at_most=True)
+    assert report.span(at_most, [0.9, 0.4]) == "0.40 to **0.90**"
+    assert at_most.worst([0.9, 0.4]) == 0.9
+
+
+def test_a_range_takes_three_runs(tmp_path: Path) -> None:
+    said = []
+    for _ in range(report.RUNS_WANTED):
+        keep(tmp_path, run(ROW))
+        said.append(report.FEW.strip() in (tmp_path / "report.md").read_text())
+    assert said == [True, True, False]
+
+
+def test_the_last_runs_of_one_kind_of_machine_are_kept(tmp_path: Path) -> None:
+    """With what they measured, and what the last one has drawn."""
+    for number in range(report.RUNS_KEPT + 2):
+        keep(tmp_path, run(with_ours(float(number))))
+    kept = report.read(tmp_path)
+    assert [each.found["gate"][0].values["ours"][0] for each in kept] == [2.0, 3.0, 4.0, 5.0, 6.0]
+    assert kept[-1].found["gate"][0].bars == ROW.bars
+    assert (tmp_path / "gate.svg").exists()
+    assert "![gate](gate.svg)" in (tmp_path / "report.md").read_text()
+    keep(tmp_path, run(ROW, machine="another"))
+    assert [each.machine for each in report.read(tmp_path)] == ["another"]
+
+
+def test_sections_stand_in_the_order_of_the_benchmarks(tmp_path: Path) -> None:
+    this = run(ROW)
+    this.found["memory"], this.seconds["memory"] = [Row("memory", "bytes", {"peak": [7.0]})], 1.0
+    text = report.write(tmp_path, [this], BENCHMARKS, part=True).read_text()
     assert "| memory | peak 7 bytes | | | |" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## gate", "## memory"]
+
+
+def test_a_million_are_paid_by_the_millisecond_and_the_share() -> None:
+    """Of a virtual CPU, at the template's 1,024 MB; a batch is one invocation, and no request of the API."""
+    milliseconds = 1e6 * 0.001 * 0.0000133334
+    assert http.dollars(100) == pytest.approx(1.2 + milliseconds)
+    assert http.dollars(600) == pytest.approx(1.2 + 2 * milliseconds)
+    assert http.dollars(10, rows=500) == pytest.approx((0.2 + 9 * milliseconds) / 500)
+
+
+def test_the_readme_has_the_ranges_of_the_report() -> None:
+    """Written as the report writes them: the worst run in bold, never the best."""
+    span = re.compile(r"\*\*[\d.]+\*\* to [\d.]+|[\d.]+ to \*\*[\d.]+\*\*")
+    said = [each for name in ("README.md", "README.ko.md") for each in span.findall((ROOT / name).read_text())]
+    assert set(said) <= set(span.findall((report.REPORT / "report.md").read_text()))
+
+
+def run(row: Row, machine: str = "two cores") -> report.Run:
+    return report.Run("2026-11-28 20:00", 0.1, machine, "Python", {"gate": 1.0}, {"gate": [row]})
+
+
+def with_ours(value: float) -> Row:
+    return Row(ROW.what, ROW.unit, {"ours": [value], "floor": [100.0]}, ROW.bars)
+
+
+def keep(folder: Path, this: report.Run) -> None:
+    drawn = folder / "drawn"
+    drawn.mkdir(exist_ok=True)
+    (drawn / "gate.svg").write_text("<svg/>")
+    report.keep(folder, this, BENCHMARKS, drawn)
