@@ -140,7 +140,7 @@ openapi: setup ## docs/openapi.json and docs/openapi-operators.json, from the ta
 picture: setup ## docs/images/demo.svg, the proof that the demonstration ends with
 	@$(CALMLY) $(PY) -m dev demo | $(PY) -m dev.picture
 
-images: setup ## docs/images/page: every state of the page in both languages
+images: setup ## docs/images: every state of the page in both languages, the console in light and dark
 	PYTHONPATH=layers/common/python $(PY) -m tests.web.images
 
 links: setup ## the lines that the documents link to, by the names of what stands there

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LANGUAGES = ("en", "ko")
-NOW_MS = 1_893_488_100_000  # 2030-01-01T09:55:00Z
+NOW_MS = 1_893_488_100_000  # 2030-01-01T08:55:00Z
 OPENS_MS = NOW_MS + 323_000
 EVENT = {
     "event_id": "spring-sale",

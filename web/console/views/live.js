@@ -12,13 +12,13 @@ export function Live({ seen, event }) {
     <section aria-label="Figures">
       <dl class="figures ${seen.trouble ? "stale" : ""}">
         <${Figure} name="Accepted" value=${number(accepted)} hint=${`of ${number(event.capacity)}`} />
-        <${Figure} name="Coupons" value=${number(coupons)} hint="rows of the ledger" />
+        <${Figure} name="Coupons" value=${number(coupons)} hint="in the ledger" />
         <${Figure} name="Remaining" value=${number(counts?.remaining)} hint="left to give" />
         <${Figure} name="Pending" value=${number(counts?.pending)} hint=${pending(counts)} />
         <${Figure} name="Unread" value=${number(typeof unread === "number" ? unread : null)} hint="in the stream" />
         <${Figure} name="Failed" value=${number((failed.waiting ?? 0) + (failed.dead ?? 0))}
           hint=${`${number(failed.waiting ?? 0)} waiting, ${number(failed.dead ?? 0)} dead`} tone=${failed.dead ? "bad" : ""} />
-        <${Figure} name="Refused" value=${number(refused)} hint="people, for good" />
+        <${Figure} name="Refused" value=${number(refused)} hint="for good" />
         <${Figure} name="Codes" value=${codes ? number(codes.uploaded) : "–"} hint=${codes ? `of ${number(codes.of)}` : "none uploaded"} />
       </dl>
       <${Servers} seen=${seen} />
