@@ -126,6 +126,11 @@ def check_user_id(value: object) -> str:
     return value
 
 
+def are_ids(event_ids: Iterable[str], user_ids: Iterable[str]) -> bool:
+    """Return whether all of these strings are valid ids."""
+    return all(map(_EVENT_ID.fullmatch, event_ids)) and all(map(_USER_ID.fullmatch, user_ids))
+
+
 def harmless(correlation_id: str) -> str:
     """Return the correlation id if it is one that may stand in a log; otherwise an empty one."""
     return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""

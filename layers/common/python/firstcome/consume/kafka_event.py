@@ -1,12 +1,11 @@
 """Read an `aws:kafka` event: what can be issued, and what is wrong in itself; and log what became of it."""
 
-import base64
 import binascii
 import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from firstcome.issue import Issued
 from firstcome.ledger.coupons import Claim, Outcome
@@ -71,57 +70,60 @@ def _not_issued(why: str, whose: tuple[str | None, str | None, int | None], one:
 
 
 def _read_one(record: dict[str, Any], topic: str, claims: list[Claim], failures: list[Failure]) -> None:
-    payload, bad = _decode_base64(record.get("value"))
-    source, correlation_id = _source(record), _correlation_id(record)
-    if bad is None and record.get("topic") != topic:
-        bad = BadRecord(Reason.WRONG_TOPIC, f"a record of {record.get('topic')}; expected {topic}")
-    if bad is None:
-        try:
-            claims.append(Claim(decode(payload)[0], payload, source, correlation_id))
-        except BadRecord as found:
-            bad = found
-    if bad is not None:
+    source, correlation_id = _source(record, topic), _correlation_id(record)
+    payload = b""
+    try:
+        payload = _payload(record.get("value"))
+        if record.get("topic") != topic:
+            raise BadRecord(Reason.WRONG_TOPIC, f"a record of {record.get('topic')}; expected {topic}")
+        claims.append(Claim(decode(payload)[0], payload, source, correlation_id))
+    except BadRecord as bad:
         known = (bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms)
-        failures.append(Failure(bad.reason, bad.detail, payload, *known, source, correlation_id))
+        what = _raw(record["value"]) if bad.reason is Reason.NOT_BASE64 else payload
+        failures.append(Failure(bad.reason, bad.detail, what, *known, source, correlation_id))
 
 
-def _source(record: dict[str, Any]) -> Source | None:
+def _source(record: dict[str, Any], topic: str) -> Source | None:
     """Return where the record stood; None where that is not said, or as the ledger cannot hold it."""
-    topic, partition, offset = record.get("topic"), record.get("partition"), record.get("offset")
-    if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
+    stood, partition, offset = record.get("topic"), record.get("partition"), record.get("offset")
+    if stood != topic and (not isinstance(stood, str) or not TOPIC.fullmatch(stood)):
         return None
-    if not _is_int(partition, INT_MAX) or not _is_int(offset, BIGINT_MAX):
+    # type(): a bool is an int.
+    if type(partition) is not int or type(offset) is not int:
+        return None
+    if not 0 <= partition <= INT_MAX or not 0 <= offset <= BIGINT_MAX:
         return None
     timestamp_ms = record.get("timestamp")
-    return Source(topic, partition, offset, timestamp_ms if _is_int(timestamp_ms, TIME_MAX_MS) else NO_TIMESTAMP)
-
-
-def _is_int(value: object, highest: int) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value <= highest  # type(): a bool is an int
+    if type(timestamp_ms) is not int or not 0 <= timestamp_ms <= TIME_MAX_MS:
+        timestamp_ms = NO_TIMESTAMP
+    return Source(stood, partition, offset, timestamp_ms)
 
 
 def _correlation_id(record: dict[str, Any]) -> str:
     """Return the record's correlation id; empty where another producer wrote none, or something else."""
     headers = record.get("headers")
     for header in headers if isinstance(headers, list) else ():
-        # A header's value is the list of its bytes, and Java's are signed; Kafka has headers without a value, too.
+        # A header's value is the list of its bytes; Kafka has headers without a value, too.
         value = header.get("correlation_id") if isinstance(header, dict) else None
         if not isinstance(value, list) or not value:
             continue
-        if all(type(byte) is int and -128 <= byte <= 255 for byte in value):
-            return harmless(bytes(byte & 0xFF for byte in value).decode("latin-1"))
+        try:
+            return harmless(bytes(value).decode("latin-1"))
+        except (TypeError, ValueError):  # Java's bytes are signed: with one below 0 it is no correlation id
+            continue
     return ""
 
 
-def _decode_base64(value: object) -> tuple[bytes, BadRecord | None]:
+def _payload(value: object) -> bytes:
+    """Return the record's value; raise `BadRecord` where it is missing or no base64."""
     if value is None:
-        return b"", BadRecord(Reason.NO_VALUE, "the record has no value")
-    try:
-        if isinstance(value, str):
-            return base64.b64decode(value, validate=True), None
-    except (binascii.Error, ValueError):
-        pass
-    return _raw(value), BadRecord(Reason.NOT_BASE64, "the value is not base64")
+        raise BadRecord(Reason.NO_VALUE, "the record has no value")
+    if isinstance(value, str):
+        try:
+            return binascii.a2b_base64(value, strict_mode=True)
+        except ValueError:  # binascii.Error is one
+            pass
+    raise BadRecord(Reason.NOT_BASE64, "the value is not base64")
 
 
 def _raw(value: object) -> bytes:

@@ -35,6 +35,8 @@ _DELIVERED = 2  # of gate.lua's `pending`
 _NUMBERS = (
     "capacity", "coupon_count", "opens_at_ms", "closes_at_ms", "restore_epoch", "config_version", "write_seq",
 )  # fmt: skip
+# Of settle's: half of what Lua's stack holds would do, and larger ones gain nothing.
+ROWS_AN_ARGUMENT = 1_000
 # The rebuilt keys of a builder that died go by themselves; the largest gate is built in seconds.
 TEMPORARY_TTL_MS = 10 * 60 * 1000
 SECRET = "turn_secret"  # noqa: S105  the field of the event hash that is never an argument of a script: those stand in SLOWLOG
@@ -148,7 +150,8 @@ class Gate(Pages):
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
         """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
-        args = [f"{row.number} {row.applied_at_ms} {row.user_id}" for row in rows]
+        lines = [f"{row.number} {row.applied_at_ms} {row.user_id}" for row in rows]
+        args = ["\n".join(lines[start : start + ROWS_AN_ARGUMENT]) for start in range(0, len(lines), ROWS_AN_ARGUMENT)]
         return SettleOutcome(self.run("settle", event_id, args)) is SettleOutcome.SETTLED
 
     def mark_failed(self, event_id: str, tickets: Sequence[Ticket]) -> bool:

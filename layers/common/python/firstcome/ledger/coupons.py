@@ -10,7 +10,7 @@ import pymysql
 
 from firstcome.ledger.database import Connection, Database
 from firstcome.ledger.errors import TooLarge, is_indefinite
-from firstcome.ledger.failed_events import Failure, Source, store_failed, valid
+from firstcome.ledger.failed_events import Failure, Source, all_valid, store_failed, valid
 from firstcome.ledger.statements import sql_time, statements
 from firstcome.rules import EventState, FailedStatus, Reason, Ticket, Unavailable
 
@@ -132,15 +132,15 @@ def _write(ledger: Database, claims: Sequence[Claim], failures: Sequence[Failure
     """Write all of it in one transaction; raise `TooLarge` where the server does not take as much."""
 
     def work(connection: Connection) -> Written:
-        # The server would convert such a ticket rather than refuse it.
-        faults = {
-            n: "not a ticket that the gate hands out" for n, one in enumerate(claims) if None in valid(*one.ticket)
-        }
-        batch = [n for n in range(len(claims)) if n not in faults]
-        batch.sort(key=lambda n: (claims[n].ticket.event_id, claims[n].ticket.number))
+        tickets = [claim.ticket for claim in claims]
+        faults: dict[int, str] = {}
+        if not all_valid(tickets):  # the server would convert such a ticket rather than refuse it
+            faults = {n: "not a ticket that the gate hands out" for n, one in enumerate(tickets) if None in valid(*one)}
+        batch = [n for n in range(len(tickets)) if n not in faults]
+        batch.sort(key=[(one.event_id, one.number) for one in tickets].__getitem__)
         issued = _insert(connection, claims, batch, faults)
         if issued == len(claims):
-            verdicts = [Verdict(claim.ticket, Outcome.ISSUED, claim.ticket, ticket_has_row=True) for claim in claims]
+            verdicts = [Verdict(one, Outcome.ISSUED, one, ticket_has_row=True) for one in tickets]
         else:
             verdicts = _read_back(connection, claims, batch, faults)
         lost = [*failures, *_failures(claims, verdicts)] if record else []

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from firstcome.rules import (
     Reason,
     Ticket,
     Unavailable,
+    are_ids,
     check_event_id,
     check_user_id,
 )
@@ -98,6 +99,23 @@ def valid(event_id: object, user_id: object, ticket: object, applied_at_ms: obje
         _checked(check_user_id, user_id),
         ticket if type(ticket) is int and abs(ticket) <= TICKET_MAX else None,
         applied_at_ms if type(applied_at_ms) is int and 0 <= applied_at_ms <= TIME_MAX_MS else None,
+    )
+
+
+def all_valid(tickets: Iterable[Ticket]) -> bool:
+    """Return whether all of these are such that `valid` would return every field: asked a column at a time."""
+    columns = list(zip(*tickets, strict=True))
+    if not columns:
+        return True
+    event_ids, user_ids, numbers, times = columns
+    return (
+        set(map(type, event_ids + user_ids)) == {str}
+        and set(map(type, numbers + times)) == {int}
+        and max(numbers) <= TICKET_MAX
+        and min(numbers) >= -TICKET_MAX
+        and max(times) <= TIME_MAX_MS
+        and min(times) >= 0
+        and are_ids(set(event_ids), user_ids)
     )
 
 

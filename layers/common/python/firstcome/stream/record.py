@@ -1,7 +1,6 @@
 """A record of `coupon_create`: what a ticket looks like in the stream."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -48,10 +47,7 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     if value is None:
         raise BadRecord(Reason.NO_VALUE, "the record has no value")
     try:
-        text = value.decode()
-        if written := _as_written(text):
-            return written
-        record = json.loads(text)
+        record = _parse(value.decode())
     except (ValueError, RecursionError) as error:
         raise BadRecord(Reason.NOT_JSON, str(error)) from None
     if not isinstance(record, dict):
@@ -60,32 +56,26 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     if type(version) is not int or version != VERSION:
         raise _bad(record, Reason.UNKNOWN_VERSION)
     try:
-        *ticket, restore_epoch = [check(record.get(name)) for name, check in _FIELDS.items()]
+        *ticket, restore_epoch = [check(record.get(name)) for name, check in _FIELDS]
     except BadInput:
         raise _bad(record, Reason.BAD_FIELD) from None
     return Ticket(*ticket), restore_epoch
 
 
-def _as_written(text: str) -> tuple[Ticket, int] | None:
-    """Return what `encode` has written, in half the time that JSON takes; None for anything else, right or wrong."""
-    found = _WRITTEN.fullmatch(text)
-    if found is None:
-        return None
-    event_id, user_id, ticket, applied_at, restore_epoch = found.groups()
+def _parse(text: str) -> object:
+    """Return what the JSON says. Without spaces around it, as `encode` writes it, it is read in two thirds of the time."""
     try:
-        applied_at_ms = _check_applied_at(applied_at)
-    except BadInput:
-        return None
-    if int(ticket) > TICKET_MAX or int(restore_epoch) > RESTORE_EPOCH_MAX:
-        return None
-    return Ticket(event_id, user_id, int(ticket), applied_at_ms), int(restore_epoch)
+        record, end = _raw_decode(text)
+    except ValueError:
+        end = -1
+    return record if end == len(text) else json.loads(text)
 
 
 def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
     """Return everything that is wrong with a record, and what could be read of it all the same."""
     fields: dict[str, Any] = {}
     wrong: list[str] = []
-    for name, check in _FIELDS.items():
+    for name, check in _FIELDS:
         try:
             fields[name] = check(record.get(name))
         except BadInput as error:
@@ -94,9 +84,9 @@ def _bad(record: dict[str, Any], reason: Reason) -> BadRecord:
     return BadRecord(reason, detail, fields)
 
 
-def _check_int(name: str, value: object, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:  # type(): a bool is an int, and true is no ticket
-        raise BadInput("bad_field", f"{name} must be an integer in {low}..{high}")
+def _check_ticket(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= TICKET_MAX:  # type(): a bool is an int, and true is no ticket
+        raise BadInput("bad_field", f"ticket must be an integer in 1..{TICKET_MAX}")
     return value
 
 
@@ -107,17 +97,19 @@ def _check_applied_at(value: object) -> int:
     return applied_at_ms
 
 
-# What `encode` writes, with the ids as their checks have them.
-_WRITTEN = re.compile(
-    f'{{"v":{VERSION},"event_id":"({rules.EVENT_ID_PATTERN})","user_id":"({rules.USER_ID_PATTERN})",'
-    r'"ticket":([1-9][0-9]{0,9}),"applied_at":"([0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z)","restore_epoch":(0|[1-9][0-9]{0,15})}'
-)
+def _check_restore_epoch(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= RESTORE_EPOCH_MAX:
+        raise BadInput("bad_field", f"restore_epoch must be an integer in 0..{RESTORE_EPOCH_MAX}")
+    return value
+
+
+_raw_decode = json.JSONDecoder().raw_decode
 
 # In the order of a ticket's fields, the restore_epoch last.
-_FIELDS: dict[str, Callable[[object], Any]] = {
-    "event_id": rules.check_event_id,
-    "user_id": rules.check_user_id,
-    "ticket": lambda value: _check_int("ticket", value, 1, TICKET_MAX),
-    "applied_at": _check_applied_at,
-    "restore_epoch": lambda value: _check_int("restore_epoch", value, 0, RESTORE_EPOCH_MAX),
-}
+_FIELDS: tuple[tuple[str, Callable[[object], Any]], ...] = (
+    ("event_id", rules.check_event_id),
+    ("user_id", rules.check_user_id),
+    ("ticket", _check_ticket),
+    ("applied_at", _check_applied_at),
+    ("restore_epoch", _check_restore_epoch),
+)
