@@ -36,10 +36,11 @@ def widgets() -> list[dict[str, Any]]:
 
 def metrics() -> set[Metric]:
     """Return every metric that an alarm or the dashboard names."""
-    return {*_of_alarms(), *_of_widgets()}
+    return {*of_alarms(), *_of_widgets()}
 
 
-def _of_alarms() -> Iterator[Metric]:
+def of_alarms() -> Iterator[Metric]:
+    """Yield every metric that an alarm names."""
     for alarm in alarms().values():
         stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
         for metric in stats or [alarm]:

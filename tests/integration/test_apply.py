@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from dev import gateway
 from firstcome.apply.routes import CROWDED
 from firstcome.operate import actions
 from firstcome.rules import rfc3339
+from firstcome.runtime import telemetry
 from firstcome.stream.record import decode
 from tests import emf
 from tests.api import BACK_END, NO_KAFKA, NO_MYSQL, NO_REDIS, Api, jwt
@@ -225,18 +227,44 @@ def test_each_answer_is_counted(api: Api, world: World, capsys: pytest.CaptureFi
     assert counted == {"accepted": [1], "already": [1], "sold_out": [1], "gate_lost": [1]}
 
 
-def test_the_log_names_each_ticket_and_no_body(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alarm_rings_at_once(
+    api: Api, world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost gate is written by the request that met it, with the winners that wait for a line."""
+    monkeypatch.setattr(telemetry, "HOLD_S", 3600.0)
+    emf.write_out()
+    telemetry._line.flush()
+    monkeypatch.setattr(telemetry._line, "written", time.time())
+    capsys.readouterr()
+    api.post(world.event_id, {"user_id": "alice"})
+    assert "accepted" not in emf.named(capsys.readouterr().out)
+    world.lose_gate()
+    api.post(world.event_id, {"user_id": "alice"})
+    counted = emf.named(capsys.readouterr().out)
+    assert (counted["accepted"], counted["gate_lost"]) == ([1], [1])
+
+
+def test_the_log_names_each_ticket_and_no_body(
+    api: Api, world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A ticket is logged once, a lost gate as a warning, both with the correlation id; losers fill no log."""
-    caplog.clear()
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", sys.stdout)
+    capsys.readouterr()
     for user_id in ("alice", "alice"):
         api.post(world.event_id, {"user_id": user_id, "secret": "hunter2"}, CORRELATED)
     world.lose_gate()
     api.post(world.event_id, {"user_id": "bob"}, CORRELATED)
-    given, lost = (record.__dict__ for record in caplog.records if record.name == "firstcome")
-    assert (given["msg"], given["event_id"], given["user_id"], given["ticket"]) == ("given", world.event_id, "alice", 1)
-    assert (lost["msg"], lost["levelname"]) == ("gate_lost", "WARNING")
+    output = capsys.readouterr().out
+    given, lost = (json.loads(line) for line in output.splitlines() if '"level"' in line)
+    assert (given["message"], given["event_id"], given["user_id"], given["ticket"]) == (
+        "given",
+        world.event_id,
+        "alice",
+        1,
+    )
+    assert (lost["message"], lost["level"]) == ("gate_lost", "WARNING")
     assert given["correlation_id"] == lost["correlation_id"] == "order-4711"
-    assert "hunter2" not in f"{given} {lost}"
+    assert "hunter2" not in output
 
 
 # --- past the resolver -----------------------------------------------------------------------------------------------

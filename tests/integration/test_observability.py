@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,23 @@ def test_the_template_looks_at_what_the_functions_emit(campaign: Campaign, capsy
     looked_at = {one for one in dashboard.metrics() if not one[0].startswith("AWS/")}
     assert looked_at - emitted == set(), "misspelt, or no function emits it"
     assert emitted - looked_at == set(), "nobody looks at it"
+
+
+def test_what_rings_an_alarm_never_waits(
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No metric of an alarm is left for a later line, which a frozen or ended environment may never write."""
+    waits: set[str] = set()
+    add = telemetry._Line.add
+
+    def note(line: telemetry._Line, name: str, value: float, *, summed: bool, may_wait: bool) -> None:
+        waits.update({name} if may_wait else ())
+        add(line, name, value, summed=summed, may_wait=may_wait)
+
+    monkeypatch.setattr(telemetry._Line, "add", note)
+    said(campaign, capsys)
+    assert {"accepted", "reserved", "send_ms"} <= waits, "the control: ordinary answers share their lines"
+    assert waits.isdisjoint(name for _, name, _ in dashboard.of_alarms())
 
 
 def test_every_run_of_retry_has_data(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,10 +202,11 @@ def test_the_logs_name_people_only_if_they_are_told_to(
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_no_secret_is_logged(
-    campaign: Campaign, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, level: str
+    campaign: Campaign, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, level: str
 ) -> None:
     """No password, token, cookie or body, and no key of the caller's, whatever goes wrong and at any level."""
-    monkeypatch.setattr(telemetry.logger._logger, "level", level)
+    request.addfinalizer(partial(telemetry.logger.setLevel, telemetry.logger.log_level))
+    telemetry.logger.setLevel(level)
     output = said(campaign, capsys)
     assert len(logged(output)) > 10
     found = [secret for secret in [*SECRETS, "hunter2", "ASIAIOSFODNN7EXAMPLE", "Bearer"] if secret in output]

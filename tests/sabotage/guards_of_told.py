@@ -102,6 +102,18 @@ GUARDS = [
         "tests/unit/test_telemetry.py::test_what_waits_when_an_environment_is_frozen_keeps_its_time",
     ),
     Guard(
+        "what rings an alarm waits for no later line",
+        "may_wait=answer.status < HTTPStatus.INTERNAL_SERVER_ERROR",
+        "may_wait=True",
+        f"{OBSERVABILITY}::test_what_rings_an_alarm_never_waits",
+    ),
+    Guard(
+        "a winner's line names nobody",
+        "return self.serialize({name",
+        "return super().serialize({name",
+        "tests/unit/test_log_line.py::test_a_cheap_line_is_the_loggers_line",
+    ),
+    Guard(
         "an error that is raised names nobody",
         "            conceal(error)\n",
         "",

@@ -73,16 +73,16 @@ def test_a_quiet_environment_writes_at_once(lines: Callable[[], list[dict[str, A
 
 
 def test_the_crowd_shares_its_lines(lines: Callable[[], list[dict[str, Any]]], clock: Clock) -> None:
-    """In a burst, losers are one line a second; a winner's line takes along what waits."""
+    """In a burst, ordinary answers are one line a second; what may not wait takes along what waits."""
     for _ in range(4):
         count("sold_out", may_wait=True)
         telemetry._line.flush()
         clock.now += HOLD_S / 10
     assert [line["sold_out"] for line in lines()] == [[1]]
-    count("accepted")
+    count("gate_lost")
     telemetry._line.flush()
     [line] = lines()
-    assert (line["accepted"], line["sold_out"]) == ([1], [3])
+    assert (line["gate_lost"], line["sold_out"]) == ([1], [3])
 
 
 def test_what_waits_when_an_environment_is_frozen_keeps_its_time(

@@ -84,7 +84,7 @@ class Applications:
 
     def _accepted(self, ticket: Ticket, restore_epoch: int, correlation_id: str) -> Answer:
         # Whatever becomes of the record, the ticket is theirs: the sweep issues what the stream did not carry.
-        with timed("send_ms"):
+        with timed("send_ms", may_wait=True):
             sent = self.stream.send(ticket, restore_epoch, correlation_id)
         word = "accepted" if sent is Sent.DELIVERED and self._noted(ticket) else "reserved"
         return _application(202, word, ticket, counted=word)

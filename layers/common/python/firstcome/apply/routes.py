@@ -10,9 +10,8 @@ from firstcome.apply.problem import Answer, Problem
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.runtime import http
 from firstcome.runtime.http import to_json
-from firstcome.runtime.telemetry import count, logger
+from firstcome.runtime.telemetry import count, info, logger
 
-WINNERS = ("accepted", "reserved")
 # The one crowded path, as it stands in a payload whose API has no named stage.
 CROWDED = re.compile("/events/([^/]+)/applications")
 
@@ -30,7 +29,7 @@ class Routes:
         correlation_id = http.correlation_id(event)
         answer = self._applications.apply(check_event_id(event_id), request.applicant(event, sub), correlation_id)
         if answer.counted != "already":  # repeats are not logged
-            logger.info("given", extra={**answer.body, "correlation_id": correlation_id})
+            info("given", {**answer.body, "correlation_id": correlation_id})
         return answer
 
     def status(self, event: dict[str, Any], event_id: str, user_id: str) -> Answer:
@@ -87,8 +86,7 @@ def no(error: Exception, path: str, event: dict[str, Any]) -> Answer:
 def finish(answer: Answer, event: dict[str, Any]) -> tuple[dict[str, str], str]:
     """Count the answer to `event`; return its headers and its body, of which HEAD gets none."""
     if answer.counted:
-        # The crowd shares its lines; what rings an alarm does not wait for the next request.
-        wait = answer.counted not in WINNERS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        count(answer.counted, may_wait=wait)
+        # Ordinary answers share their lines; what may ring an alarm does not wait for the next request.
+        count(answer.counted, may_wait=answer.status < HTTPStatus.INTERNAL_SERVER_ERROR)
     body = "" if event["requestContext"]["http"]["method"] == "HEAD" else answer.text or to_json(answer.body)
     return {**answer.headers, "X-Correlation-Id": http.correlation_id(event)}, body

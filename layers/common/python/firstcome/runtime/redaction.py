@@ -12,11 +12,12 @@ import math
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from firstcome.rules import Unavailable
+from firstcome.rules import Unavailable, rfc3339
 from firstcome.runtime.credentials import credentials
 from firstcome.settings import Settings
 
@@ -59,6 +60,14 @@ def forget_key() -> None:
 
 class Formatter(LambdaPowertoolsFormatter):
     """Powertools' JSON, with people as `mark` calls them."""
+
+    def line(self, message: str, location: str, fields: Mapping[str, object]) -> str:
+        """Return what `format` makes of a record of INFO with these fields, at a third of its cost: it needs none."""
+        at = rfc3339(time.time_ns() // 1_000_000)
+        known = {"level": "INFO", "location": location, "message": message}
+        known["timestamp"] = f"{at[:10]} {at[11:19]},{at[20:23]}+0000"
+        log = {**self.log_format, **known, **fields, "xray_trace_id": self._get_latest_trace_id()}
+        return self.serialize({name: value for name, value in log.items() if value is not None})
 
     def serialize(self, log: Any) -> str:
         """Return the line. The formatted traceback goes, where people are hashed: `stack_trace` has its frames."""

@@ -4,13 +4,15 @@ Neither needs a connection: Lambda ships stdout. Bodies, tokens and secrets are 
 they are or hashed (`redaction`).
 """
 
+import logging
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TextIO, TypeVar, cast
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
@@ -28,7 +30,9 @@ SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", NAMESPACE)
 HOLD_S = 1.0
 VALUES_MAX = 100  # of one metric in one line: the format's limit
 
-logger = Logger(service=SERVICE, utc=True, logger_formatter=Formatter(utc=True))
+_formatter = Formatter(utc=True)
+logger = Logger(service=SERVICE, utc=True, logger_formatter=_formatter)
+_handler = cast("logging.StreamHandler[TextIO]", logger.registered_handler)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
@@ -106,6 +110,15 @@ class timed:  # noqa: N801  reads as the verb that it is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         measure(self._name, round((time.perf_counter() - self._began) * 1000, 2), may_wait=self._may_wait)
+
+
+def info(message: str, fields: Mapping[str, object]) -> None:
+    """Write the line of `logger.info(message, extra=fields)` without a LogRecord: every winner has one."""
+    if logger.log_level <= logging.INFO:
+        caller = sys._getframe(1)  # noqa: SLF001  as logging finds it
+        stream = _handler.stream
+        stream.write(_formatter.line(message, f"{caller.f_code.co_name}:{caller.f_lineno}", fields) + "\n")
+        stream.flush()
 
 
 def invocation(handler: Callable[[Any, C], R]) -> Callable[[Any, C], R]:
