@@ -2,9 +2,9 @@
 
 python -m benchmarks [--quick] [NAME …]
 
-Each measures on real servers that are started here and stopped again. A whole run is kept in benchmarks/report, and
-its report shows the ranges of the last ones; a part of them, or `--quick`, is reported in .local/bench/report only. No
-bar is held against what is quick, because its figures are of too little.
+Each measures on real servers that are started here and stopped again. A whole run is kept in benchmarks/report, whose
+report has the ranges of the last ones, and so has README.md. A part of them, or `--quick`, is reported in
+.local/bench/report only; no bar is held against what is quick, because its figures are of too little.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.harness import report
+from benchmarks.harness import readme, report
 from benchmarks.harness.bench import Bench
 from dev.cloud import ROOT
 from dev.servers import Servers
@@ -75,6 +75,7 @@ def run(bench: Bench, names: list[str]) -> None:
             bench.servers.stop()
     if not bench.quick and names == list(BENCHMARKS):
         report.keep(report.REPORT, this, BENCHMARKS, folder)
+        readme.write(report.read())
         folder = report.REPORT
     print((folder / "report.md").read_text())
 

@@ -55,7 +55,7 @@ def chunks(items: list[Any], size: int) -> list[list[Any]]:
 
 
 def _batches(bench: Bench, stores: Stores, consume: Callable[[Any, Any], Any], size: int) -> Row:
-    rounds, rows = bench.pick(5, 1), max(size, bench.pick(5_000, 1_000))
+    rounds, rows = bench.pick(3, 1), max(size, bench.pick(5_000, 1_000))
     expected: dict[str, int] = {}
 
     def event(count: int) -> str:

@@ -27,7 +27,7 @@ PEERS = (
 def run(bench: Bench) -> list[Row]:
     """Drain a backlog and write such rows one by one, in turn; each into an event of its own."""
     size = bench.pick(50_000, 5_000)
-    few = bench.pick(20_000, 1_000)  # a commit for each takes the same time, however many follow
+    few = bench.pick(5_000, 1_000)  # a commit for each takes the same time, however many follow
     expected: dict[str, int] = {}
     wrong: list[str] = []
     with closing(bench.stores()) as stores, bench.cloud("drain", poller=False) as ours:

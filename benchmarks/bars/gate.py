@@ -39,7 +39,7 @@ def _row(bench: Bench, apply: dict[str, list[str]]) -> Row:
     commands |= {name: [*command, SOMEBODY, CALL] for name, command in apply.items()}
     calls = bench.pick(100_000, 5_000)
     contenders = {name: partial(redis_benchmark, bench, command, calls) for name, command in commands.items()}
-    values = interleave(contenders, bench.pick(5, 1), bench.say)
+    values = interleave(contenders, bench.pick(3, 1), bench.say)
     # One connection's two calls, one after the other: their times add up.
     pairs = zip(values.pop("SADD"), values["INCR"], strict=True)
     values["SADD, INCR"] = [1 / (1 / sadd + 1 / incr) for sadd, incr in pairs]

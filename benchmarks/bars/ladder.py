@@ -28,7 +28,7 @@ GREEDY = "greedy"
 # A round waits for the sweep, which lets half a minute pass first, so that a slow record is not taken for a lost one.
 SETTINGS = {"FIRSTCOME_SWEEP_OVERDUE_MS": "500"}
 
-FULL = Plan(coupons=200, requests=2_000, rounds=5, kills=6, consumer_kills=3, workers=8)
+FULL = Plan(coupons=200, requests=2_000, rounds=3, kills=6, consumer_kills=3, workers=8)
 QUICK = Plan(coupons=20, requests=200, rounds=1, kills=1, consumer_kills=1, workers=2)
 
 

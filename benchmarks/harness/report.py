@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -57,10 +57,6 @@ class Run:
         """Return a run that begins now, here."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         return cls(now, round(os.getloadavg()[0], 2), machine(), software())
-
-    def row(self, name: str, what: str) -> Row | None:
-        """Return one line of one benchmark, where this run has it."""
-        return next((row for row in self.found.get(name, ()) if row.what == what), None)
 
 
 def keep(folder: Path, run: Run, order: Sequence[str], drawn: Path) -> None:
@@ -162,17 +158,15 @@ def _rounded(value: float) -> float:
 
 def _table(runs: Sequence[Run], name: str) -> str:
     lines, notes = ["| what | measured | bar | ratio | |", "| --- | --- | --- | --- | --- |"], []
-    for row in runs[-1].found[name]:
-        rows = [found for run in runs if (found := run.row(name, row.what))]
-        lines += [f"| {row.what} | **wrong**: {found} | | | ✗ |" for each in rows for found in each.wrong]
-        measured = " · ".join(f"{each} {_measured(rows, each)}" for each in row.values)
+    for row, rows in over(runs, name):
+        lines += [f"| {row.what} | **wrong**: {what} | | | ✗ |" for each in rows for what in each.wrong]
+        measured = " · ".join(f"{each} {values(rows, each)}" for each in row.values)
         first = f"{row.what} | {measured} {row.unit}"
         for bar in row.bars:
-            ratios = [each.ratio(bar) for each in rows if bar.of in each.values and bar.to in each.values]
-            # Of one run alone, the rounds say how far it may be trusted.
-            spread = f"{'' if len(ratios) > 1 else _spread(row, bar)}"
-            met = bar.met(bar.worst(ratios))
-            lines.append(f"| {first} | {bar} | {span(bar, ratios)}{spread} | {'✓' if met else '✗'} |")
+            found = ratios(rows, bar)
+            spread = "" if len(found) > 1 else _spread(row, bar)  # of one run, its rounds
+            met = bar.met(bar.worst(found))
+            lines.append(f"| {first} | {bar} | {span(bar, found)}{spread} | {'✓' if met else '✗'} |")
             first = " | "
             if not met and bar.why_not:
                 notes.append(f"- **{row.what}**: {bar} is not reached: {bar.why_not}")
@@ -182,23 +176,39 @@ def _table(runs: Sequence[Run], name: str) -> str:
     return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 
 
-def span(bar: Bar, ratios: Sequence[float]) -> str:
+def over(runs: Sequence[Run], name: str) -> Iterator[tuple[Row, list[Row]]]:
+    """Yield each row of the last run of one benchmark, and the same row of every run that has it."""
+    for row in runs[-1].found.get(name, ()):
+        yield row, [each for run in runs for each in run.found.get(name, ()) if each.what == row.what]
+
+
+def ratios(rows: Sequence[Row], bar: Bar) -> list[float]:
+    """Return what each run has reached of a bar."""
+    return [each.ratio(bar) for each in rows if bar.of in each.values and bar.to in each.values]
+
+
+def span(bar: Bar, found: Sequence[float]) -> str:
     """Return the range of the runs' ratios as it is written everywhere, the worst in bold."""
-    low, high = f"{min(ratios):.2f}", f"{max(ratios):.2f}"
+    return between(f"{min(found):.2f}", f"{max(found):.2f}", worst=max if bar.at_most else min)
+
+
+def values(rows: Sequence[Row], contender: str, worst: Callable[[Any], Any] | None = None) -> str:
+    """Return from which figure to which the runs go."""
+    found = [median(row.values[contender]) for row in rows if contender in row.values]
+    return between(_figure(min(found)), _figure(max(found)), worst=worst)
+
+
+def between(low: str, high: str, worst: Callable[[Any], Any] | None) -> str:
+    """Return a range, of which `min` or `max` is in bold."""
     if low == high:
-        return f"**{low}**"
-    return f"{low} to **{high}**" if bar.at_most else f"**{low}** to {high}"
+        return f"**{low}**" if worst else low
+    if worst is None:
+        return f"{low} to {high}"
+    return f"**{low}** to {high}" if worst is min else f"{low} to **{high}**"
 
 
 def _spread(row: Row, bar: Bar) -> str:
     return f" ({min(row.ratios(bar)):.2f} to {max(row.ratios(bar)):.2f})"
-
-
-def _measured(rows: Sequence[Row], contender: str) -> str:
-    """Return the figure of the one run, or of which figures to which they go."""
-    found = [median(row.values[contender]) for row in rows if contender in row.values]
-    low, high = _figure(min(found)), _figure(max(found))
-    return low if low == high else f"{low} to {high}"
 
 
 def _figure(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.bars import http
-from benchmarks.harness import report
+from benchmarks.harness import readme, report
 from benchmarks.harness.rows import Bar, Row, interleave
 
 ROOT = Path(__file__).parents[2]
@@ -117,11 +116,28 @@ def test_a_million_are_paid_by_the_millisecond_and_the_share() -> None:
     assert http.dollars(10, rows=500) == pytest.approx((0.2 + 9 * milliseconds) / 500)
 
 
-def test_the_readme_has_the_ranges_of_the_report() -> None:
-    """Written as the report writes them: the worst run in bold, never the best."""
-    span = re.compile(r"\*\*[\d.]+\*\* to [\d.]+|[\d.]+ to \*\*[\d.]+\*\*")
-    said = [each for name in ("README.md", "README.ko.md") for each in span.findall((ROOT / name).read_text())]
-    assert set(said) <= set(span.findall((report.REPORT / "report.md").read_text()))
+def test_the_readme_has_the_figures_of_the_runs_that_are_kept() -> None:
+    """Those of the report; a whole run writes both."""
+    runs, text = report.read(), (ROOT / "README.md").read_text()
+    said = text.partition(readme.BEGIN)[2].partition(readme.END)[0]
+    assert said
+    assert not runs or said == readme.figures(runs)
+
+
+def test_the_figures_of_the_readme_are_ranges(tmp_path: Path) -> None:
+    """The worst is in bold: the lowest rate and the highest cost, never the best."""
+    runs = []
+    for value in (300.0, 200.0, 400.0):
+        row = Row("HTTP, accepted", "answers/s", {"ours": [value], "floor": [200.0]}, [Bar("ours", "floor", 1.6)])
+        costs = [Row(what, "", {"ours": [value]}) for what in readme.COSTS]
+        runs.append(report.Run("2026-11-28 20:00", 0.1, "two cores", "Python", {}, {"http": [row, *costs]}))
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{readme.BEGIN}old\n{readme.END}after\n")
+    readme.write(runs, path)
+    before, *lines, after = path.read_text().splitlines()
+    assert (before, after) == ("before", "after")
+    assert "| HTTP, accepted | ours ≥ 1.6 × floor | **1.00** to 2.00, missed |" in lines  # noqa: RUF001
+    assert "| ours | **200** to 400 | 200 to **400** | 200 to **400** |" in lines
 
 
 def run(row: Row, machine: str = "two cores") -> report.Run:

@@ -30,7 +30,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_the_figures_are_those_of_the_benchmark() -> None:
-    """After `make bench NAME=ladder`: write what it has measured."""
+    """After a whole run of `make bench`: write what it has measured."""
     measured = table((ROOT / "benchmarks" / "report" / "ladder.md").read_text(), "step")
     compared = table((ROOT / "docs" / "compared.md").read_text(), "way")
     assert compared.keys() == STEPS.keys()
