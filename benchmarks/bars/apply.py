@@ -17,13 +17,14 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from kafka import KafkaProducer
 
-from benchmarks.harness.bench import CALL, FEW, PLENTY, Bench, evalsha, person, wrong_people
+from benchmarks.harness.bench import CALL, FEW, PATIENT, PLENTY, Bench, evalsha, person, wrong_people
 from benchmarks.harness.functions import HEADERS, apply_event, environment
 from benchmarks.harness.library import awaited_producer
 from benchmarks.harness.rows import Bar, Row, each_us, interleave
 from dev.openapi import load_handler
 from firstcome.operate.actions import act
 from firstcome.rules import Ticket
+from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.stream.record import encode
 
@@ -40,16 +41,23 @@ _numbers = itertools.count()
 def run(bench: Bench) -> list[Row]:
     """Measure accepting, and refusing what is sold out, from memory and by asking Redis."""
     rounds, calls = bench.pick(30, 1), bench.pick(100, 50)  # short turns: what else runs here meets both sides
-    settings = replace(bench.settings, kafka_topic=TOPIC)
+    settings = replace(Settings.from_env(bench.environ | PATIENT), kafka_topic=TOPIC)
+    reserved: list[str] = []  # a send that is given up is no cheap one
     with closing(Stores.of(settings)) as stores, closing(awaited_producer(settings)) as producer:
         act(stores, {"action": "migrate"})
         open_event, sold_out = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
         with environment(bench, "apply", kafka_topic=TOPIC):
+            os.environ.update(PATIENT)
             remembering = load_handler()
             os.environ["FIRSTCOME_SOLD_OUT_MEMORY_MS"] = "0"
             asking = load_handler()
-            contenders = {
-                "accepted": (asking.handler, open_event),
+
+            def accepted(event: Any, context: Any) -> None:
+                if '"accepted"' not in (answer := asking.handler(event, context))["body"]:
+                    reserved.append(answer["body"])
+
+            contenders: dict[str, tuple[Callable[[Any, Any], object], str]] = {
+                "accepted": (accepted, open_event),
                 FLOOR: (_round_trips(asking, open_event, producer), open_event),
                 "from memory": (remembering.handler, sold_out),
                 "empty Powertools handler": (_empty(), sold_out),
@@ -62,7 +70,7 @@ def run(bench: Bench) -> list[Row]:
             found = interleave(measures, rounds, bench.say)
             asked = _asked(remembering, sold_out, calls)
         wrong = wrong_people(stores.gate, open_event, 2 * (rounds * calls + WARM_UP))
-        wrong += wrong_people(stores.gate, sold_out, FEW)
+        wrong += wrong_people(stores.gate, sold_out, FEW) + reserved[:1]
         bench.forget(stores, open_event, sold_out)
     if asked > ASKED_MAX:
         wrong.append(f"{asked:.1%} of the losers were asked about in Redis")
