@@ -110,7 +110,7 @@ audit: setup $(AUDIT)/.ready ## known vulnerabilities in the locks; asks PyPI's 
 
 ##@ Benchmarks
 
-bench: setup ## the benchmarks, with their report in benchmarks/report; NAME=gate runs one of them
+bench: setup ## the benchmarks, with their report in benchmarks/report; NAME=gate runs one, reported in .local/bench/report
 	@PYTHONPATH=layers/common/python $(PY) -m benchmarks $(NAME)
 
 bench-quick: setup ## one round of little load each: shows that every benchmark works

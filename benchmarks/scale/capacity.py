@@ -44,7 +44,7 @@ def main() -> None:
     try:
         measured = times.read()
     except FileNotFoundError as error:
-        sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench NAME=scale")
+        sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench")
     console = Console(width=170)
     if said.sizes:
         console.print(sizes_table(measured))
