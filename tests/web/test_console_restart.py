@@ -1,4 +1,4 @@
-"""The console after `make down` and `make up`: the commands themselves, in a folder of the test's, with its own servers."""
+"""The console after `make down` and `make up`: the commands themselves, with a folder and servers of their own."""
 
 from __future__ import annotations
 
