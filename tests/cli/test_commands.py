@@ -202,6 +202,36 @@ def test_a_rehearsal_gives_an_event_of_its_own_away(program: Program, tmp_path: 
     assert not re.search(r"<script|src=|href=|https?:|url\(", html)
 
 
+def test_a_crowd_comes_to_an_event_that_is_there(program: Program, campaign: Campaign, event_id: str) -> None:
+    """Each once, at the rate, and what they are told is counted; the same crowd is told the same tickets again."""
+    campaign.open(10)
+    asked = ("crowd", event_id, "--people", "40", "--rate", "400")
+    first, again = program.json(*asked), program.json(*asked)
+    assert first["answers"] == again["answers"] == {"accepted": 10, "sold_out": 30}
+    assert first["winners"] == first["distinct_tickets"] == 10
+    campaign.wait_consumed()
+    assert set(campaign.holders()) <= {f"person-{number}" for number in range(1, 41)}
+    other = program.json(*asked, "--prefix", "late")
+    assert (other["winners"], other["answers"]) == (0, {"sold_out": 40})
+
+
+def test_a_crowd_waits_for_the_opening(program: Program, campaign: Campaign, event_id: str) -> None:
+    campaign.create(5, opens_in_ms=2_000)
+    campaign.operate("open")
+    result = program.json("crowd", event_id, "--people", "8", "--rate", "100")
+    assert result["answers"] == {"accepted": 5, "sold_out": 3}
+
+
+def test_a_crowd_of_made_up_people_stays_at_home(program: Program, campaign: Campaign, event_id: str) -> None:
+    """On AWS it is refused before anything is asked; a draft and what is not there are said to be so."""
+    on_aws = program.under(FIRSTCOME_STACK_NAME="coupons")
+    error = on_aws.json("crowd", event_id, code=1)["error"]
+    assert (error["code"], "firstcome rehearse" in error["detail"]) == ("local_only", True)
+    assert program.json("crowd", event_id, code=1)["error"]["kind"] == "not_there"
+    campaign.create(3)
+    assert program.json("crowd", event_id, code=1)["error"]["code"] == "draft"
+
+
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
 def test_without_a_terminal_nothing_is_coloured(
     program: Program, campaign: Campaign, event_id: str, environ: dict[str, str]

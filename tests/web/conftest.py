@@ -184,7 +184,7 @@ def desk(cloud: Cloud, campaign: Campaign, visit: Visit) -> Callable[..., Desk]:
     """`desk("olga", "operator")`: the console, with her signed in as a member of these groups."""
 
     def desk(name: str = "ada", groups: str = "admin", **options: Any) -> Desk:
-        return sit_down(visit, cloud, campaign.event_id, name, groups, **options)
+        return sit_down(visit, cloud.doors.urls, campaign.event_id, name, groups, **options)
 
     return desk
 

@@ -10,11 +10,11 @@ from playwright.sync_api import expect
 from dev.doors import CONSOLE_URL, ISSUER_URL, OPERATOR_URL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from playwright.sync_api import Locator, Page
 
-    from dev.cloud import Cloud
     from tests.web.conftest import Visit
 
 
@@ -62,9 +62,8 @@ class Desk:
         return found
 
 
-def sit_down(visit: Visit, cloud: Cloud, event_id: str, name: str, groups: str, **options: Any) -> Desk:
-    """Open the console and sign in, through the issuer's own page."""
-    urls = cloud.doors.urls
+def sit_down(visit: Visit, urls: Mapping[str, str], event_id: str, name: str, groups: str, **options: Any) -> Desk:
+    """Open the console of the cloud at `urls` and sign in, through the issuer's own page."""
     page = visit(urls[CONSOLE_URL], allowed=[urls[OPERATOR_URL], urls[ISSUER_URL]], **{"locale": "en-GB", **options})
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Name").fill(name)

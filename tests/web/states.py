@@ -71,9 +71,10 @@ def only_the_view(page: Page) -> None:
     page.route("**/main.js", lambda route: route.fulfill(body=ONLY_THE_VIEW, content_type="text/javascript"))
 
 
-def show(page: Page, name: str, language: str) -> None:
-    """Show one of `STATES`."""
+def show(page: Page, name: str, language: str, **event_fields: Any) -> None:
+    """Show one of `STATES`; `event_fields` are the event's, where they are to be others."""
     event = {**EVENT, "name": NAMES[language], **{at: _iso(EVENT[at]) for at in ("opens_at", "closes_at")}}
+    event |= event_fields
     seen = {"event": None if name in ("loading", "missing") else event, "now": NOW_MS, "person": {"name": "alice"}}
     if name.startswith("signedout"):
         seen["person"] = None

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from dev.cloud import Cloud
 from dev.process import wait_until
-from tests.e2e.conftest import SETTINGS
-from tests.web.console import sit_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from playwright.sync_api import Page
 
+    from dev.cloud import Cloud
     from tests.e2e.campaign import Campaign
-    from tests.web.conftest import Visit
     from tests.web.console import Desk
 
 POLL_MS = 2_000  # the console's own
@@ -154,33 +150,3 @@ def test_a_gate_that_is_away_is_said(campaign: Campaign, desk: Callable[..., Des
     expect(at.page.get_by_role("list", name="Servers")).to_contain_text("Gate (Redis) lost")
     expect(figure(at, "Remaining")).to_have_text(UNKNOWN)
     expect(figure(at, "Coupons")).to_have_text("0")
-
-
-def test_the_chart_is_the_same_after_a_restart(
-    campaign: Campaign,
-    cloud: Cloud,
-    visit: Visit,
-    tmp_path: Path,
-    child_environment: dict[str, str],
-) -> None:
-    """It is drawn from the ledger: another cloud over the same servers has it too."""
-    campaign.open(30)
-    campaign.win(*(f"person-{number}" for number in range(12)))
-    campaign.wait_consumed()
-    at = sit_down(visit, cloud, campaign.event_id, "ada", "admin", viewport={"width": 1280, "height": 900})
-    at.show()
-    expect(at.page.locator(".issued")).to_contain_text("12 coupons")
-    table, chart = at.page.locator("#issued-table").inner_text(), at.page.locator(".chart canvas").evaluate(PIXELS)
-    with Cloud(
-        tmp_path, servers=cloud.servers, environment=SETTINGS | child_environment, clock=False, identity=True
-    ) as other:
-        again = sit_down(visit, other, campaign.event_id, "ada", "admin", viewport={"width": 1280, "height": 900})
-        again.show()
-        expect(again.page.locator(".issued")).to_contain_text("12 coupons")
-        assert again.page.locator("#issued-table").inner_text() == table
-        assert again.page.locator(".chart canvas").evaluate(PIXELS) == chart
-
-
-# What is drawn, once it stands: a chart is drawn in an animation frame.
-PIXELS = """canvas => new Promise(resolve =>
-  requestAnimationFrame(() => requestAnimationFrame(() => resolve(canvas.toDataURL()))))"""

@@ -105,6 +105,14 @@ def test_times_name_their_zones(visit: Visit, address: str) -> None:
     assert "In your time" not in facts
 
 
+def test_utc_is_named_once(visit: Visit, address: str) -> None:
+    """An event without a zone of its own is in UTC, whose short name is its name."""
+    page = standing(visit, address, timezone_id="UTC", locale="en-GB")
+    for language in LANGUAGES:
+        show(page, "before", language, timezone="UTC")
+        assert page.locator("#facts").inner_text().count("UTC") == 1
+
+
 def test_the_timer_speaks_when_it_counts(visit: Visit, address: str) -> None:
     """A screen reader hears ten minutes, one minute, ten seconds and the opening; each other second is silent."""
     page = standing(visit, address)

@@ -150,10 +150,9 @@ export class View {
   }
 
   #moment(at, event, how = TO_THE_S) {
-    const zone = event?.timezone;
     const text = this.#time(at, event, how);
-    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    return zone || !event ? `${text} (${zone ?? own})` : text;
+    const zone = event ? event.timezone : Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return !zone || text.endsWith(` ${zone}`) ? text : `${text} (${zone})`; // "UTC" is its own short name
   }
 
   #time(at, event, how) {

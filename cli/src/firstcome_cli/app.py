@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from firstcome_cli import schemas
-from firstcome_cli.commands import codes, event, failed, people, proof, rehearse, watch
+from firstcome_cli.commands import codes, crowd, event, failed, people, proof, rehearse, watch
 from firstcome_cli.errors import FirstcomeError, NotThere, Refused, Unknown
 from firstcome_cli.run import INTERRUPTED, REFUSED, UNKNOWN, Run
 from firstcome_cli.show import Show
@@ -73,6 +73,7 @@ codes.add(app)
 proof.add(app)
 app.command()(watch.watch)
 app.command()(rehearse.rehearse)
+app.command()(crowd.crowd)
 
 
 @app.command()

@@ -8,22 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
-from rich.progress import Progress
 
 from firstcome_cli import turns
+from firstcome_cli.commands.crowd import come
 from firstcome_cli.commands.event import duration
 from firstcome_cli.errors import FirstcomeError
 from firstcome_cli.operator import CODES_PER_REQUEST
 from firstcome_cli.rehearsal import figures
 from firstcome_cli.rehearsal.crowd import UNKNOWN as NOT_KNOWN
-from firstcome_cli.rehearsal.crowd import Crowd, Told
+from firstcome_cli.rehearsal.crowd import Told
 from firstcome_cli.rehearsal.report import html
 from firstcome_cli.run import FINDING, UNKNOWN, Run
 
 LEAD_S = 2.0  # between the last preparation and the first person
-CONNECTIONS = 500  # at once: who comes while all are busy waits, and it counts
 DAY_MS = 86_400_000  # how long the window stays open: whoever stops the rehearsal ends the event
 LOOK_S = 0.5  # between two looks whether everything is settled
 
@@ -92,7 +90,9 @@ def _carried_out(run: Run, plan: Plan) -> tuple[list[Told], dict[str, Any]]:
     """Return what everybody was told, and the audit; the event is ended whatever happens."""
     opens_at_ms = _prepare(run, plan)
     try:
-        told = asyncio.run(_crowd(run, plan, opens_at_ms))
+        begins_at_ms = opens_at_ms - round(1000 * plan.check_in_s)
+        coming = come(run, plan.event_id, plan.people, plan.rate, begins_at_ms, lambda number: f"person-{number}")
+        told = asyncio.run(coming)
         _settle(run, plan)
         return told, run.operator.look("audit", event_id=plan.event_id)
     finally:
@@ -121,28 +121,6 @@ def _prepare(run: Run, plan: Plan) -> int:
         run.operator.change("upload_codes", event_id=plan.event_id, first_ticket=first, codes=codes)
     run.operator.change("open", event_id=plan.event_id)
     return opens_at_ms
-
-
-async def _crowd(run: Run, plan: Plan, opens_at_ms: int) -> list[Told]:
-    told: list[Told] = []
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with run.async_client(limits=limits) as client:
-        seen = await client.event(plan.event_id)
-        ahead_s = turns.milliseconds(seen.now) / 1000 - time.time()
-        wait_s = opens_at_ms / 1000 - ahead_s - time.time() - plan.check_in_s
-        start = time.monotonic() + max(0.0, wait_s)
-        with Progress(console=run.show.err, transient=True, disable=not run.show.err.is_terminal) as bar:
-            task = bar.add_task("people", total=plan.people)
-
-            def note(one: Told) -> None:
-                told.append(one)
-                bar.advance(task)
-
-            crowd = Crowd(
-                client, plan.event_id, plan.people, plan.rate, start, ahead_s, lambda number: f"person-{number}"
-            )
-            await crowd.come(note)
-    return told
 
 
 def _settle(run: Run, plan: Plan) -> None:

@@ -34,6 +34,7 @@ OF = {
     "verify-turn": "turn",
     "watch": "watch",
     "rehearse": "rehearsal",
+    "crowd": "crowd",
 }
 
 
