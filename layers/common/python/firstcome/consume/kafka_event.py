@@ -53,11 +53,11 @@ def log(answer: dict[str, int], claims: Sequence[Claim], failures: Sequence[Fail
     """Log consume's answer in one line, with the correlation ids by event and ticket; other fates in a line each."""
     tickets: dict[str, dict[int, str]] = defaultdict(dict)
     for claim, verdict in zip(claims, issued.written.verdicts, strict=True):
-        one = claim.ticket
+        event_id, user_id, number, _ = claim.ticket
         if verdict.outcome is Outcome.ISSUED:
-            tickets[one.event_id][one.number] = claim.correlation_id
+            tickets[event_id][number] = claim.correlation_id
         else:
-            _not_issued(verdict.outcome, (one.event_id, one.user_id, one.number), claim)
+            _not_issued(verdict.outcome, (event_id, user_id, number), claim)
     for failure in failures:
         _not_issued(failure.reason, (failure.event_id, failure.user_id, failure.ticket), failure)
     logger.info("batch", extra={**answer, "gate_updated": issued.gate_updated, "tickets": tickets})
