@@ -74,13 +74,17 @@ def _read_one(record: dict[str, Any], topic: str, claims: list[Claim], failures:
     payload = b""
     try:
         payload = _payload(record.get("value"))
-        if record.get("topic") != topic:
-            raise BadRecord(Reason.WRONG_TOPIC, f"a record of {record.get('topic')}; expected {topic}")
+        _check_topic(record.get("topic"), topic)
         claims.append(Claim(decode(payload)[0], payload, source, correlation_id))
     except BadRecord as bad:
         known = (bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms)
         what = _raw(record["value"]) if bad.reason is Reason.NOT_BASE64 else payload
         failures.append(Failure(bad.reason, bad.detail, what, *known, source, correlation_id))
+
+
+def _check_topic(stood: object, topic: str) -> None:
+    if stood != topic:
+        raise BadRecord(Reason.WRONG_TOPIC, f"a record of {stood}; expected {topic}")
 
 
 def _source(record: dict[str, Any], topic: str) -> Source | None:

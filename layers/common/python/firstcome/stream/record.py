@@ -69,11 +69,11 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
 
 
 def _parse(text: str) -> object:
-    """Return what the JSON says. Without spaces around it, as `encode` writes it, it is read in two thirds of the time."""
+    """Return what the JSON says. Without space around it, as `encode` writes it, that takes two thirds of the time."""
     try:
         record, end = _raw_decode(text)
     except ValueError:
-        end = -1
+        return json.loads(text)
     return record if end == len(text) else json.loads(text)
 
 
