@@ -1,68 +1,125 @@
-"""A backlog of 50,000 records through the local cloud, from the poller's start to settled; beside it, a commit a row.
+"""A backlog of 50,000 records through the local cloud, from the poller's start to its last committed offset.
 
+Beside it, in turn, the same records on a topic of their own, through the same poller and front, into a function that
+only inserts them: both sides read Kafka, pass the front and share the cores with the servers alike. And a commit a row.
 The tickets are the gate's, and the records stand in the stream before the poller starts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from typing import NamedTuple
 
 from kafka import KafkaProducer
 
 from benchmarks.bars.consume import insert_rate
-from benchmarks.harness.bench import DRAINED_S, Bench, apply_all, view
+from benchmarks.harness.bench import BARE, DRAINED_S, Bench, apply_all, view
+from benchmarks.harness.cpu import all_spent_s
 from benchmarks.harness.functions import HEADERS
 from benchmarks.harness.rows import Bar, Row, interleave, rate
+from dev.cloud import Cloud
 from dev.process import wait_until
+from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.record import encode
+from firstcome.stream.topic import ensure_topic
 
+FLOOR = BARE.with_name("drain.yaml")
+BARE_NAME = "bare"  # of its topic and its group, as that template says
 PEERS = (
     "public projects of this kind, on such a machine: 930, 1,975 and 2,370 rows/s, where a commit for each row makes "
     "5,200 to 6,000; 0.42 times at best (First-come-first-served-event-system d6d5343)"
 )
+LIMIT = (
+    "the poller, which is Python as well, and the environments share the cores with the servers: both sides make what "
+    "the sum of their CPU leaves. A commit a row is no floor of that: it waits for the disk, and not for a core"
+)
+_CPU = {1: "function", 2: "poller"}  # by its place in Drained
+
+
+class Drained(NamedTuple):
+    """What a backlog took."""
+
+    rows_s: float
+    function_us: float  # CPU of the function's environments, for a row
+    poller_us: float
 
 
 def run(bench: Bench) -> list[Row]:
-    """Drain a backlog and write such rows one by one, in turn; each into an event of its own."""
+    """Drain a backlog both ways and write such rows one by one, in turn; each into an event of its own."""
     size = bench.pick(50_000, 5_000)
     few = bench.pick(5_000, 1_000)  # a commit for each takes the same time, however many follow
     expected: dict[str, int] = {}
     wrong: list[str] = []
-    with closing(bench.stores()) as stores, bench.cloud("drain", poller=False) as ours:
+    bare_settings = replace(bench.settings, kafka_topic=BARE_NAME, kafka_group=BARE_NAME)
+    ensure_topic(bare_settings, bench.settings.kafka_partitions, 1)
+    with (
+        closing(bench.stores()) as stores,
+        closing(Stores.of(bare_settings)) as bare_stores,
+        bench.cloud("drain", poller=False) as ours,
+        bench.cloud("drain-bare", poller=False, template=FLOOR) as bare,
+    ):
 
         def event(count: int) -> str:
             event_id = bench.open_event(stores, count, "drain")
             expected[event_id] = count
             return event_id
 
-        def drain() -> float:
+        def drain(cloud: Cloud, theirs: Stores) -> Drained:
             event_id = event(size)
-            fill(bench, stores, event_id, size, linger_ms=5)
-
-            def settle() -> None:
-                ours.poller.start()
-                settled(stores, event_id)
-
-            found = rate(settle, size)
-            wrong.extend([] if stores.reader.caught_up() else [f"{event_id}: the offsets are behind the rows"])
-            ours.poller.stop()
+            fill(bench, stores, event_id, size, settings=theirs.settings, linger_ms=5)
+            found = drained(cloud, theirs, size)
+            if cloud is ours and view(stores.gate, event_id).pending:
+                wrong.append(f"{event_id}: the offsets are committed, and not everything is settled")
             return found
 
-        contenders = {"drain": drain, "row by row": lambda: insert_rate(bench, event(few), few)}
-        values = interleave(contenders, bench.pick(3, 1), bench.say)
+        contenders: dict[str, Callable[[], Drained]] = {
+            "drain": partial(drain, ours, stores),
+            "bare insert": partial(drain, bare, bare_stores),
+            "row by row": lambda: Drained(insert_rate(bench, event(few), few), 0, 0),
+        }
+        found = interleave(contenders, bench.pick(3, 1), bench.say)
     wrong += bench.wrong_rows(expected)
     what = f"drain of {size:,} waiting records through the local cloud"
-    return [Row(what, "rows/s", values, [Bar("drain", "row by row", 3)], wrong, [PEERS])]
+    rates = {name: [each.rows_s for each in took] for name, took in found.items()}
+    times = f"drain makes {median(rates['drain']) / median(rates['row by row']):.1f} times as many as row by row"
+    both = {name: found[name] for name in ("drain", "bare insert")}
+    cpu = {f"{name}, {_CPU[n]}": [each[n] for each in took] for n in _CPU for name, took in both.items()}
+    return [
+        Row(what, "rows/s", rates, [Bar("drain", "bare insert", 0.6)], wrong, [LIMIT, times, PEERS]),
+        Row(f"{what}: CPU", "µs of CPU a row", cpu),
+    ]
 
 
-def fill(bench: Bench, stores: Stores, event_id: str, count: int, **config: int) -> None:
+def drained(cloud: Cloud, stores: Stores, count: int) -> Drained:
+    """Start the poller, wait until its topic is read, and stop it; return what each of `count` records took."""
+    environments = cloud.environments("consume")
+    before = all_spent_s(environments)
+
+    def drain() -> None:
+        cloud.poller.start()
+        wait_until(stores.reader.caught_up, "everything is committed", timeout_s=DRAINED_S)
+
+    rows_s = rate(drain, count)
+    spent_s = all_spent_s(environments) - before
+    pollers_s = all_spent_s([pid for pid in [cloud.poller.pid] if pid is not None])
+    cloud.poller.stop()
+    return Drained(rows_s, spent_s / count * 1e6, pollers_s / count * 1e6)
+
+
+def fill(
+    bench: Bench, stores: Stores, event_id: str, count: int, *, settings: Settings | None = None, **config: int
+) -> None:
     """Let so many people take tickets, and have a record of each in the stream."""
-    producer = KafkaProducer(**kafka_config(bench.settings), acks="all", metrics_enabled=False, **config)
-    topic = bench.settings.kafka_topic
+    settings = settings or bench.settings
+    producer = KafkaProducer(**kafka_config(settings), acks="all", metrics_enabled=False, **config)
     sent = [
-        producer.send(topic, key=ticket.user_id.encode(), value=encode(ticket, 1), headers=HEADERS)
+        producer.send(settings.kafka_topic, key=ticket.user_id.encode(), value=encode(ticket, 1), headers=HEADERS)
         for ticket in apply_all(stores.gate, event_id, count)
     ]
     for future in sent:

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# A coupon's row, in the form of which pymysql's executemany makes one statement.
+INSERT = "INSERT INTO coupon (event_id, ticket, user_id, applied_at, issued_at) VALUES (%s, %s, %s, %s, %s)"
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:

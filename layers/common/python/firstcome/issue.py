@@ -44,12 +44,11 @@ def issue(ledger: Ledger, gate: Gate, claims: Sequence[Claim], failures: Sequenc
 def update_gate(gate: Gate, verdicts: Iterable[Verdict]) -> None:
     """Tell the gate of every verdict that leaves no failed row: settled, second ticket released, or refused."""
     rows: dict[str, list[Ticket]] = defaultdict(list)
-    for verdict in verdicts:
-        event_id = verdict.ticket.event_id
-        if verdict.outcome in (Outcome.OTHER, Outcome.REFUSED):
-            gate.release(verdict.ticket, verdict.row, has_row=verdict.ticket_has_row)
-        if verdict.row is not None:
-            rows[event_id].append(verdict.row)
+    for ticket, outcome, row, has_row, _ in verdicts:
+        if outcome is Outcome.OTHER or outcome is Outcome.REFUSED:
+            gate.release(ticket, row, has_row=has_row)
+        if row is not None:
+            rows[ticket.event_id].append(row)
     for event_id, settled in rows.items():
         gate.settle(event_id, settled)
 

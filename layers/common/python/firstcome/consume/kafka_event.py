@@ -53,11 +53,11 @@ def log(answer: dict[str, int], claims: Sequence[Claim], failures: Sequence[Fail
     """Log consume's answer in one line, with the correlation ids by event and ticket; other fates in a line each."""
     tickets: dict[str, dict[int, str]] = defaultdict(dict)
     for claim, verdict in zip(claims, issued.written.verdicts, strict=True):
-        one = claim.ticket
+        event_id, user_id, number, _ = claim.ticket
         if verdict.outcome is Outcome.ISSUED:
-            tickets[one.event_id][one.number] = claim.correlation_id
+            tickets[event_id][number] = claim.correlation_id
         else:
-            _not_issued(verdict.outcome, (one.event_id, one.user_id, one.number), claim)
+            _not_issued(verdict.outcome, (event_id, user_id, number), claim)
     for failure in failures:
         _not_issued(failure.reason, (failure.event_id, failure.user_id, failure.ticket), failure)
     logger.info("batch", extra={**answer, "gate_updated": issued.gate_updated, "tickets": tickets})
@@ -74,13 +74,17 @@ def _read_one(record: dict[str, Any], topic: str, claims: list[Claim], failures:
     payload = b""
     try:
         payload = _payload(record.get("value"))
-        if record.get("topic") != topic:
-            raise BadRecord(Reason.WRONG_TOPIC, f"a record of {record.get('topic')}; expected {topic}")
+        _check_topic(record.get("topic"), topic)
         claims.append(Claim(decode(payload)[0], payload, source, correlation_id))
     except BadRecord as bad:
         known = (bad.event_id, bad.user_id, bad.ticket, bad.applied_at_ms)
         what = _raw(record["value"]) if bad.reason is Reason.NOT_BASE64 else payload
         failures.append(Failure(bad.reason, bad.detail, what, *known, source, correlation_id))
+
+
+def _check_topic(stood: object, topic: str) -> None:
+    if stood != topic:
+        raise BadRecord(Reason.WRONG_TOPIC, f"a record of {stood}; expected {topic}")
 
 
 def _source(record: dict[str, Any], topic: str) -> Source | None:

@@ -150,7 +150,7 @@ class Gate(Pages):
 
     def settle(self, event_id: str, rows: Sequence[Ticket]) -> bool:
         """Take the holders of these coupon rows off the pending set; False where the gate is lost."""
-        lines = [f"{row.number} {row.applied_at_ms} {row.user_id}" for row in rows]
+        lines = [f"{number} {applied_at_ms} {user_id}" for _, user_id, number, applied_at_ms in rows]
         args = ["\n".join(lines[start : start + ROWS_AN_ARGUMENT]) for start in range(0, len(lines), ROWS_AN_ARGUMENT)]
         return SettleOutcome(self.run("settle", event_id, args)) is SettleOutcome.SETTLED
 

@@ -137,7 +137,7 @@ def _write(ledger: Database, claims: Sequence[Claim], failures: Sequence[Failure
         if not all_valid(tickets):  # the server would convert such a ticket rather than refuse it
             faults = {n: "not a ticket that the gate hands out" for n, one in enumerate(tickets) if None in valid(*one)}
         batch = [n for n in range(len(tickets)) if n not in faults]
-        batch.sort(key=[(one.event_id, one.number) for one in tickets].__getitem__)
+        batch.sort(key=[(event_id, number) for event_id, _, number, _ in tickets].__getitem__)
         issued = _insert(connection, claims, batch, faults)
         if issued == len(claims):
             verdicts = [Verdict(one, Outcome.ISSUED, one, ticket_has_row=True) for one in tickets]
@@ -233,7 +233,8 @@ def _failures(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Iterator[
 
 def _json(claims: Sequence[Claim], batch: Sequence[int]) -> str:
     tickets = (claims[n].ticket for n in batch)
-    return json.dumps([[one.event_id, one.number, one.user_id, sql_time(one.applied_at_ms)] for one in tickets])
+    rows = [(event_id, number, user_id, sql_time(at_ms)) for event_id, user_id, number, at_ms in tickets]
+    return json.dumps(rows, separators=(",", ":"))
 
 
 def coupons(ledger: Database, event_id: str) -> Iterator[Ticket]:

@@ -55,19 +55,25 @@ def decode(value: bytes | None) -> tuple[Ticket, int]:
     version = record.get("v")
     if type(version) is not int or version != VERSION:
         raise _bad(record, Reason.UNKNOWN_VERSION)
+    field = record.get
     try:
-        *ticket, restore_epoch = [check(record.get(name)) for name, check in _FIELDS]
+        ticket = Ticket(
+            rules.check_event_id(field("event_id")),
+            rules.check_user_id(field("user_id")),
+            _check_ticket(field("ticket")),
+            _check_applied_at(field("applied_at")),
+        )
+        return ticket, _check_restore_epoch(field("restore_epoch"))
     except BadInput:
         raise _bad(record, Reason.BAD_FIELD) from None
-    return Ticket(*ticket), restore_epoch
 
 
 def _parse(text: str) -> object:
-    """Return what the JSON says. Without spaces around it, as `encode` writes it, it is read in two thirds of the time."""
+    """Return what the JSON says. Without space around it, as `encode` writes it, that takes two thirds of the time."""
     try:
         record, end = _raw_decode(text)
     except ValueError:
-        end = -1
+        return json.loads(text)
     return record if end == len(text) else json.loads(text)
 
 
