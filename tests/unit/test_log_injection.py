@@ -50,7 +50,7 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 def test_a_line_of_the_log_stays_one_line(error: Exception, log: io.StringIO) -> None:
     """A fault that repeats what a caller sent, a path and a header with line ends: one object each, none forged."""
     module = load_handler()
-    vars(module)["applications"] = _Broken(error)
+    vars(module.api)["_applications"] = _Broken(error)
     api = Api(module, BACK_END)
     api.call("GET", "/events/spring-sale/applications/alice", headers={"x-correlation-id": FORGED})
     api.call("GET", "/events/spring%0D%0A%7B%22level%22", headers={"x-correlation-id": FORGED})

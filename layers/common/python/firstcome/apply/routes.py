@@ -17,7 +17,10 @@ CROWDED = re.compile("/events/([^/]+)/applications")
 
 
 class Routes:
-    """What each route does with a payload of API Gateway. Each method raises what `no` makes an answer of."""
+    """What each route does with a payload of API Gateway and the decoded ids of its path.
+
+    Each method raises what `no` makes an answer of.
+    """
 
     def __init__(self, applications: Applications, local_identity: str) -> None:
         self._applications = applications
@@ -40,7 +43,7 @@ class Routes:
             raise Problem("no_application")
         return self._applications.status(event_id, user_id)
 
-    def event(self, event_id: str) -> Answer:
+    def event(self, _event: dict[str, Any], event_id: str) -> Answer:
         """Return the event."""
         return self._applications.event(check_event_id(event_id))
 
