@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from benchmarks.bars.drain import fill, settled
 from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, view, wrong_people
@@ -28,7 +29,7 @@ from benchmarks.peer.server import event_key
 from dev import front
 from dev.child import Child
 from dev.cloud import APPLY_ENVIRONMENTS, ROOT, Cloud
-from dev.crowd import Crowd
+from dev.crowd import Answer, Crowd
 from dev.process import wait_until
 from dev.recipes import url_of
 from firstcome.stores import Stores
@@ -65,14 +66,17 @@ class Peer:
         return [child.pid for child in self.servers if child.pid is not None]
 
     def drained(self) -> None:
-        """Return when the consumer has read all records."""
-        self.consumer.start()
+        """Return when the consumer, which runs, has read all records."""
         wait_until(self.reader.caught_up, "the peer's topic is read", timeout_s=DRAINED_S)
 
-    def people(self, event_id: str) -> list[str]:
-        """Return whose rows the event has."""
-        found = self.bench.query(f"SELECT user_id FROM {CHAIN.table} WHERE event_id = %s", event_id)
-        return [user_id for (user_id,) in found]
+    def forget(self) -> None:
+        """Have the consumer begin behind what is in the topic now: it would write for minutes."""
+        topic, server = TopicPartition(CHAIN.topic, 0), self.bench.settings.kafka_bootstrap
+        with closing(KafkaConsumer(bootstrap_servers=server, group_id=CHAIN.topic)) as consumer:
+            consumer.assign([topic])
+            consumer.seek_to_end(topic)
+            consumer.position(topic)  # it is looked up now
+            consumer.commit()
 
 
 @contextmanager
@@ -82,15 +86,13 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
     ours = replace(bench.settings, kafka_topic=CHAIN.topic, kafka_group=CHAIN.topic)
     ensure_topic(ours, partitions=1, replication=1)
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
-    log = bench.folder / "peer.log"
-    consume = [sys.executable, "-m", "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
+    log, python = bench.folder / "peer.log", [sys.executable, "-m"]
+    consume = [*python, "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
     with front.listen(0) as listener, ExitStack() as ending:
-        serve = [sys.executable, "-m", "benchmarks.peer.server", str(listener.fileno())]
-        pass_fds = [listener.fileno()]
-        servers = [
-            Child(f"peer-{n}", serve, log=log, env=environ, cwd=ROOT, pass_fds=pass_fds) for n in range(processes)
-        ]
-        consumer = Child("peer-consumer", consume, log=log, env=environ, cwd=ROOT)
+        serve, pass_fds = [*python, "benchmarks.peer.server", str(listener.fileno())], [listener.fileno()]
+        same: dict[str, Any] = {"log": log, "env": environ, "cwd": ROOT}
+        servers = [Child(f"peer-{number}", serve, pass_fds=pass_fds, **same) for number in range(processes)]
+        consumer = Child("peer-consumer", consume, **same)
         for child in (consumer, *servers):
             ending.callback(child.stop)
         for child in servers:
@@ -109,10 +111,6 @@ class Contest:
     cpu_us: dict[str, list[float]] = field(default_factory=dict)  # of the processes that answer people, a request
     wrong: list[str] = field(default_factory=list)
 
-    def environments(self) -> list[int]:
-        """Return firstcome's processes that answer people."""
-        return self.cloud.environments("apply")
-
     def asked(self, name: str, url: str, event_id: str, status: int, pids: Callable[[], Sequence[int]]) -> float:
         """Let 50 connections ask; return the answers a second, and note what they cost the processes."""
         seconds = self.bench.pick(3, 1)
@@ -130,49 +128,42 @@ def run(bench: Bench) -> list[Row]:
     with ExitStack() as opened:
         stores = opened.enter_context(closing(bench.stores()))
         peer = opened.enter_context(running(bench, processes))
-        cloud = Cloud(
-            bench.folder / "cloud-peer",
-            servers=bench.servers,
-            environment=SETTINGS,
-            apply_environments=processes,
-            clock=False,
-            poller=False,
-        )
-        contest = Contest(bench, stores, opened.enter_context(cloud), peer)
+        more: dict[str, Any] = {"apply_environments": processes, "environment": SETTINGS}
+        more |= {"clock": False, "poller": False}
+        cloud = opened.enter_context(Cloud(bench.folder / "cloud-peer", servers=bench.servers, **more))
+        contest = Contest(bench, stores, cloud, peer)
         return [*_answers(contest), _drain(contest), _kill(contest)]
 
 
 def _answers(contest: Contest) -> list[Row]:
     """Return how many a second are accepted, and how many told that it is sold out; and what each costs."""
     bench, peer, stores, url = contest.bench, contest.peer, contest.stores, contest.cloud.api_url
+    environments = partial(contest.cloud.environments, "apply")
     accepting, gone = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
     waits, sends, over = (peer.open_event(n, waits=w) for n, w in ((PLENTY, True), (PLENTY, False), (0, True)))
     accepted = {
-        OURS: partial(contest.asked, "accepted", url, accepting, 202, contest.environments),
+        OURS: partial(contest.asked, "accepted", url, accepting, 202, environments),
         WAITS: partial(contest.asked, "accepted, peer that waits", peer.url, waits, 202, peer.pids),
         SENDS: partial(contest.asked, "accepted, peer that does not", peer.url, sends, 202, peer.pids),
     }
     sold_out = {
-        OURS: partial(contest.asked, "sold out", url, gone, 409, contest.environments),
+        OURS: partial(contest.asked, "sold out", url, gone, 409, environments),
         "peer": partial(contest.asked, "sold out, peer", peer.url, over, 409, peer.pids),
     }
     for each in (*accepted.values(), *sold_out.values()) if not bench.quick else ():
         bench.say("warming up")
         each()
     contest.cpu_us.clear()
-    rounds = bench.pick(5, 1)
-    rates = [interleave(each, rounds, bench.say) for each in (accepted, sold_out)]
+    rates = [interleave(each, bench.pick(3, 1), bench.say) for each in (accepted, sold_out)]
     contest.cloud.poller.start()
     wrong = bench.drained(stores, accepting) + wrong_people(stores.gate, gone, FEW)
     contest.cloud.poller.stop()
-    contest.peer.drained()
-    contest.peer.consumer.stop()
+    peer.forget()
     what = f"{CONNECTIONS} connections of wrk, {len(peer.servers)} processes each"
-    costs = dict(contest.cpu_us)
     return [
         Row(f"peer, accepted, {what}", "answers/s", rates[0], [Bar(OURS, WAITS, 1)], contest.wrong + wrong),
         Row(f"peer, sold out, {what}", "answers/s", rates[1], [Bar(OURS, "peer", 1)]),
-        Row("peer, CPU of the processes that answer people", "µs an answer", costs),
+        Row("peer, CPU of the processes that answer people", "µs an answer", dict(contest.cpu_us)),
     ]
 
 
@@ -180,18 +171,15 @@ def _drain(contest: Contest) -> Row:
     """Return how fast each makes rows of what waits in its topic."""
     bench, stores, peer = contest.bench, contest.stores, contest.peer
     many, few = bench.pick(20_000, 2_000), bench.pick(10_000, 1_000)
-    expected: dict[str, int] = {}
+    expected, wrong = dict[str, int](), list[str]()
 
     def ours() -> float:
         event_id = bench.open_event(stores, many, "drain")
         expected[event_id] = many
         fill(bench, stores, event_id, many, linger_ms=5)
 
-        def settle() -> None:
-            contest.cloud.poller.start()
-            settled(stores, event_id)
-
-        found = rate(settle, many)
+        contest.cloud.poller.start()
+        found = rate(lambda: settled(stores, event_id), many)
         contest.cloud.poller.stop()
         return found
 
@@ -201,50 +189,48 @@ def _drain(contest: Contest) -> Row:
             for number in range(few):
                 producer.send(CHAIN.topic, f"{event_id} person-{number}".encode())
             producer.flush()
+        peer.consumer.start()
         found = rate(peer.drained, few)
         peer.consumer.stop()
-        if (rows := len(peer.people(event_id))) != few:
-            contest.wrong.append(f"{event_id}: {rows:,} rows of {few:,}")
+        rows = bench.query(f"SELECT COUNT(*) FROM {CHAIN.table} WHERE event_id = %s", event_id)
+        wrong.extend([f"{event_id}: {rows} rows of {few:,}"] if rows != [(few,)] else [])
         return found
 
     values = interleave({OURS: ours, "peer": theirs}, bench.pick(3, 1), bench.say)
-    return Row("peer, drain", "rows/s", values, [Bar(OURS, "peer", 1)], bench.wrong_rows(expected))
+    return Row("peer, drain", "rows/s", values, [Bar(OURS, "peer", 1)], wrong + bench.wrong_rows(expected))
 
 
 def _kill(contest: Contest) -> Row:
     """Return how many rows there are in the end where all processes that answer people die at half of the coupons."""
     bench, stores, cloud, peer = contest.bench, contest.stores, contest.cloud, contest.peer
-    unkept: dict[str, list[int]] = {}
-    wrong: list[str] = []
+    environments, unkept, wrong = partial(cloud.environments, "apply"), dict[str, list[int]](), list[str]()
     cloud.poller.start()
     peer.consumer.start()
 
-    def killed(name: str, url: str, event_id: str, pids: Callable[[], Sequence[int]]) -> set[str]:
+    def killed(url: str, event_id: str, pids: Callable[[], Sequence[int]]) -> set[str]:
         """Return who was told yes."""
         promised: set[str] = set()
-        lock, left = threading.Lock(), COUPONS // 2
+        lock = threading.Lock()
 
-        def told(user_id: str) -> None:
+        def told(answer: Answer) -> None:
             with lock:
-                promised.add(user_id)
-                if len(promised) == left:
-                    for pid in pids():
+                if answer.has_ticket:
+                    promised.add(answer.user_id)
+                    for pid in pids() if len(promised) == COUPONS // 2 else ():
                         os.kill(pid, signal.SIGKILL)
 
-        people = (f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS)))
-        Crowd(url, event_id, CONNECTIONS).rush(
-            people, lambda answer: told(answer.user_id) if answer.has_ticket else None
-        )
-        bench.say(f"{name}: {len(promised)} were told yes")
+        people = [f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS))]
+        Crowd(url, event_id, CONNECTIONS).rush(people, told)
         return promised
 
-    def counted(name: str, promised: set[str], people: list[str]) -> float:
-        unkept.setdefault(name, []).append(len(promised - set(people)))
-        return float(len(people))
+    def counted(name: str, promised: set[str], table: str, event_id: str) -> int:
+        found = bench.query(f"SELECT user_id FROM {table} WHERE event_id = %s", event_id)
+        unkept.setdefault(name, []).append(len(promised - {user_id for (user_id,) in found}))
+        return len(found)
 
     def ours() -> float:
         event_id = bench.open_event(stores, COUPONS, "killed")
-        promised = killed(OURS, cloud.api_url, event_id, contest.environments)
+        promised = killed(cloud.api_url, event_id, environments)
 
         def whole() -> bool:
             cloud.invoke("retry", {})
@@ -252,19 +238,18 @@ def _kill(contest: Contest) -> Row:
 
         wait_until(whole, f"{event_id} is settled", timeout_s=DRAINED_S)
         wrong.extend(bench.wrong_rows({event_id: COUPONS}))
-        found = bench.query("SELECT user_id FROM coupon WHERE event_id = %s", event_id)
-        return counted(OURS, promised, [user_id for (user_id,) in found])
+        return counted(OURS, promised, "coupon", event_id)
 
     def theirs(name: str) -> float:
         event_id = peer.open_event(COUPONS, waits=name == WAITS)
-        promised = killed(name, peer.url, event_id, peer.pids)
+        promised = killed(peer.url, event_id, peer.pids)
         peer.drained()
-        return counted(name, promised, peer.people(event_id))
+        return counted(name, promised, CHAIN.table, event_id)
 
     contenders: dict[str, Callable[[], float]] = {OURS: ours}
     contenders |= {name: partial(theirs, name) for name in (WAITS, SENDS)}
     values = interleave(contenders, bench.pick(5, 1), bench.say)
     values["coupons"] = [float(COUPONS)] * len(values[OURS])
-    notes = [f"told yes, and no row: {', '.join(f'{name} {counts}' for name, counts in unkept.items())}"]
+    notes = [f"{name}: rows {values[name]}, told yes and no row {counts}" for name, counts in unkept.items()]
     what = f"peer, rows of {COUPONS} coupons, killed at half, {MORE_PEOPLE:,} people more"
-    return Row(what, "rows", values, [Bar(OURS, "coupons", 1)], contest.wrong + wrong, notes)
+    return Row(what, "rows", values, [Bar(OURS, "coupons", 1)], wrong, notes)
