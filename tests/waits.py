@@ -51,7 +51,7 @@ class Waits:
 
 
 def watch(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """Count from now on what the calling thread waits for: sockets, conditions and events, the end of threads, sleep."""
+    """Count from now on what the calling thread waits for: sockets, conditions, events, ends of threads, sleep."""
     waits = Waits()
     mine = threading.get_ident()
 

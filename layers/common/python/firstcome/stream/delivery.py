@@ -5,12 +5,15 @@ import time
 from kafka.errors import KafkaError, RetriableError
 
 from firstcome.settings import Settings
+from firstcome.stream import crc32c
 from firstcome.stream.brokers import Brokers, pause
 from firstcome.stream.connect import CLIENT_ID
 from firstcome.stream.connection import Connection, after
 from firstcome.stream.wire import Wire
 
-CORRELATION_IDS = 2**31
+CORRELATION_IDS = 2**31  # of requests; they begin again
+HEADER = "correlation_id"  # the record's, which names the call of the applicant
+USUAL_BYTES = 512  # of a record with its batch: what a checksum needs for them is made during init
 
 
 class Delivery:
@@ -19,7 +22,8 @@ class Delivery:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._brokers = Brokers(settings)
-        self._wire = Wire(settings.kafka_topic, CLIENT_ID, settings.kafka_request_timeout_ms)
+        self._wire = Wire(settings.kafka_topic, CLIENT_ID, settings.kafka_request_timeout_ms, HEADER)
+        crc32c.prepare(USUAL_BYTES)
         self._requests = 0
         self.left = False  # whether a byte of the last record has left
 
@@ -32,10 +36,11 @@ class Delivery:
         self.left = False
         deadline = after(self._settings.kafka_max_block_ms)
         timestamp_ms = int(time.time() * 1000)
+        record = key, value, correlation_id
         while True:
             connection, partition = self._brokers.leader(key, deadline)
             self._requests = (self._requests + 1) % CORRELATION_IDS
-            request = self._wire.request(self._requests, partition, key, value, correlation_id, timestamp_ms)
+            request = self._wire.request(self._requests, partition, timestamp_ms, record)
             if not self.left:
                 self.left = True
                 deadline = after(self._settings.kafka_delivery_timeout_ms)
