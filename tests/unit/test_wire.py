@@ -1,4 +1,4 @@
-"""What goes over the wire is what the library builds, byte for byte; what comes back is read as the library reads it."""
+"""What goes over the wire is what the library builds, byte for byte, and what comes back is read as by the library."""
 
 from __future__ import annotations
 
