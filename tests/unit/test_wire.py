@@ -13,8 +13,9 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.record.util import calc_crc32c
 
 from firstcome.stream.crc32c import crc32c
-from firstcome.stream.wire import ACKS_ALL, FORMAT, VERSION, Wire, signed, unsigned
+from firstcome.stream.wire import Wire, signed, unsigned
 
+VERSION = 9  # of the request
 TOPICS = st.text("abcXYZ019._-", min_size=1, max_size=249)
 NAMES = st.text(max_size=40)
 CODES = sorted(code for code in errors.kafka_errors if code is not None)
@@ -28,7 +29,7 @@ def library_request(topic: str, client_id: str, timeout_ms: int, partition: int,
     data = ProduceRequest.TopicProduceData
     parts = [data.PartitionProduceData(index=partition, records=records)]
     topics = [data(name=topic, partition_data=parts)]
-    request = ProduceRequest(transactional_id=None, acks=ACKS_ALL, timeout_ms=timeout_ms, topic_data=topics)
+    request = ProduceRequest(transactional_id=None, acks=-1, timeout_ms=timeout_ms, topic_data=topics)
     request.API_VERSION = VERSION
     return request
 
@@ -41,7 +42,7 @@ def test_a_request_is_what_the_library_builds(
     client_id, header = names
     timeout_ms, correlation_id, partition, timestamp_ms = numbers
     key, value, header_value = record
-    builder = MemoryRecordsBuilder(FORMAT, 0, 2**31)
+    builder = MemoryRecordsBuilder(2, 0, 2**31)
     builder.append(timestamp_ms, key, value, [(header, header_value)])
     builder.close()
     request = library_request(topic, client_id, timeout_ms, partition, builder.buffer())
