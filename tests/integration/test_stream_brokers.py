@@ -154,6 +154,22 @@ def test_a_throttled_producer_is_quiet_for_as_long(streams: Callable[..., Stream
     assert broker.said == [WRITTEN, WRITTEN]
 
 
+def test_each_leader_keeps_its_connection(streams: Callable[..., Stream], broker: Saying, topic: str) -> None:
+    """Where two brokers share the partitions, a person's record goes to theirs, and neither is connected to twice."""
+    with Saying.to("{}:{}".format(*broker.upstream())) as other:
+        stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic)
+        assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
+        leaders = stream._delivery._brokers._leaders
+        leaders[1] = ("127.0.0.1", other.port)
+        broker.said = []
+        for person in "abcdefgh" * 2:
+            assert stream.send(ticket(person), 0, "c") is Sent.DELIVERED
+        assert broker.said.count(WRITTEN) + other.said.count(WRITTEN) == 16
+        assert broker.said, "both have some"
+        assert other.said, "both have some"
+        assert (broker.accepted, other.accepted) == (1, 1)
+
+
 def test_one_connection_serves_bootstrap_and_leader(streams: Callable[..., Stream], broker: Saying, topic: str) -> None:
     """Where the first server that is asked leads the partition, a cold winner waits for one handshake, not two."""
     stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic)
