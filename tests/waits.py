@@ -10,6 +10,7 @@ import math
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class Waits:
 
 
 def watch(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """Count from now on what the calling thread waits for: sockets, conditions and events, the end of threads."""
+    """Count from now on what the calling thread waits for: sockets, conditions, events, ends of threads, sleep."""
     waits = Waits()
     mine = threading.get_ident()
 
@@ -74,4 +75,11 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Waits:
             monkeypatch.setattr(kind, name, watched(getattr(kind, name), lambda one, *_: one.gettimeout()))
     for owner, name in ((threading.Condition, "wait"), (threading.Thread, "join")):
         monkeypatch.setattr(owner, name, watched(getattr(owner, name), lambda _, timeout=None: timeout))
+    slept = time.sleep
+
+    def sleep(seconds: float) -> bool:
+        slept(seconds)
+        return False  # as a condition that has not come true
+
+    monkeypatch.setattr(time, "sleep", watched(sleep, lambda seconds: seconds))
     return waits

@@ -14,6 +14,7 @@ BURST = "tests/integration/test_burst_of_bad_records.py"
 WRITE = "tests/integration/test_ledger_write.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 STREAM = "tests/integration/test_stream.py"
+WIRE = "tests/unit/test_wire.py"
 OPERATIONS = "tests/integration/test_operations.py"
 AUDIT = "tests/integration/test_audit.py"
 PIECES = "tests/integration/test_audit_pieces.py"
@@ -51,6 +52,30 @@ GUARDS = [
         "            return Sent.UNKNOWN",
         "            return Sent.REFUSED",
         f"{STREAM}::test_a_lost_answer_is_unknown_and_the_record_may_be_there",
+    ),
+    Guard(
+        "a record of which a byte has left is not refused",
+        "                self.left = True",
+        "                self.left = False",
+        f"{STREAM}::test_a_lost_answer_is_unknown_and_the_record_may_be_there",
+    ),
+    Guard(
+        "every replica in sync has what is delivered",
+        "ACKS_ALL = -1",
+        "ACKS_ALL = 1",
+        f"{WIRE}::test_a_request_is_what_the_library_builds",
+    ),
+    Guard(
+        "an error of the broker is no delivery",
+        'and answer[at : at + 2] == b"\\0\\0":',
+        "and answer[at : at + 2]:",
+        f"{WIRE}::test_every_error_of_a_broker_is_raised",
+    ),
+    Guard(
+        "a delivery is that of this record",
+        "if int.from_bytes(answer[4:8], signed=True) != correlation_id:",
+        "if False:",
+        f"{WIRE}::test_the_answer_to_another_request_is_none",
     ),
     Guard(
         "a failed send trips the breaker",

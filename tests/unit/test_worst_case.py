@@ -10,7 +10,6 @@ import pytest
 
 from firstcome.runtime import credentials
 from firstcome.settings import Settings
-from firstcome.stream.producer import GRACE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +35,8 @@ def redis_ms(settings: Settings) -> int:
 
 
 def kafka_ms(settings: Settings) -> int:
-    """An environment's first send: metadata, then the verdict, and what the library takes to say so."""
-    return settings.kafka_max_block_ms + settings.kafka_delivery_timeout_ms + GRACE_MS
+    """An environment's first send: metadata and a connection, then the verdict."""
+    return settings.kafka_max_block_ms + settings.kafka_delivery_timeout_ms
 
 
 def mysql_read_ms(settings: Settings) -> int:

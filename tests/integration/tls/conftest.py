@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "localhost"  # what the certificates say; the same servers answer at HOST, which they do not say
 USER, PASSWORD = "firstcome", "correct-horse-battery"
+SESSION_MS = 600_000  # of whoever has authenticated at Kafka
 ADMIN_PASSWORD = "of-the-test-itself"
 
 
@@ -39,6 +40,7 @@ class Tls:
     redis_cluster: Server
     mariadb: Server
     kafka: Server
+    kafka_sasl_port: int  # the same broker, which asks here who it talks to
     authority: Authority
     cluster_authority: Authority
     stranger: Authority
@@ -118,16 +120,21 @@ def mariadb_recipe(authority: Authority) -> Recipe:
     return replace(MARIADB, command=command, probe=probe)
 
 
-def kafka_recipe(authority: Authority) -> Recipe:
+def kafka_recipe(authority: Authority, sasl_port: int) -> Recipe:
     def command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
         usual = KAFKA.command(folder, host, port, programs)
         properties = folder / "server.properties"
         [controller] = re.findall(r"^listeners=.*,(CONTROLLER.*)$", properties.read_text(), re.MULTILINE)
         # Of a property that stands twice, the last one counts.
         more = {
-            "listeners": f"SSL://{host}:{port},{controller}",
-            "advertised.listeners": f"SSL://{NAME}:{port}",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SSL:SSL",
+            "listeners": f"SSL://{host}:{port},SASL_SSL://{host}:{sasl_port},{controller}",
+            "advertised.listeners": f"SSL://{NAME}:{port},SASL_SSL://{NAME}:{sasl_port}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+                f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
+            "connections.max.reauth.ms": SESSION_MS,
             "inter.broker.listener.name": "SSL",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": authority.pem_file,
@@ -173,11 +180,12 @@ def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     by_address = Authority(folder / "by-address", HOST)
     bus = free_port()  # 10,000 above the other one, any outgoing connection may have it
     clustered = f"--cluster-enabled yes --cluster-port {bus} --tls-cluster yes --cluster-announce-ip {HOST}"
+    sasl_port = free_port()
     recipes = [
         redis_recipe("redis", authority),
         redis_recipe("redis-cluster", by_address, *clustered.split()),
         mariadb_recipe(authority),
-        kafka_recipe(authority),
+        kafka_recipe(authority, sasl_port),
     ]
     with ExitStack() as stack:
         started = [Server(recipe, folder / recipe.name) for recipe in recipes]
@@ -192,4 +200,4 @@ def tls(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
             wait_until(lambda: node.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "it has all slots")
         redis, redis_cluster, mariadb, kafka = started
-        yield Tls(redis, redis_cluster, mariadb, kafka, authority, by_address, stranger)
+        yield Tls(redis, redis_cluster, mariadb, kafka, sasl_port, authority, by_address, stranger)

@@ -23,8 +23,6 @@ from firstcome.stream.producer import Sent, Stream
 
 PUBLIC = {"Cache-Control": "public, max-age=1"}
 
-CLOSE_S = 1.0  # the stream's thread ends at once, unless a broker is silent
-
 
 class Applications:
     """Applications, their status and their events, as one execution environment answers for them.
@@ -47,8 +45,7 @@ class Applications:
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""
-        self.stream.close(CLOSE_S)
-        for part in (self.gate, self.ledger, self.events):
+        for part in (self.stream, self.gate, self.ledger, self.events):
             part.close()
         self.sold_out.forget()
 

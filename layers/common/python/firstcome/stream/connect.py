@@ -8,6 +8,7 @@ from firstcome.settings import Settings
 # The oldest version that Amazon MSK runs, and newer brokers speak it too. Pinned, because otherwise the constructor of
 # every client asks the broker, for up to 30 s, and raises when it is away.
 KAFKA_API_VERSION = (2, 8)
+CLIENT_ID = "firstcome"  # in the logs and quotas of the brokers
 # Small enough to try several times within one send; the default grows to 30 s.
 KAFKA_RECONNECT_MAX_MS = 200
 
@@ -38,7 +39,7 @@ def kafka_config(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap_servers": [server.strip() for server in settings.kafka_bootstrap.split(",")],
         "api_version": KAFKA_API_VERSION,
-        "client_id": "firstcome",
+        "client_id": CLIENT_ID,
         "request_timeout_ms": settings.kafka_request_timeout_ms,
         "connections_max_idle_ms": settings.kafka_idle_ms,
         "reconnect_backoff_max_ms": KAFKA_RECONNECT_MAX_MS,
