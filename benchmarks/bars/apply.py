@@ -115,7 +115,7 @@ def _round_trips(environment: ModuleType, event_id: str) -> Callable[[Any, Any],
     topic = environment.settings.kafka_topic
 
     def call(event: dict[str, Any], context: object) -> object:
-        _, ticket, applied_at_ms, *_ = round_trip(event, context)
+        ticket, applied_at_ms, _ = map(int, round_trip(event, context).split(" ")[3:])
         user_id = event["body"][13:-2]
         value = encode(Ticket(event_id, user_id, ticket, applied_at_ms), 1)
         return producer.send(topic, key=user_id.encode(), value=value, headers=HEADERS).get(AWAITED_S)
