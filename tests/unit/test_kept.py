@@ -10,7 +10,7 @@ from redis.connection import Connection
 
 from firstcome.gate.kept import KeptClient, begin, word
 
-CONNECTION: Any = Connection()  # it connects at its first command
+CONNECTION: Any = Connection()  # type: ignore[no-untyped-call]  # it connects at its first command
 
 
 @given(st.lists(st.text(), min_size=1), st.lists(st.text()))
