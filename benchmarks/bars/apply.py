@@ -134,7 +134,7 @@ def _round_trips(environment: ModuleType, event_id: str, producer: KafkaProducer
     round_trip = _evalsha(environment, event_id)
 
     def call(event: dict[str, Any], context: object) -> object:
-        _, ticket, applied_at_ms, *_ = round_trip(event, context)
+        ticket, applied_at_ms, _ = map(int, round_trip(event, context).split(" ")[3:])
         user_id = event["body"][13:-2]
         value = encode(Ticket(event_id, user_id, ticket, applied_at_ms), 1)
         return producer.send(TOPIC, key=user_id.encode(), value=value, headers=HEADERS).get(AWAITED_S)

@@ -1,4 +1,4 @@
-"""The gate script against the two calls of the tutorial's chain, and against the cheapest command that there is.
+"""The gate script against one that makes the same Redis calls and decides nothing, and beside the cheapest command.
 
 With `redis-benchmark`, the fastest client that there is, the figures are Redis's own; what redis-py adds to them stands
 in `apply` and `http`.
@@ -8,16 +8,38 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 from benchmarks.harness.bench import CALL, PLENTY, Bench, evalsha, view, wrong_people
 from benchmarks.harness.rows import Bar, Row, interleave
 from benchmarks.harness.tools import CONNECTIONS, SOMEBODY, redis_benchmark
+from firstcome.gate.gate import Gate
 
-WHY_NOT = (
-    "to a client in C two commands are little more than two system calls of Redis, while a script that decides window, "
-    "state, cap, order and identity runs up to ten commands of about 1 µs inside (INFO commandstats)"
+COUNT = "bench:count"
+# What every application reads, and what a winner's writes, with arguments of the same length; it answers a constant.
+_LOOK = """
+redis.call('HMGET', KEYS[1], 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'restore_epoch',
+  'write_seq', 'filter_bits', 'noted_ms', 'fresh_from_ms', 'sizes', 'given_ms', 'spread_ms', 'turn_secret')
+redis.call('TIME')
+redis.call('HGET', KEYS[2], ARGV[1])
+redis.call('HLEN', KEYS[2])
+"""
+_WRITE = """
+redis.call('HSET', KEYS[2], ARGV[1], '123456 1790000000000 0123abcd')
+redis.call('ZADD', KEYS[3], '1790000000000', ARGV[1])
+redis.call('HSET', KEYS[1], 'write_seq', '123456', 'sizes', '123456 123456 123456 0', 'noted_ms', '1790000000000',
+  'coupon_count', '123456', 'given_ms', '1790000000000')
+"""
+SAME_CALLS = {
+    "accepted": _LOOK + _WRITE + "return 'ACCEPTED 1 1790000000000 123456 1790000000000 1'",
+    "sold out": _LOOK + "return 'SOLD_OUT 1 1790000000000 1790000000000 1:1790000000000:100:1600'",
+}
+FLOOR = "the same calls, "
+MIXED = "1 of 10 accepted"
+NOTE = (
+    "beside INCR there is no bar: to a client in C one INCR is two system calls of Redis, about 9 µs of its CPU, and "
+    "an application adds four calls of about 1 µs inside (a winner's seven), EVALSHA and Lua"
 )
-COUNT, PEOPLE = "bench:count", "bench:applied_user"  # the chain's keys
 
 
 def run(bench: Bench) -> list[Row]:
@@ -25,27 +47,68 @@ def run(bench: Bench) -> list[Row]:
     with closing(bench.stores()) as stores:
         gate = stores.gate
         accepting, sold_out = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
-        apply = {"accepted": evalsha(gate, accepting), "sold out": evalsha(gate, sold_out)}
-        row = _row(bench, apply)
-        gate.redis.unlink(COUNT, PEOPLE)
+        events = {"accepted": accepting, "sold out": sold_out}
+        written = bench.open_event(stores, PLENTY, "floor")
+        commands = {name: evalsha(gate, event_id) for name, event_id in events.items()}
+        for name, text in SAME_CALLS.items():
+            keys = gate.keys(written if name == "accepted" else events[name])
+            commands[FLOOR + name] = ["EVALSHA", str(gate.redis.script_load(text)), str(len(keys)), *keys]
+        rows = _rows(bench, gate, {name: [*command, SOMEBODY, CALL] for name, command in commands.items()})
+        gate.redis.unlink(COUNT)
         given = view(gate, accepting).coupon_count
-        row.wrong.extend(wrong_people(gate, accepting, given) if given else ["nobody has a ticket"])
-        bench.forget(stores, accepting, sold_out)
-    return [row]
+        rows[-1].wrong.extend(wrong_people(gate, accepting, given) if given else ["nobody has a ticket"])
+        bench.forget(stores, accepting, sold_out, written)
+    return rows
 
 
-def _row(bench: Bench, apply: dict[str, list[str]]) -> Row:
-    commands = {"INCR": ["INCR", COUNT], "SADD": ["SADD", PEOPLE, SOMEBODY]}
-    commands |= {name: [*command, SOMEBODY, CALL] for name, command in apply.items()}
-    calls = bench.pick(100_000, 5_000)
-    contenders = {name: partial(redis_benchmark, bench, command, calls) for name, command in commands.items()}
-    values = interleave(contenders, bench.pick(3, 1), bench.say)
-    # One connection's two calls, one after the other: their times add up.
-    pairs = zip(values.pop("SADD"), values["INCR"], strict=True)
-    values["SADD, INCR"] = [1 / (1 / sadd + 1 / incr) for sadd, incr in pairs]
-    both = zip(values["accepted"], values["sold out"], strict=True)
-    values["1 of 10 accepted"] = [1 / (0.1 / accepted + 0.9 / sold_out) for accepted, sold_out in both]
-    names = ("accepted", "sold out", "1 of 10 accepted")
-    bars = [Bar(name, "SADD, INCR", 1.5, why_not=WHY_NOT) for name in names]
-    bars += [Bar(name, "INCR", 0.5) for name in ("accepted", "sold out")]
-    return Row(f"gate script, {CONNECTIONS} connections of redis-benchmark", "people/s", values, bars)
+def _rows(bench: Bench, gate: Gate, scripts: dict[str, list[str]]) -> list[Row]:
+    """Return what an application costs Redis, by two measures, and last how many of them it serves."""
+    calls = bench.pick(30_000, 5_000)
+    cpu: dict[str, list[float]] = {}
+    inside: dict[str, list[float]] = {}
+    made: dict[str, dict[str, int]] = {}
+
+    def measure(name: str, command: list[str]) -> float:
+        redis: Any = gate.redis  # whose answers have types for both kinds of clients
+        redis.config_resetstat()
+        before = _cpu_s(redis.info("cpu"))
+        rate = redis_benchmark(bench, command, calls)
+        cpu.setdefault(name, []).append((_cpu_s(redis.info("cpu")) - before) / calls * 1e6)
+        stats = {key.removeprefix("cmdstat_"): each for key, each in redis.info("commandstats").items()}
+        inside.setdefault(name, []).append(stats[command[0].lower()]["usec_per_call"])
+        made[name] = {one: round(each["calls"] / calls) for one, each in stats.items() if each["calls"] >= calls}
+        return rate
+
+    commands = scripts | {"INCR": ["INCR", COUNT]}
+    contenders = {name: partial(measure, name, command) for name, command in commands.items()}
+    values = interleave(contenders, bench.pick(15, 1), bench.say)  # many short ones: a busy moment meets both sides
+    for measured in (cpu, inside, values):
+        rates = measured is values
+        for floor in ("", FLOOR):
+            both = zip(measured[floor + "accepted"], measured[floor + "sold out"], strict=True)
+            measured[floor + MIXED] = [_mixed(*pair, rates=rates) for pair in both]
+    what = f"gate script, {CONNECTIONS} connections of redis-benchmark"
+    names = ("accepted", "sold out", MIXED)
+    row = Row(what, "people/s", values, [Bar(name, FLOOR + name, 0.8) for name in names], notes=[NOTE])
+    row.wrong.extend(
+        f"{name}: the calls {made[name]} are not those of its floor, {made[FLOOR + name]}"
+        for name in SAME_CALLS
+        if made[name] != made[FLOOR + name]
+    )
+    costs = [Bar(name, FLOOR + name, 1.25, at_most=True) for name in names]  # the same bar as of the rates
+    return [
+        Row(f"{what}: Redis's CPU", "µs a person", cpu, costs),
+        Row(f"{what}: time inside the command", "µs a person", inside),
+        row,
+    ]
+
+
+def _mixed(accepted: float, sold_out: float, *, rates: bool) -> float:
+    """Return the value of nine losers and a winner one after the other."""
+    if rates:
+        return 1 / (0.1 / accepted + 0.9 / sold_out)
+    return 0.1 * accepted + 0.9 * sold_out
+
+
+def _cpu_s(info: dict[str, Any]) -> float:
+    return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])

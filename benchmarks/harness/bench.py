@@ -157,9 +157,10 @@ def apply_all(gate: Gate, event_id: str, count: int) -> list[Ticket]:
             for user_id in people:
                 pipeline.execute_command(*command, user_id, CALL)
             answers = pipeline.execute()
-        for user_id, (word, ticket, applied_at_ms, *_) in zip(people, answers, strict=True):
+        for user_id, answer in zip(people, answers, strict=True):
+            word, _, _, ticket, applied_at_ms, _ = answer.split(" ")
             assert word == ApplyOutcome.ACCEPTED, word
-            tickets.append(Ticket(event_id, user_id, ticket, applied_at_ms))
+            tickets.append(Ticket(event_id, user_id, int(ticket), int(applied_at_ms)))
     return tickets
 
 

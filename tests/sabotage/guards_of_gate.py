@@ -78,13 +78,13 @@ GUARDS = [
     ),
     Guard(
         "sizes are counted by what has changed",
-        "pending = pending + redis.call('ZADD', PENDING, now, user)",
-        "redis.call('ZADD', PENDING, now, user)\n  pending = redis.call('ZCARD', PENDING)",
+        "pending = pending + redis.call('ZADD', PENDING, at, user)",
+        "redis.call('ZADD', PENDING, at, user)\n  pending = redis.call('ZCARD', PENDING)",
         f"{LOSS}::test_marks_that_were_begun_anew_are_not_whole",
     ),
     Guard(
         "a ticket is marked as it is given",
-        "  pending = pending + redis.call('ZADD', PENDING, now, user)\n",
+        "  pending = pending + redis.call('ZADD', PENDING, at, user)\n",
         "",
         "tests/integration/test_retry.py::test_a_ticket_whose_record_was_never_sent_is_issued",
     ),
@@ -132,9 +132,27 @@ GUARDS = [
     ),
     Guard(
         "the capacity bounds the numbers",
-        "if count < capacity then",
-        "if true then",
+        "local is_left = fresh and count < tonumber(event[1])",
+        "local is_left = fresh",
         f"{GATE}::test_tickets_are_numbered_in_the_order_of_the_applications",
+    ),
+    Guard(
+        "a free ticket is looked for where there is one",
+        "  if free > 0 then\n",
+        "  if false then\n",
+        f"{GATE}::test_the_lowest_rested_ticket_goes_to_whoever_asks_next",
+    ),
+    Guard(
+        "nobody is turned away unheard while a ticket is free",
+        "' %d+ 0$'",
+        "' %d+ %d+$'",
+        f"{GATE}::test_the_lowest_rested_ticket_goes_to_whoever_asks_next",
+    ),
+    Guard(
+        "an answer that was not read is read by nobody else",
+        "            connection.disconnect()\n            self.connection_pool.release(connection)\n",
+        "            self._kept.append(connection)\n",
+        "tests/integration/test_kept.py::test_an_interrupted_call_leaves_no_answer_to_the_next",
     ),
     Guard(
         "a free ticket rests",
@@ -201,6 +219,12 @@ GUARDS = [
         "if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end",
         "",
         f"{SCRIPTS}::test_reassign_gives_another_ticket_once",
+    ),
+    Guard(
+        "the capacity bounds what reassign gives",
+        "count < tonumber(event[2]), released)",
+        "true, released)",
+        f"{SCRIPTS}::test_reassign_takes_a_resting_ticket_before_it_says_sold_out",
     ),
     Guard(
         "configure follows newer versions only",

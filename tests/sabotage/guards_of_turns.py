@@ -17,8 +17,9 @@ GUARDS = [
     ),
     Guard(
         "the turn comes after sold out",
-        "  if not ticket then\n",
-        "  if not ticket and now >= opens_at + (tonumber(event[13]) or 0) then\n",
+        "local function sold_out(resting)\n",
+        "local function sold_out(resting)\n"
+        "  if now < tonumber(event[2]) + (tonumber(event[13]) or 0) then return 'NOT_OPEN' .. said .. ' 1 1 1' end\n",
         f"{TURNS}::test_every_other_word_comes_before_the_turn",
     ),
     Guard(
@@ -83,8 +84,8 @@ GUARDS = [
     ),
     Guard(
         "a clock that is behind lowers no time",
-        "given = math.max(now, tonumber(given) or 0)",
-        "given = now",
+        "if now >= (tonumber(given) or 0) then given = at end",
+        "given = at",
         f"{TURNS}::test_what_is_learned_raises_the_time_and_never_lowers_it",
     ),
 ]

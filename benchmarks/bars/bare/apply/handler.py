@@ -41,9 +41,10 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         return {"statusCode": 409, "body": "{}"}
     event_id, user_id = event["pathParameters"]["event_id"], json.loads(event["body"])["user_id"]
     keys = gate.keys(event_id)
-    word, ticket, applied_at_ms, *_ = command("EVALSHA", sha, len(keys), *keys, user_id, "0123abcd")
+    word, _, _, *more = command("EVALSHA", sha, len(keys), *keys, user_id, "0123abcd").split(b" ")
     if word != b"ACCEPTED":
         return {"statusCode": 409, "body": "{}"}
+    ticket, applied_at_ms = int(more[0]), int(more[1])
     record = {
         "v": 1,
         "event_id": event_id,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from firstcome.rules import EventState
 
@@ -94,24 +95,24 @@ class ReconcileOutcome(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The gate's answer to one application. Times are Redis's, in milliseconds since the epoch."""
 
     outcome: ApplyOutcome
-    ticket: int | None
-    applied_at_ms: int | None
-    pending: bool  # no coupon row is known to exist yet
-    delivered: bool  # it is pending, and its record is known to be in the stream
-    remember: str  # not "": SOLD_OUT may be given again from memory, to whom this version of `winners` does not know
     restore_epoch: int
     now_ms: int
+    # Of ALREADY and ACCEPTED:
+    ticket: int | None = None
+    applied_at_ms: int | None = None
+    pending: bool = False  # no coupon row is known to exist yet
+    delivered: bool = False  # it is pending, and its record is known to be in the stream
     # Of NOT_OPEN and PAUSED:
     opens_at_ms: int = 0
     turn_at_ms: int = 0  # this person's turn; 0: nobody is told one yet
     spread_ms: int = 0
     # Of SOLD_OUT:
     sold_out_at_ms: int = 0  # when the last ticket was given; 0: not known
+    remember: str = ""  # not "": it may be given again from memory, to whom this version of `winners` does not know
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError, RedisClusterException
 from redis.retry import Retry
 
+from firstcome.gate.kept import KeptClient
 from firstcome.rules import Unavailable
 from firstcome.runtime.credentials import credentials, forget, redis_token
 from firstcome.settings import Settings
@@ -44,7 +45,7 @@ def redis_client(settings: Settings) -> redis.Redis:
         return cast("redis.Redis", _AtFirstUse(lambda: _Cluster.from_url(settings.redis_url, **options)))
     if "credential_provider" in options:
         options["redis_connect_func"] = lambda connection: _authenticate(connection, connection.on_connect)
-    return redis.Redis.from_url(settings.redis_url, **options)
+    return KeptClient.from_url(settings.redis_url, **options)
 
 
 class _Provider(CredentialProvider):

@@ -31,6 +31,9 @@ from firstcome.gate.sold_out import filter_bits
 from firstcome.rules import EventState, Ticket, Unavailable
 
 _DELIVERED = 2  # of gate.lua's `pending`
+# The words with a ticket, and with a turn.
+_TICKET = (ApplyOutcome.ACCEPTED, ApplyOutcome.ALREADY)
+_TURN = (ApplyOutcome.NOT_OPEN, ApplyOutcome.PAUSED)
 # The numbers that every event's hash has.
 _NUMBERS = (
     "capacity", "coupon_count", "opens_at_ms", "closes_at_ms", "restore_epoch", "config_version", "write_seq",
@@ -54,15 +57,22 @@ class Gate(Pages):
     def apply(self, event_id: str, user_id: str, call: str) -> Decision:
         """Decide one application; `call` tells this very call from another of the same person."""
         self.check_server()
-        said, ticket, at, pending, remember, restore_epoch, now, *more = self.run("gate", event_id, [user_id, call])
-        outcome, mark = ApplyOutcome(said), (bool(pending), pending == _DELIVERED)
+        said, epoch, now, *more = self.run_kept("gate", event_id, user_id, call).split(" ")
+        outcome, restore_epoch, now_ms = ApplyOutcome[said], int(epoch), int(now)
         if outcome is ApplyOutcome.SOLD_OUT:
-            more = [0, 0, 0, *more]
-        return Decision(outcome, ticket or None, at or None, *mark, remember, restore_epoch, now, *more)
+            return Decision(outcome, restore_epoch, now_ms, sold_out_at_ms=int(more[0]), remember=more[1])
+        numbers = map(int, more)
+        if outcome in _TICKET:
+            ticket, at, mark = numbers
+            return Decision(outcome, restore_epoch, now_ms, ticket, at, bool(mark), mark == _DELIVERED)
+        if outcome in _TURN:
+            opens_at, turn_at, spread = numbers
+            return Decision(outcome, restore_epoch, now_ms, opens_at_ms=opens_at, turn_at_ms=turn_at, spread_ms=spread)
+        return Decision(outcome, restore_epoch, now_ms)
 
     def delivered(self, ticket: Ticket) -> bool:
         """Say that the ticket's record is in the stream; True where the gate has noted it."""
-        said = self.run("delivered", ticket.event_id, [ticket.user_id, ticket.number])
+        said = self.run_kept("delivered", ticket.event_id, ticket.user_id, str(ticket.number))
         return DeliveredOutcome(said) is DeliveredOutcome.NOTED
 
     def winners(self, event_id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The names of an event's keys in Redis; what each holds stands in prelude.lua. They share a hash slot."""
+"""The names of an event's keys in Redis; what each holds stands in keys.lua. They share a hash slot."""
 
 from typing import NamedTuple
 

@@ -18,8 +18,9 @@ local ticket, applied_at = read(held)
 if ticket and ticket ~= old then return {'HELD', ticket, applied_at} end
 
 local event = redis.call('HMGET', EVENT, 'coupon_count', 'capacity', 'filter_bits', 'given_ms')
-local new, member = take(math.huge, tonumber(event[1]), tonumber(event[2]))
+local count = tonumber(event[1])
+local new, member = take(math.huge, count, count < tonumber(event[2]), released)
 if not new then return {'SOLD_OUT', 0, 0} end
 local now = now_ms()
-hand_out(user, new, member, now, NO_CALL, event[1], write_seq, event[3], sizes, event[4])
+hand_out(user, new, member, now, NO_CALL, count, write_seq, event[3], sizes, event[4])
 return {'REASSIGNED', new, now}

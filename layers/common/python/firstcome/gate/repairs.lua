@@ -1,4 +1,4 @@
--- Read after the prelude, before every script but the gate and `delivered`: the look for a loss, and what repairs share.
+-- Read after keys.lua and prelude.lua, before every script but the gate and `delivered`: the look for a loss, and what repairs share.
 
 -- What the scripts count in, from lost() on.
 local write_seq, sizes, applied, pending, released

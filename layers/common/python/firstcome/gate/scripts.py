@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,27 @@ import redis
 from redis import exceptions
 
 from firstcome.gate import server
+from firstcome.gate.kept import KeptClient, begin, word
 from firstcome.gate.keys import keys_of
 from firstcome.rules import Unavailable
 from firstcome.settings import Settings
 
-# The scripts of an application, which read the prelude alone.
+# What Redis or the way to it raises.
+_ERRORS = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterError,
+    exceptions.RedisClusterException,
+    exceptions.InvalidResponse,  # whoever answered is no Redis
+    exceptions.ResponseError,
+)
+# Beginnings of commands, 400 bytes each: more than an environment serves events at a time.
+_PREPARED_MAX = 64
+
+# The scripts of an application, which read no more than keys and prelude.
 _SHORT = ("gate", "delivered")
+# In gate.lua: whoever is answered above it does without the prelude's functions, which Redis makes anew at each call.
+_PRELUDE_HERE = "--+ prelude.lua\n"
 
 
 class Scripts:
@@ -28,6 +44,7 @@ class Scripts:
         self._scripts: dict[str, Any] = {}
         self._about = server.About()
         self._checked = False
+        self._begin = lru_cache(_PREPARED_MAX)(self._prepare)
 
     def run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
         """Run `<name>.lua` on the keys of the event, and on these beside; return its answer."""
@@ -38,32 +55,52 @@ class Scripts:
     def script(self, name: str) -> Any:
         """Return redis-py's object of the script `<name>.lua`, which loads it where Redis does not have it."""
         if name not in self._scripts:
-            parts = ("prelude", name) if name in _SHORT else ("prelude", "sold_out", "repairs", name)
-            self._scripts[name] = self.redis.register_script("".join(map(_read, parts)))
+            self._scripts[name] = self.redis.register_script(text_of(name))
         return self._scripts[name]
+
+    def run_kept(self, name: str, event_id: str, *args: str) -> Any:
+        """Run a script as `run` does, at a third of what it costs the client; for what a person waits for.
+
+        A cluster's client looks for the node by itself, so it goes the usual way.
+        """
+        client = self.redis
+        if not isinstance(client, KeptClient):
+            return self.run(name, event_id, list(args))
+        command = self._begin(name, event_id, len(args)) + b"".join(map(word, args))
+        try:
+            try:
+                return client.ask(command)
+            except exceptions.NoScriptError:
+                client.script_load(self.script(name).script)
+                return client.ask(command)
+        except _ERRORS as error:
+            self._give_up(error)
+            raise
+
+    def _prepare(self, name: str, event_id: str, more: int) -> bytes:
+        keys = self.keys(event_id)
+        return begin(("EVALSHA", self.script(name).sha, str(len(keys)), *keys), more)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Turn what Redis raises when it cannot answer into `Unavailable`; leave our own mistakes alone."""
         try:
             yield
-        except (
-            exceptions.ConnectionError,
-            exceptions.TimeoutError,
-            exceptions.ClusterError,
-            exceptions.RedisClusterException,
-            exceptions.InvalidResponse,  # whoever answered is no Redis
-        ) as error:
-            raise Unavailable("redis", str(error)) from error
-        except exceptions.ResponseError as error:
+        except _ERRORS as error:
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: Exception) -> None:
+        """Raise `Unavailable`, unless the mistake is ours."""
+        if isinstance(error, exceptions.ResponseError):
             if not server.is_not_now(error):
-                raise
+                return
             if server.is_replica(error):
                 # A primary that was demoted keeps its connections: only a new one finds its successor.
                 pool = getattr(self.redis, "connection_pool", None)  # a cluster client follows MOVED by itself
                 if pool is not None:
                     pool.disconnect()
-            raise Unavailable("redis", str(error)) from error
+        raise Unavailable("redis", str(error)) from error
 
     def check_server(self) -> None:
         """Raise `Unsuitable` for a Redis that cannot keep gates; it is asked until it can, and then no more."""
@@ -91,6 +128,14 @@ class Scripts:
     def close(self) -> None:
         """Close the connections; the next call opens another."""
         self.redis.close()
+
+
+def text_of(name: str) -> str:
+    """Return the text of a script, with what it reads before."""
+    if _PRELUDE_HERE in (text := _read(name)):
+        return _read("keys") + text.replace(_PRELUDE_HERE, _read("prelude"))
+    parts = ("keys", "prelude") if name in _SHORT else ("keys", "prelude", "sold_out", "repairs")
+    return "".join(map(_read, (*parts, name)))
 
 
 def _read(name: str) -> str:
