@@ -81,7 +81,7 @@ def _rows(bench: Bench, gate: Gate, scripts: dict[str, list[str]]) -> list[Row]:
 
     commands = scripts | {"INCR": ["INCR", COUNT]}
     contenders = {name: partial(measure, name, command) for name, command in commands.items()}
-    values = interleave(contenders, bench.pick(15, 1), bench.say)  # many short ones: a busy moment meets both sides
+    values = interleave(contenders, bench.pick(10, 1), bench.say)  # many short ones: a busy moment meets both sides
     for measured in (cpu, inside, values):
         rates = measured is values
         for floor in ("", FLOOR):

@@ -248,7 +248,7 @@ def _kill(contest: Contest) -> Row:
 
     contenders: dict[str, Callable[[], float]] = {OURS: ours}
     contenders |= {name: partial(theirs, name) for name in (WAITS, SENDS)}
-    values = interleave(contenders, bench.pick(5, 1), bench.say)
+    values = interleave(contenders, bench.pick(3, 1), bench.say)
     values["coupons"] = [float(COUPONS)] * len(values[OURS])
     notes = [f"{name}: rows {values[name]}, told yes and no row {counts}" for name, counts in unkept.items()]
     what = f"peer, rows of {COUPONS} coupons, killed at half, {MORE_PEOPLE:,} people more"
