@@ -53,7 +53,7 @@ class Drained(NamedTuple):
 def run(bench: Bench) -> list[Row]:
     """Drain a backlog both ways and write such rows one by one, in turn; each into an event of its own."""
     size = bench.pick(50_000, 5_000)
-    few = bench.pick(5_000, 1_000)  # a commit for each takes the same time, however many follow
+    few = bench.pick(2_000, 500)  # a commit for each takes the same time, however many follow
     expected: dict[str, int] = {}
     wrong: list[str] = []
     bare_settings = replace(bench.settings, kafka_topic=BARE_NAME, kafka_group=BARE_NAME)

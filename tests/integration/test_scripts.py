@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from firstcome.gate.answers import ApplyOutcome, ReassignOutcome
+from firstcome.gate.gate import ROWS_AN_ARGUMENT
 from firstcome.rules import Ticket
 from tests.world import FAR, HOUR_MS, fields, outcome_of, row
 
@@ -41,6 +42,29 @@ def test_settle_of_another_ticket_changes_nothing(gate: Gate, event: str) -> Non
     gate.settle(event, [row(event, "alice", 2)])
     assert gate.standing(event, "alice").pending
     assert _rev(gate, event) == before
+
+
+def test_settle_tells_tickets_apart_whose_digits_are_alike(gate: Gate, event_id: str) -> None:
+    """Who holds ticket 11 is settled by that row alone: not by ticket 1's, and not by 111's."""
+    gate.configure(event_id, 1, fields(capacity=11), create=True)
+    for number in range(1, 12):
+        gate.apply(event_id, f"u{number}", "call")
+    gate.settle(event_id, [row(event_id, "u11", 1), row(event_id, "u1", 11), row(event_id, "u11", 111)])
+    assert [gate.standing(event_id, user_id).pending for user_id in ("u1", "u11")] == [True, True]
+    gate.settle(event_id, [row(event_id, "u11", 11)])
+    assert [gate.standing(event_id, user_id).pending for user_id in ("u1", "u11")] == [True, False]
+
+
+def test_settle_takes_the_rows_of_every_argument(gate: Gate, event_id: str) -> None:
+    """One more than an argument has, of winners and of people whom a failover forgot."""
+    many = ROWS_AN_ARGUMENT + 1
+    gate.configure(event_id, 1, fields(capacity=2 * many), create=True)
+    winners = [gate.apply(event_id, f"w{number}", "call").ticket or 0 for number in range(many)]
+    rows = [row(event_id, f"w{number}", ticket) for number, ticket in enumerate(winners)]
+    assert gate.settle(event_id, [*rows, *(row(event_id, f"f{number}", many + 1 + number) for number in range(many))])
+    view = gate.show(event_id)
+    assert view is not None
+    assert (view.pending, view.learned, view.coupon_count) == (0, many, 2 * many)
 
 
 def test_settle_learns_a_winner_whom_a_failover_forgot(gate: Gate, event: str) -> None:

@@ -192,7 +192,7 @@ GUARDS = [
     ),
     Guard(
         "settle compares the ticket",
-        "elseif held[i] and read(held[i]) == ticket then",
+        "elseif held[n] and string.find(held[n], tickets[n] .. ' ', 1, true) == 1 then",
         "else",
         f"{SCRIPTS}::test_settle_of_another_ticket_changes_nothing",
     ),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiosql
 import pymysql
 import pytest
 from aiosql.types import SQLOperationType
+from hypothesis import given
+from hypothesis import strategies as st
 
 import firstcome
 from firstcome.ledger.errors import code_of, is_deadlock, is_indefinite, is_lost
 from firstcome.ledger.events import TRANSITIONS
-from firstcome.ledger.failed_events import valid
+from firstcome.ledger.failed_events import all_valid, valid
 from firstcome.ledger.migrate import FOLDER, BadMigrationError, read_migrations
 from firstcome.ledger.statements import FILES, sql_time, statements
-from firstcome.rules import EventState
+from firstcome.rules import EventState, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,6 +105,25 @@ def test_only_what_the_columns_hold_unchanged_is_valid() -> None:
     assert valid("E" * 65, "a b", 2**31, -1) == (None, None, None, None)
     assert valid(None, 7, True, 1.0) == (None, None, None, None)
     assert valid("E\n", "a\n", "1", 253_402_300_800_000) == (None, None, None, None)
+
+
+def either(right: st.SearchStrategy[Any], *wrong: object) -> st.SearchStrategy[Any]:
+    return right | st.sampled_from(wrong)
+
+
+tickets = st.builds(
+    Ticket,
+    either(st.just("E"), "E" * 65, "", "E\n", "a b", 7, None),
+    either(st.just("a"), "a" * 256, "", "ä", "..", 7, None),
+    either(st.integers(-(2**31), 2**31), True, 1.0, "1", None),
+    either(st.integers(-1, 253_402_300_800_000), False, 0.0, "0", None),
+)
+
+
+@given(st.lists(tickets, max_size=3))
+def test_a_batch_is_valid_where_each_of_its_tickets_is(batch: list[Ticket]) -> None:
+    """Whatever stands in which column: looked at by column, and one by one, they are the same."""
+    assert all_valid(batch) is not any(None in valid(*one) for one in batch)
 
 
 @pytest.mark.parametrize(
