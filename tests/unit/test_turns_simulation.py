@@ -6,14 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness.prices import HTTP_API_REQUEST
 from benchmarks.scale import document, turns, worlds
-from benchmarks.scale.deployment import Deployment
-from benchmarks.scale.times import Aws
+from benchmarks.scale.advice import recommended
+from benchmarks.scale.capacity import changes
+from benchmarks.scale.deployment import Deployment, outside
+from benchmarks.scale.times import Aws, Opening
 from benchmarks.scale.worlds import Looks
 from dev.cloud import ROOT
 from tests.unit.test_capacity import TIMES
@@ -105,11 +106,11 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     assert page.read_text() == once
 
 
-def test_one_stack_takes_what_the_table_is_made_for() -> None:
-    assert turns.deployed(TIMES)["ApplyConcurrency"] <= 1_000
-
-
-def test_more_than_one_stack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "ADMITTED", 20_000)
-    with pytest.raises(LookupError, match="lower ADMITTED"):
-        turns.deployed(TIMES)
+def test_the_stack_of_the_table_is_the_one_that_is_advised() -> None:
+    """For as many as it lets in, within what the templates take."""
+    default = Deployment()
+    advice = recommended(Opening(turns.ADMITTED, 10, turns.ADMITTED), default, Aws.of(TIMES, default))
+    assert advice is not None
+    assert advice.stacks == 1
+    assert changes(default, advice.each) == changes(default, turns.STACK)
+    assert not outside(turns.STACK.parameters)
