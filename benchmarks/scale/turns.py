@@ -24,7 +24,7 @@ SPREADS_S = (0, 10, 100)
 PEOPLE_A_COUPON = 100
 CLOCKS_S = 1.0  # what pages know of the time is up to so old: the event in the cache
 ADMITTED = 9_000  # people a second, for whom the stack is made: nearly the most that the templates take
-# As `make capacity` advises it for so many, and not asked from it: the table must not change its stack with the machine.
+# As `make capacity` advises it for so many. Written down: the table must not change its stack with the machine.
 STACK = Deployment(
     {"ApplyConcurrency": 990, "ColdStart": "provisioned", "ProvisionedEnvironments": 900},
     lambda_quota=1_098,
