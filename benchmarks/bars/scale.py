@@ -2,7 +2,7 @@
 
 Service times are what each process spends of the cores (scale/calibration.py). `make capacity` counts with them, and
 the simulation is made of them (scale/turns.py). What the benchmark `gate` has found is taken from the same run; where
-it was not part of it, it runs first. The tables of docs/scale.md are written anew.
+it was not part of it, it runs first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from statistics import median
 
 from benchmarks.bars import gate
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.report import REPORT
 from benchmarks.harness.rows import Bar, Row
 from benchmarks.harness.tools import CONNECTIONS
 from benchmarks.scale import document, times, turns
@@ -39,11 +38,9 @@ def run(bench: Bench) -> list[Row]:
 
 
 def draw(folder: Path, rows: list[Row]) -> None:
-    """Keep the service times, draw the openings, and write them into docs/scale.md where they are the report's."""
+    """Keep the service times, and draw the openings."""
     times.write(folder, rows[0].data["times"])
     document.draw(folder / "scale.svg", rows[0].data["turns"])
-    if folder == REPORT:
-        document.write(rows[0].data["times"], rows[0].data["turns"])
 
 
 def _beside(found: list[Calibration]) -> Row:

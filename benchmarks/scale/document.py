@@ -1,15 +1,16 @@
 """What docs/scale.md shows of the simulation and of `make capacity`: its tables, and the plot.
 
-    python -m benchmarks.scale.document
+    python -m benchmarks.scale.document [FOLDER]
 
-simulates with the service times that were measured last, and writes all of it anew. `make bench NAME=scale` measures
-them first, and then does the same.
+simulates with the service times of the report, and writes all of it anew; a whole `make bench` does the same at its
+end. With the folder of a run that was not kept (.local/bench/report), its service times become the report's before.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -96,8 +97,14 @@ def _markdown(table: Table) -> str:
 
 
 def main() -> None:
-    """Write page and plot by what was measured last."""
-    measured = times.read()
+    """Write page and plot by the report's service times, or by those of another folder, which are kept then."""
+    measured = times.read(Path(sys.argv[1])) if len(sys.argv) > 1 else times.read()
+    renew(measured)
+
+
+def renew(measured: Times) -> None:
+    """Simulate, and write page and plot; keep the service times that they were made with."""
+    times.write(REPORT, measured)
     found = turns.all_of(measured)
     write(measured, found)
     draw(REPORT / "scale.svg", found)
