@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from benchmarks.harness import readme, report
 from benchmarks.harness.bench import Bench
+from benchmarks.scale import document, times
 from dev.cloud import ROOT
 from dev.servers import Servers
 from firstcome.operate.actions import act
@@ -76,6 +77,7 @@ def run(bench: Bench, names: list[str]) -> None:
     if not bench.quick and names == list(BENCHMARKS):
         report.keep(report.REPORT, this, BENCHMARKS, folder)
         readme.write(report.read())
+        document.renew(times.read())
         folder = report.REPORT
     print((folder / "report.md").read_text())
 

@@ -81,7 +81,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     enough = replace(
         deployment,
         api_quota=max(deployment.api_quota, peak),
-        lambda_quota=max(deployment.lambda_quota, room + limits.UNRESERVED),
+        lambda_quota=max(deployment.lambda_quota, room + deployment.reserved_beside),
         max_connections=max(deployment.max_connections, 2 * (room + partitions)),
     ).with_parameters(
         ApiRateLimit=max(deployment["ApiRateLimit"], peak),

@@ -28,7 +28,7 @@ from benchmarks.scale.deployment import Deployment, outside, provisioned_too_man
 from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
-SIZES = (100, 1_000, 2_000, 10_000, 40_000, 100_000)  # people a second, for ten seconds; a tenth of them win
+SIZES = (100, 1_000, 2_000, 9_000, 10_000, 100_000, 1_000_000)  # people a second, for ten seconds; a tenth of them win
 # What is no parameter of a template, and how it is said.
 OTHERS = {
     "api_quota": "quota L-8A5B8E43 {:,}",

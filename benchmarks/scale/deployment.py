@@ -71,9 +71,19 @@ class Deployment:
         return self["ProvisionedEnvironments"] if self["ColdStart"] == "provisioned" else 0
 
     @property
+    def reserved_beside(self) -> int:
+        """What the other functions take of the account's concurrency, and what must be left unreserved."""
+        shares = [
+            what["Properties"].get("ReservedConcurrentExecutions", 0)
+            for name, what in template("Resources").items()
+            if what["Type"] == "AWS::Serverless::Function" and name != "ApplyFunction"
+        ]
+        return limits.UNRESERVED + sum(int(self[each["Ref"]] if isinstance(each, dict) else each) for each in shares)
+
+    @property
     def environments(self) -> int:
         """Environments of apply that there may be."""
-        return int(min(self["ApplyConcurrency"], self.lambda_quota - limits.UNRESERVED))
+        return int(min(self["ApplyConcurrency"], self.lambda_quota - self.reserved_beside))
 
     @property
     def pollers(self) -> int:

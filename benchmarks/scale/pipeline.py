@@ -34,12 +34,20 @@ SWEEP_EVERY_S = 60.0  # the schedule of retry
 
 @dataclass(slots=True)
 class Seen:
-    """What came of it. Each list has (seconds, how many): of answers, and of rows."""
+    """What came of it. Each list has (seconds, how many): of requests, of answers, and of rows."""
 
+    first: list[tuple[float, int]] = field(default_factory=list)  # of people who had not asked before
+    again: list[tuple[float, int]] = field(default_factory=list)
+    looks: int = 0  # at the event, answered by a cache
     answers: list[tuple[float, int]] = field(default_factory=list)
     accepted: list[tuple[float, int]] = field(default_factory=list)
     rows: list[tuple[float, int]] = field(default_factory=list)
     words: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> list[tuple[float, int]]:
+        """All requests."""
+        return [*self.first, *self.again]
 
     def answer(self, now: float, word: str, people: int) -> None:
         """Note that so many people have had this answer."""

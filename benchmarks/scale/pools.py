@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import simpy
@@ -26,6 +27,7 @@ class Group:
     sold_out_until: float = 0.0  # what it remembers
     connected: bool = False  # to the brokers
     broken_until: float = 0.0  # no try to connect before
+    busy_since: float = 0.0
 
     def take(self, count: int) -> Group:
         """Part with some of them."""
@@ -55,6 +57,11 @@ def parted(groups: Iterable[Group], first: int) -> tuple[list[Group], list[Group
         else:
             theirs.append(group)
     return ours, theirs
+
+
+def billed_s(busy_s: float) -> float:
+    """Return what Lambda bills for a call: it rounds up to a millisecond."""
+    return ceil(busy_s * 1000 - 1e-6) / 1000
 
 
 class Server:
@@ -112,6 +119,7 @@ class LambdaPool:
         unlimited = Bucket(env, 0, float(2**62))
         self._starts, self._requests = starts or unlimited, requests or unlimited
         self.environments = self._free = provisioned
+        self.billed_s = 0.0  # from call to answer, in whole milliseconds each
         self._idle = deque([Group(provisioned)] if provisioned else [])
 
     def acquire(self, wanted: int) -> Steps:
@@ -120,13 +128,15 @@ class LambdaPool:
         if granted < min(wanted, self._crumb):
             return []
         granted = self._requests.take(granted)
-        groups = self._warm(granted)
+        groups, began = self._warm(granted), self._env.now
         if cold := granted - count(groups):
             self.environments += cold
             self._starts.take(cold)
             if self._cold_s:
                 yield self._env.timeout(self._cold_s)
             groups.append(Group(cold))
+        for group in groups:
+            group.busy_since = began
         return groups
 
     def _warm(self, wanted: int) -> list[Group]:
@@ -144,6 +154,7 @@ class LambdaPool:
     def release(self, groups: Iterable[Group]) -> None:
         """Have them back; those that have become alike are kept as one group."""
         for group in groups:
+            self.billed_s += group.count * billed_s(self._env.now - group.busy_since)
             self._free += group.count
             if self._idle and self._idle[-1].life(self._env.now) == group.life(self._env.now):
                 self._idle[-1].count += group.count

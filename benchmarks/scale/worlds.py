@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Generator
 from dataclasses import replace
+from enum import Enum
+from itertools import chain, repeat
 from typing import Any
 
 import simpy
@@ -19,17 +21,22 @@ from benchmarks.scale.times import Aws, Opening
 
 Steps = Generator[simpy.Event, Any, Any]
 
-# Who is told "again later" asks again after a second, then after twice as long each time, as a page does.
-AGAIN_S = 1.0
-AGAIN_AT_MOST_S = 16.0
+# Who is told "again later" asks again after a random time up to this, as the page does (web/event/schedule.js). Where
+# the page shows a button after the last, it is assumed that people press it within as long.
+AGAIN_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 CACHED_S = 1.0  # GET /events/{event_id} is cacheable for so long
 
 
-def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, cached: bool = False) -> Pipeline:
-    """Return AWS, with the crowd of an opening, each packet of so many people.
+class Looks(Enum):
+    """When somebody looks at the event, which a cache answers, and asks no more once it says that none is left."""
 
-    `cached`: who waits to ask again looks at the event meanwhile, and asks no more once it says that none is left.
-    """
+    NEVER = "never"
+    AGAIN = "before asking again"
+    FIRST = "before asking at all"
+
+
+def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, looks: Looks = Looks.NEVER) -> Pipeline:
+    """Return AWS, with the crowd of an opening, each packet of so many people."""
     env, crumb = simpy.Environment(), max(1, packet // 10)
     times, iam = there.times, deployment["KafkaSecurity"] == "AWS_MSK_IAM"
     at_most = deployment.environments
@@ -75,31 +82,44 @@ def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, ca
     env.process(pipeline.sweep())
     rate = min(deployment["ApiRateLimit"], deployment.api_quota)
     throttle = Bucket(env, rate, deployment["ApiBurstLimit"], crumb)
-    env.process(_crowd(pipeline, opening, throttle, packet, cached=cached))
+    env.process(_crowd(pipeline, opening, throttle, packet, looks))
     return pipeline
 
 
-def _crowd(pipeline: Pipeline, opening: Opening, throttle: Bucket, packet: int, *, cached: bool) -> Steps:
+def _crowd(pipeline: Pipeline, opening: Opening, throttle: Bucket, packet: int, looks: Looks) -> Steps:
     env, left = pipeline.env, round(opening.people)
     chance = random.Random(SEED)
     while left:
         people = min(packet, left)
-        env.process(_ask(pipeline, throttle, people, chance, cached=cached))
+        env.process(_ask(pipeline, throttle, people, chance, looks))
         left -= people
         yield env.timeout(people / opening.peak)
 
 
-def _ask(pipeline: Pipeline, throttle: Bucket, people: int, chance: random.Random, *, cached: bool) -> Steps:
+def _ask(pipeline: Pipeline, throttle: Bucket, people: int, chance: random.Random, looks: Looks) -> Steps:
     """Let a packet ask until it has its answer."""
-    env, again_s = pipeline.env, AGAIN_S
+    env, waits_s = pipeline.env, chain(AGAIN_S, repeat(AGAIN_S[-1]))
+    asked = pipeline.seen.first
+    if looks is Looks.FIRST and _is_told_by_the_page(pipeline, people):
+        return
     while True:
+        asked.append((env.now, people))
+        asked = pipeline.seen.again
         admitted = throttle.take(people)
         if admitted:
             people -= admitted - (yield from pipeline.apply(admitted))
         if not people:
             return
-        yield env.timeout(again_s * chance.uniform(0.5, 1.5))
-        again_s = min(2 * again_s, AGAIN_AT_MOST_S)
-        if cached and pipeline.sold_out_at is not None and env.now > pipeline.sold_out_at + CACHED_S:
-            pipeline.seen.answer(env.now, "sold_out, as the page says", people)
+        yield env.timeout(chance.uniform(0, next(waits_s)))
+        if looks is not Looks.NEVER and _is_told_by_the_page(pipeline, people):
             return
+
+
+def _is_told_by_the_page(pipeline: Pipeline, people: int) -> bool:
+    """Let people look at the event; return whether it says that none is left."""
+    now, seen = pipeline.env.now, pipeline.seen
+    seen.looks += people
+    if pipeline.sold_out_at is None or now <= pipeline.sold_out_at + CACHED_S:
+        return False
+    seen.answer(now, "sold_out, as the page says", people)
+    return True

@@ -123,6 +123,7 @@ def test_what_is_recommended_passes_its_own_check(burst: float, coupons: int) ->
     assert not [limit.what for limit in ranked(found.share, found.each, AWS) if limit.tight]
     assert not outside(found.each.parameters)
     assert found.each.provisioned < found.each["ApplyConcurrency"]
+    assert found.each["ApplyConcurrency"] + found.each.reserved_beside <= found.each.lambda_quota
     assert found.stacks * found.share.burst >= burst * 0.999
     assert found.stacks * found.share.coupons >= coupons
 
@@ -197,6 +198,12 @@ def test_events_that_open_together_need_what_they_need_together() -> None:
 def test_an_environment_ends_with_a_connection_to_each_leader() -> None:
     assert connections(1, 3) == pytest.approx(2)
     assert connections(1_000, 3) == pytest.approx(4)
+
+
+def test_every_function_has_its_share_of_the_quota() -> None:
+    """Lambda refuses a reservation that leaves fewer than 100: retry's and the operators' are beside apply's."""
+    assert DEFAULT.reserved_beside == limits.UNRESERVED + 3 + DEFAULT["OperatorConcurrency"]
+    assert Deployment({"ApplyConcurrency": 1_000}).environments == limits.CONCURRENCY - DEFAULT.reserved_beside
 
 
 def test_a_parameter_that_no_template_has_is_an_error() -> None:

@@ -15,6 +15,7 @@ from benchmarks.scale.planning import MAX_BLOCK_S
 from benchmarks.scale.pools import BREAKER_S, Bucket, Connecting, Group, LambdaPool, Server, count
 from benchmarks.scale.stream import Polling, Stream
 from benchmarks.scale.times import Aws, Opening
+from benchmarks.scale.worlds import Looks
 from tests.unit.test_capacity import TIMES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def ran(pipeline: Pipeline, seconds: float) -> Pipeline:
     return pipeline
 
 
-def on_aws(opening: Opening, deployment: Deployment = DEPLOYED, packet: int = 1, **more: bool) -> Pipeline:
+def on_aws(opening: Opening, deployment: Deployment = DEPLOYED, packet: int = 1, **more: Looks) -> Pipeline:
     return ran(worlds.aws(opening, deployment, Aws.of(TIMES, deployment), packet=packet, **more), 400)
 
 
@@ -110,7 +111,7 @@ def test_people_come_in_at_the_rate_that_the_model_says() -> None:
 
 def test_who_reads_the_page_asks_no_more_once_it_is_sold_out() -> None:
     crowd = replace(SMALL, burst=20_000, coupons=400)
-    asking, reading = (on_aws(crowd, packet=20, cached=cached) for cached in (False, True))
+    asking, reading = (on_aws(crowd, packet=20, looks=looks) for looks in (Looks.NEVER, Looks.AGAIN))
     told = "sold_out, as the page says"
     assert reading.seen.words[told] > 0.8 * crowd.people
     assert sum(n for word, n in reading.seen.words.items() if word != "row") == crowd.people
