@@ -54,12 +54,6 @@ GUARDS = [
         f"{STREAM}::test_a_lost_answer_is_unknown_and_the_record_may_be_there",
     ),
     Guard(
-        "a record of which a byte has left is not refused",
-        "                self.left = True",
-        "                self.left = False",
-        f"{STREAM}::test_a_lost_answer_is_unknown_and_the_record_may_be_there",
-    ),
-    Guard(
         "every replica in sync has what is delivered",
         "ACKS_ALL = -1",
         "ACKS_ALL = 1",
