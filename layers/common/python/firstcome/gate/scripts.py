@@ -44,7 +44,6 @@ class Scripts:
         self._scripts: dict[str, Any] = {}
         self._about = server.About()
         self._checked = False
-        self._begin = lru_cache(_PREPARED_MAX)(self._prepare)
 
     def run(self, name: str, event_id: str, args: list[Any], keys: Sequence[str] = ()) -> Any:
         """Run `<name>.lua` on the keys of the event, and on these beside; return its answer."""
@@ -66,7 +65,7 @@ class Scripts:
         client = self.redis
         if not isinstance(client, KeptClient):
             return self.run(name, event_id, list(args))
-        command = self._begin(name, event_id, len(args)) + b"".join(map(word, args))
+        command = _begin(self.script(name).sha, event_id, len(args)) + b"".join(map(word, args))
         try:
             try:
                 return client.ask(command)
@@ -76,10 +75,6 @@ class Scripts:
         except _ERRORS as error:
             self._give_up(error)
             raise
-
-    def _prepare(self, name: str, event_id: str, more: int) -> bytes:
-        keys = self.keys(event_id)
-        return begin(("EVALSHA", self.script(name).sha, str(len(keys)), *keys), more)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -128,6 +123,13 @@ class Scripts:
     def close(self) -> None:
         """Close the connections; the next call opens another."""
         self.redis.close()
+
+
+@lru_cache(_PREPARED_MAX)
+def _begin(sha: str, event_id: str, more: int) -> bytes:
+    """Return the bytes with which a script's call on the keys of the event begins; so many words follow."""
+    keys = keys_of(event_id)
+    return begin(("EVALSHA", sha, str(len(keys)), *keys), more)
 
 
 def text_of(name: str) -> str:
