@@ -130,7 +130,7 @@ def test_a_connection_that_was_hung_up_is_not_written_to(
     streams: Callable[..., Stream], broker: Saying, topic: str, wait_until: Callable[..., None]
 ) -> None:
     """Brokers hang up while an environment is frozen. It is seen before the record leaves, so it costs no try."""
-    stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic)
+    stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic, kafka_idle_ms=10**9)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
     [connection] = stream._delivery._brokers._connections.values()
     assert connection.usable
