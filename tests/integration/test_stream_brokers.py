@@ -105,6 +105,21 @@ def test_a_broker_that_does_not_lead_is_asked_who_does(
     assert broker.accepted == connections, "a broker that answers keeps its connection"
 
 
+def test_a_record_follows_the_leader_to_another_broker(
+    streams: Callable[..., Stream], broker: Saying, topic: str
+) -> None:
+    """The broker that led is there and says no, each time; metadata is asked anew, and names another."""
+    with Saying.to("{}:{}".format(*broker.upstream())) as former:
+        stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic)
+        assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
+        brokers = stream._delivery._brokers
+        brokers._leaders = [("127.0.0.1", former.port)] * len(brokers._leaders)
+        former.errors = [NOT_LEADER_OR_FOLLOWER] * 1_000
+        broker.said = []
+        assert stream.send(ticket("b"), 0, "c") is Sent.DELIVERED
+        assert (former.said, broker.said) == ([NOT_LEADER_OR_FOLLOWER], [WRITTEN])
+
+
 def test_a_no_of_the_broker_is_unknown(
     streams: Callable[..., Stream], broker: Saying, kafka_bootstrap: str, topic: str
 ) -> None:
@@ -130,7 +145,7 @@ def test_a_connection_that_was_hung_up_is_not_written_to(
     streams: Callable[..., Stream], broker: Saying, topic: str, wait_until: Callable[..., None]
 ) -> None:
     """Brokers hang up while an environment is frozen. It is seen before the record leaves, so it costs no try."""
-    stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic)
+    stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic, kafka_idle_ms=10**9)
     assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
     [connection] = stream._delivery._brokers._connections.values()
     assert connection.usable
