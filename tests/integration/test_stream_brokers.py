@@ -36,11 +36,15 @@ class Saying(KafkaProxy):
         self.errors: list[int] = []  # of the next answers
         self.throttle_ms = 0  # of all of them
         self.said: list[int] = []  # the error of each answer, 0 for none
+        self.hangs_up = False  # in place of each answer to a record
 
     def answer(self, data: bytes, pair: Pair) -> bytes:
         """Change an answer to one of the producer's requests; each comes in one piece."""
         produced = struct.unpack_from(">i", data, 4)[0] in pair.produces
         changed = bytearray(super().answer(data, pair))
+        if produced and self.hangs_up:
+            self.cut()
+            return b""
         if produced and changed:
             # Size, correlation id, tags, one topic, its name (whose length + 1 is one byte), one partition, its number.
             error_at = 9 + 1 + changed[10] + 1 + 4
@@ -153,6 +157,17 @@ def test_a_connection_that_was_hung_up_is_not_written_to(
     wait_until(lambda: not connection.usable, "the end of the connection has arrived")
     assert stream.send(ticket("b"), 0, "c") is Sent.DELIVERED
     assert connection not in stream._delivery._brokers._connections.values()
+
+
+def test_a_broker_that_hangs_up_on_every_record_is_given_a_moment(
+    streams: Callable[..., Stream], broker: Saying, topic: str
+) -> None:
+    """The first dead connection is replaced at once; a thousand environments must not connect as fast as they can."""
+    stream = streams(kafka_bootstrap=broker.address, kafka_topic=topic, kafka_delivery_timeout_ms=1_000)
+    assert stream.send(ticket("a"), 0, "c") is Sent.DELIVERED
+    connections, broker.hangs_up = broker.accepted, True
+    assert stream.send(ticket("b"), 0, "c") is Sent.UNKNOWN
+    assert 1 < broker.accepted - connections <= 2 + 1 / PAUSE_S
 
 
 def test_a_throttled_producer_is_quiet_for_as_long(streams: Callable[..., Stream], broker: Saying, topic: str) -> None:

@@ -37,6 +37,7 @@ class Delivery:
         deadline = after(self._settings.kafka_max_block_ms)
         timestamp_ms = int(time.time() * 1000)
         record = key, value, correlation_id
+        died = False
         while True:
             connection, partition = self._brokers.leader(key, deadline)
             self._requests = (self._requests + 1) % CORRELATION_IDS
@@ -48,9 +49,11 @@ class Delivery:
                 return self._write(connection, request, deadline)
             except (OSError, RetriableError) as error:
                 self._brokers.failed(connection, error)
-                # A connection that is dead is replaced at once; a broker that says "not now" is given a moment.
-                if isinstance(error, KafkaError) and not pause(deadline):
+                # The first connection that turns out to be dead is replaced at once. A broker that says "not now", or hangs
+                # up again and again, is given a moment.
+                if (isinstance(error, KafkaError) or died) and not pause(deadline):
                     raise
+                died = True
 
     def close(self) -> None:
         """Close the connections."""
