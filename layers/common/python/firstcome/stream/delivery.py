@@ -49,8 +49,8 @@ class Delivery:
                 return self._write(connection, request, deadline)
             except (OSError, RetriableError) as error:
                 self._brokers.failed(connection, error)
-                # The first connection that turns out to be dead is replaced at once. A broker that says "not now", or hangs
-                # up again and again, is given a moment.
+                # The first connection that turns out to be dead is replaced at once. A broker that says "not now", or
+                # hangs up again and again, is given a moment.
                 if (isinstance(error, KafkaError) or died) and not pause(deadline):
                     raise
                 died = True
