@@ -11,11 +11,15 @@ import pytest
 import samcli.cli.types
 
 from firstcome.stream.topic import TOPIC_CONFIGS
-from tests.templates import ROOT, Resource, application, functions, infrastructure
+from tests.templates import Resource, application, functions, infrastructure, observability
 
 outputs = infrastructure.outputs
+parameters = application.parameters | observability.parameters
 # What each attribute looks like once it exists, to see that a parameter takes the output made of it.
 EXAMPLES = {
+    "AWS::StackName": "infra",
+    "Cache": "infra-cache-abc",
+    "Database": "infra-database-abc",
     "SubnetA": "subnet-0a",
     "SubnetB": "subnet-0b",
     "SubnetC": "subnet-0c",
@@ -49,7 +53,7 @@ def example(value: Any) -> str:
 
 def test_every_output_is_a_parameter() -> None:
     """By name, so that one command carries them over."""
-    assert outputs.keys() <= application.parameters.keys()
+    assert outputs.keys() <= parameters.keys()
     assert all(each["Description"] for each in outputs.values())
 
 
@@ -68,7 +72,7 @@ def test_every_password_is_handed_on() -> None:
 @pytest.mark.parametrize("name", list(outputs))
 def test_a_parameter_takes_the_output_of_its_name(name: str) -> None:
     """The pattern of the one matches what the other will say."""
-    pattern = application.parameters[name].get("AllowedPattern", r"^\S+$")
+    pattern = parameters[name].get("AllowedPattern", r"^\S+$")
     assert re.search(pattern, example(outputs[name]["Value"]))
 
 
@@ -246,84 +250,3 @@ def test_pollers_on_demand_have_their_endpoints() -> None:
         if each["Type"] == "AWS::EC2::VPCEndpoint"
     }
     assert endpoints == {"secretsmanager": None, "sts": "OnDemand", "lambda": "OnDemand"}
-
-
-# --- alarms ----------------------------------------------------------------------------------------------------------
-
-alarms = infrastructure.of_type("AWS::CloudWatch::Alarm")
-Dimensions = frozenset[tuple[str, str]]
-
-
-def watched(alarm: Resource) -> set[tuple[str, str, Dimensions]]:
-    """Return the metrics of one alarm: namespace, name, dimensions as they are written."""
-    metrics = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each] or [alarm]
-    return {
-        (
-            each["Namespace"],
-            each["MetricName"],
-            frozenset((dimension["Name"], str(dimension["Value"])) for dimension in each["Dimensions"]),
-        )
-        for each in metrics
-    }
-
-
-def test_every_server_is_watched_in_all_its_parts() -> None:
-    """By AWS's own names, letter by letter: an alarm on a metric that does not exist never rings."""
-    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    nodes = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]["NumCacheClusters"]
-    cluster, cache = str(brokers["ClusterName"]), "${Cache}"
-    assert {name: watched(alarm) for name, alarm in alarms.items()} == {
-        "BrokersFillingUp": {
-            ("AWS/Kafka", "KafkaDataLogsDiskUsed", frozenset({("Cluster Name", cluster), ("Broker ID", str(broker))}))
-            for broker in range(1, brokers["NumberOfBrokerNodes"] + 1)
-        },
-        "CacheFillingUp": {
-            (
-                "AWS/ElastiCache",
-                "DatabaseMemoryUsagePercentage",
-                frozenset({("CacheClusterId", str({"Fn::Sub": f"{cache}-{node:03}"}))}),
-            )
-            for node in range(1, nodes + 1)
-        },
-        "DatabaseFillingUp": {
-            ("AWS/RDS", "FreeStorageSpace", frozenset({("DBInstanceIdentifier", str({"Ref": "Database"}))}))
-        },
-    }
-
-
-def test_the_fullest_part_of_a_server_rings() -> None:
-    """Not their mean, and not one that was left out of the expression."""
-    for name, alarm in alarms.items():
-        parts = [each["Id"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        shown = [each["Expression"] for each in alarm.get("Metrics", []) if each.get("ReturnData", True)]
-        assert shown == ([f"MAX([{', '.join(parts)}])"] if parts else []), name
-
-
-def test_silence_neither_rings_nor_ends_an_alarm() -> None:
-    """A full server may be too full to say so. And each alarm tells the topic, of its end too."""
-    told = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
-    for name, alarm in alarms.items():
-        assert alarm["TreatMissingData"] == "ignore", name
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [told], name
-
-
-def test_one_topic_hears_of_both_stacks() -> None:
-    """The parameter of one stack takes what that of the other takes."""
-    here, there = infrastructure.parameters["AlarmTopicArn"], application.parameters["AlarmTopicArn"]
-    said = ("Type", "AllowedPattern", "ConstraintDescription", "Default")
-    assert {each: here[each] for each in said} == {each: there[each] for each in said}
-
-
-def test_the_database_rings_when_growth_did_not_come() -> None:
-    """RDS begins to grow at a tenth; of the default size the alarm is half of that, and not for what mends itself."""
-    gib = alarms["DatabaseFillingUp"]["Threshold"] / 2**30
-    assert gib == infrastructure.parameters["DatabaseStorageGiB"]["Default"] / 10 / 2 == 5
-
-
-def test_every_alarm_of_a_server_has_its_entry_in_the_runbook() -> None:
-    """Under the headings of what only AWS has, and no entry waits for an alarm that was taken away."""
-    runbook = (ROOT / "docs" / "operations.md").read_text()
-    headings = set(re.findall(r"^### (Alarm: .+)$", runbook, re.MULTILINE))
-    assert {each["AlarmDescription"] for each in alarms.values()} == {
-        f'docs/operations.md, "{heading}"' for heading in headings
-    }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from firstcome.settings import PREFIX, Settings
-from tests.templates import ROOT, Template, application, functions, infrastructure
+from tests.templates import ROOT, Template, application, functions, infrastructure, observability
 
 variables: dict[str, Any] = application.content["Globals"]["Function"]["Environment"]["Variables"]
 parameters = application.parameters
@@ -77,7 +77,7 @@ def test_samconfig_names_parameters_that_exist() -> None:
     assert {override.partition("=")[0] for override in overrides[0]} <= parameters.keys()
 
 
-@pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
+@pytest.mark.parametrize("template", [application, infrastructure, observability], ids=lambda each: each.path.name)
 def test_every_parameter_is_explained(template: Template) -> None:
     """Each has a description, and a place in the form that the console shows, in the order of the file."""
     groups = template.content["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
