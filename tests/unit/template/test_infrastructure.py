@@ -198,16 +198,17 @@ def test_the_brokers_keep_what_they_acknowledged() -> None:
     assert int(said["offsets.retention.minutes"]) * 60_000 == int(TOPIC_CONFIGS["retention.ms"])
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
     assert int(said["default.replication.factor"]) == brokers["NumberOfBrokerNodes"] == 3
-    assert application.parameters["KafkaReplication"]["Default"] == 3
+    assert application.of_type("AWS::MSK::Topic")["Topic"]["ReplicationFactor"] == 3
 
 
 def test_the_brokers_speak_tls_and_iam_only() -> None:
-    """The template's default for KafkaSecurity is the only way in."""
+    """The one way in is the one that the functions take."""
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
     iam_only = {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
     assert brokers["ClientAuthentication"] == iam_only
     assert brokers["EncryptionInfo"] == {"EncryptionInTransit": {"ClientBroker": "TLS", "InCluster": True}}
-    assert application.parameters["KafkaSecurity"]["Default"] == "AWS_MSK_IAM"
+    variables = application.content["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["FIRSTCOME_KAFKA_SECURITY"] == "AWS_MSK_IAM"
 
 
 def test_the_gate_is_never_evicted() -> None:
@@ -224,7 +225,7 @@ def test_the_database_has_connections_for_two_versions_of_everything() -> None:
     apply = application.parameters["ApplyConcurrency"]["Default"]
     consume = application.parameters["KafkaPartitions"]["Default"]
     retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
-    operators = application.parameters["OperatorConcurrency"]["Default"]
+    operators = functions["OperatorApiFunction"]["ReservedConcurrentExecutions"]
     each = apply + consume + retry + operate + operators
     assert f"{apply} + {consume} + {retry} + {operate} + {operators} = {each} connections" in application.text
     said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]

@@ -5,7 +5,9 @@ That metrics, silence and the runbook are right: tests/unit/test_dashboard.py.
 
 from __future__ import annotations
 
-from tests.templates import Resource, application, infrastructure, observability
+import pytest
+
+from tests.templates import Resource, Template, application, infrastructure, observability
 
 alarms = observability.of_type("AWS::CloudWatch::Alarm")
 
@@ -73,3 +75,14 @@ def test_the_database_rings_before_its_last_connection() -> None:
 def test_the_cache_rings_beyond_the_largest_apply() -> None:
     """Four times what it holds, so that neither an opening nor a deployment is called too many connections."""
     assert alarms["CacheConnections"]["Threshold"] >= 4 * application.parameters["ApplyConcurrency"]["MaxValue"]
+
+
+@pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
+def test_every_alarm_is_in_one_template(template: Template) -> None:
+    """Whoever looks for one looks there."""
+    assert not [each for each in template.resources.values() if each["Type"].startswith("AWS::CloudWatch::")]
+
+
+def test_the_templates_stay_short() -> None:
+    """Each limit and each switch has to be worth its lines."""
+    assert len(application.text.splitlines()) < 1_000
