@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import samcli.cli.types
+from samcli.commands.deploy.deploy_context import DeployContext
 
 from firstcome.stream.topic import TOPIC_CONFIGS
 from tests.templates import Resource, application, functions, infrastructure, observability
@@ -81,6 +82,16 @@ def test_sam_deploy_takes_the_outputs_as_they_are_printed() -> None:
     values = {name: example(each["Value"]) for name, each in outputs.items()}
     line = " ".join(f"{name}={value}" for name, value in values.items())
     assert samcli.cli.types.CfnParameterOverridesType().convert((line,), None, None) == values
+
+
+def test_a_stack_is_given_the_parameters_that_it_has() -> None:
+    """SAM CLI leaves the others out, as AWS CLI does: so each stack may be told the outputs of all before it."""
+    values = {name: example(each["Value"]) for name, each in outputs.items()}
+    for template in (application, observability):
+        given = DeployContext.merge_parameters(template.content, values)
+        named = {each["ParameterKey"] for each in given if "ParameterValue" in each}
+        assert named == outputs.keys() & template.parameters.keys()
+        assert len(given) == len(template.parameters)
 
 
 # --- who may speak to whom -------------------------------------------------------------------------------------------
