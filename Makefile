@@ -11,7 +11,7 @@ READY := .venv/.ready
 CHECKOV := .venv/checkov
 # What ends or shows something installs nothing, and needs the standard library only.
 BARE = if [ -x $(PY) ]; then set -- $(PY); else $(SUITS) && set -- $(PYTHON); fi && $(CALMLY) "$$@" -m dev
-TEMPLATES := template.yaml template.infrastructure.yaml
+TEMPLATES := $(wildcard template*.yaml)
 # SAM CLI neither reports nor looks for the credentials of an EC2 machine, which takes seconds everywhere else.
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
@@ -89,7 +89,7 @@ simulate: setup ## the simulation, for longer: EXAMPLES=2000 SEED=1
 sabotage: setup ## take each guard of the promise out of a copy, and see its test go red
 	@PYTHONPATH=layers/common/python $(PY) -m tests.sabotage
 
-lint: setup $(CHECKOV)/.ready ## ruff, import rules, both templates: as written, as SAM translates them, and checkov
+lint: setup $(CHECKOV)/.ready ## ruff, import rules, the templates: as written, as SAM translates them, and checkov
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	PYTHONPATH=layers/common/python:. .venv/bin/lint-imports --no-cache --no-logo

@@ -27,7 +27,7 @@ BEGINNING = """\
 # Reference
 
 `make reference` writes this page: the settings from [settings.py](../layers/common/python/firstcome/settings.py), the
-metrics from [template.yaml](../template.yaml), the tables from
+metrics from [template.observability.yaml](../template.observability.yaml), the tables from
 [schema.sql](../layers/common/python/firstcome/ledger/schema.sql). Others of this kind: the
 [applicants' and back ends' API](openapi.json), the [operators' API](openapi-operators.json), the
 [command line](cli.md), the [actions](actions.md), the [bill of materials](sbom.json).
@@ -84,7 +84,7 @@ def _cell(text: str) -> str:
 
 
 def _metrics() -> str:
-    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    resources = yaml_parse((ROOT / "template.observability.yaml").read_text())["Resources"]
     watched: dict[str, dict[str, set[str]]] = defaultdict(lambda: {"dashboard": set(), "alarms": set()})
     for name, resource in resources.items():
         if resource["Type"] == "AWS::CloudWatch::Alarm":

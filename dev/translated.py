@@ -22,8 +22,6 @@ from samtranslator.translator.transform import transform
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REGION = "us-east-1"  # SAM asks for one; the one in which cfn-lint knows most types
-# Parameters that decide what SAM makes. All others are left to CloudFormation's conditions, which cfn-lint explores.
-DECIDING: tuple[dict[str, str], ...] = ({"GradualDeployment": "false"}, {"GradualDeployment": "true"})
 CODE = "s3://bucket/code"  # what `sam package` makes of a folder
 
 
@@ -51,12 +49,9 @@ def translate(source: dict[str, Any], *, layer: str = "s3://bucket/layer", **par
 def main() -> int:
     """Print what cfn-lint finds; return the exit code."""
     source = yaml_parse(TEMPLATE.read_text())
-    found = 0
-    for parameters in DECIDING:
-        text = json.dumps(translate(source, **parameters), indent=1)
-        for match in lint(text, regions=[REGION]):
-            print(f"translated with {parameters}: {match}")
-            found += 1
+    found = list(lint(json.dumps(translate(source), indent=1), regions=[REGION]))
+    for match in found:
+        print(f"translated: {match}")
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""The alarms and the dashboard of template.yaml, and the metrics that they name."""
+"""The alarms and the dashboard of template.observability.yaml, and the metrics that they name."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ if TYPE_CHECKING:
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
-template: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.yaml").read_text())
+template: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.observability.yaml").read_text())
 
 
 def alarms() -> dict[str, dict[str, Any]]:
-    """Return the properties of every alarm that tells somebody, by logical id."""
-    found = {name: each for name, each in template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
-    return {name: each["Properties"] for name, each in found.items() if "AlarmActions" in each["Properties"]}
+    """Return the properties of every alarm on a metric, by logical id."""
+    return _of_type("AWS::CloudWatch::Alarm")
+
+
+def composites() -> dict[str, dict[str, Any]]:
+    """Return the properties of every alarm on other alarms, by logical id."""
+    return _of_type("AWS::CloudWatch::CompositeAlarm")
+
+
+def _of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: each["Properties"] for name, each in template["Resources"].items() if each["Type"] == kind}
 
 
 def widgets() -> list[dict[str, Any]]:
     """Return the dashboard's widgets; what CloudFormation puts in stands as `${…}`."""
     body, puts = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, put in puts.items():
-        if "Fn::If" in put:  # what is there with operators
+        if "Fn::If" in put:  # what is there with operators, or with our own servers
             body = body.replace(f"${{{name}}}", put["Fn::If"][1]["Fn::Sub"])
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
     return found
@@ -44,7 +52,7 @@ def of_alarms() -> Iterator[Metric]:
     for alarm in alarms().values():
         stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
         for metric in stats or [alarm]:
-            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric["Dimensions"])
+            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
             yield metric["Namespace"], metric["MetricName"], dimensions
 
 

@@ -1,4 +1,4 @@
-"""The two templates, for the tests of their rules: as written, and as CloudFormation would have them."""
+"""The templates, for the tests of their rules: as written, and as CloudFormation would have them."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Template:
 
 application = Template(ROOT / "template.yaml")
 infrastructure = Template(ROOT / "template.infrastructure.yaml")
+observability = Template(ROOT / "template.observability.yaml")
 functions = application.of_type("AWS::Serverless::Function")
 
 

@@ -55,8 +55,6 @@ def recommended(opening: Opening, deployment: Deployment, aws: Aws, stacks: int 
 
 def _brokers(opening: Opening, deployment: Deployment, aws: Aws) -> int:
     """Return how many brokers take the connections of all first winners in time."""
-    if deployment["KafkaSecurity"] != "AWS_MSK_IAM":
-        return 0
     connecting = min(busy(opening, deployment, aws), opening.peak, opening.won) * FIRST_CONNECTIONS
     return ZONES * ceil(connecting / (limits.CONNECTIONS_PER_S * MAX_BLOCK_S) / ZONES)
 

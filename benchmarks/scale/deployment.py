@@ -101,6 +101,11 @@ class Deployment:
         return int(_properties("ConsumeFunction")["Events"]["Stream"]["Properties"]["BatchSize"])
 
     @property
+    def replication(self) -> int:
+        """Replicas of each record."""
+        return int(_properties("Topic")["ReplicationFactor"])
+
+    @property
     def window_s(self) -> float:
         """How long a batch waits to fill."""
         stream = _properties("ConsumeFunction")["Events"]["Stream"]["Properties"]

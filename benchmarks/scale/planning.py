@@ -115,8 +115,6 @@ def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
     winners = min(opening.peak, opening.won)  # of the first second
     has = brokers * deployment.vcpus("BrokerType") / produced_s(deployment, aws)
     yield Limit("Kafka: winners", winners, has, "records/s", swept, "BrokerType", soft=True, queue=True)
-    if deployment["KafkaSecurity"] != "AWS_MSK_IAM":  # without IAM MSK has no such limits
-        return
     some, within = min(busy(opening, deployment, aws), winners), f"in {MAX_BLOCK_S:g} s"
     new, has = some * FIRST_CONNECTIONS, brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
     yield Limit("Kafka: new connections", new, has, within, swept, MORE_BROKERS, soft=True)
@@ -127,8 +125,7 @@ def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
 
 def produced_s(deployment: Deployment, aws: Aws) -> float:
     """Return what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
-    followers: int = deployment["KafkaReplication"] - 1
-    return aws.times.produce_s * (1 + limits.FOLLOWER * followers)
+    return aws.times.produce_s * (1 + limits.FOLLOWER * (deployment.replication - 1))
 
 
 def connections(winners: float, brokers: int) -> float:

@@ -38,7 +38,7 @@ class Looks(Enum):
 def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, looks: Looks = Looks.NEVER) -> Pipeline:
     """Return AWS, with the crowd of an opening, each packet of so many people."""
     env, crumb = simpy.Environment(), max(1, packet // 10)
-    times, iam = there.times, deployment["KafkaSecurity"] == "AWS_MSK_IAM"
+    times = there.times
     at_most = deployment.environments
     connecting = Connecting(
         env,
@@ -76,7 +76,7 @@ def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, lo
         ledger=Server(env, deployment.vcpus("DatabaseClass")),
         polling=Polling(deployment.batch, deployment.window_s, group=pollers),
         memory=opening.remembered,
-        connecting=connecting if iam else None,
+        connecting=connecting,
     )
     env.process(pipeline.poll())
     env.process(pipeline.sweep())

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Where guards stand. They name no file, so that a function can move to another one without them.
-SEARCHED = ("layers/common/python/firstcome", "functions", "cli/src", "dev", "template.yaml", "docs/operations.md")
+SEARCHED = (
+    *("layers/common/python/firstcome", "functions", "cli/src", "dev", "docs/operations.md"),
+    *("template.yaml", "template.observability.yaml"),
+)
 SUFFIXES = {".py", ".lua", ".sql", ".yaml", ".md"}
 TO_READ_ONLY = "schema.sql"  # says what the migrations make, and makes nothing
 

@@ -73,9 +73,15 @@ GUARDS = [
     ),
     Guard(
         "an alarm has a runbook entry",
-        "## Alarm: throttled invocations",
-        "## Alarm: throttles",
+        "## Alarm: people are turned away",
+        "## Alarm: people are sent away",
         "tests/unit/test_dashboard.py",
+    ),
+    Guard(
+        "what rings an alarm does not wait",
+        " and answer.counted != RINGS",
+        "",
+        f"{OBSERVABILITY}::test_what_rings_an_alarm_never_waits",
     ),
     Guard(
         "a spoiled run is no run",

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SAM = shutil.which("sam", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "sam"
 FUNCTIONS = ("apply", "consume", "retry", "operate")
-PROJECT_FILES = ("template.yaml", "samconfig.toml")
+PROJECT_FILES = ("template.yaml", "samconfig.toml", "dev/sam-local.json")
 
 
 def environment() -> dict[str, str]:
@@ -35,7 +35,8 @@ def sam(*arguments: str, cwd: Path) -> str:
 def build(project: Path, architecture: str) -> Path:
     """Copy our files to `project`, build them for one architecture, and answer the folder of what was built."""
     for name in PROJECT_FILES:
-        shutil.copy(ROOT / name, project)
+        (project / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
     for folder in ("functions", "layers"):
         shutil.copytree(ROOT / folder, project / folder)
     (project / "said.txt").write_text(

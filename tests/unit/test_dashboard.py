@@ -13,6 +13,7 @@ import pytest
 from firstcome.operate.actions import ACTIONS
 from firstcome.runtime import telemetry
 from tests import dashboard
+from tests.templates import application, observability
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
@@ -28,25 +29,32 @@ DOCUMENTED: dict[tuple[str, str], set[str]] = {
     ("AWS/Lambda", "Duration"): {"FunctionName"},
     ("AWS/Lambda", "Errors"): {"FunctionName"},
     ("AWS/Lambda", "OffsetLag"): {"FunctionName"},  # of Kafka event sources, all partitions
+    ("AWS/Lambda", "ProvisionedConcurrencySpilloverInvocations"): {"FunctionName"},
     ("AWS/Lambda", "Throttles"): {"FunctionName"},
-    # At the cluster's DEFAULT level of monitoring, free of charge; OffsetLag per partition is not.
-    ("AWS/Kafka", "SumOffsetLag"): {"Cluster Name", "Consumer Group", "Topic"},
+    # At the cluster's DEFAULT level of monitoring, free of charge; the last one at PER_BROKER, which is not.
+    ("AWS/Kafka", "CpuIdle"): {"Cluster Name", "Broker ID"},
+    ("AWS/Kafka", "KafkaDataLogsDiskUsed"): {"Cluster Name", "Broker ID"},
+    ("AWS/Kafka", "IAMTooManyConnections"): {"Cluster Name", "Broker ID"},
+    ("AWS/ElastiCache", "CurrConnections"): {"CacheClusterId"},
+    ("AWS/ElastiCache", "DatabaseMemoryUsagePercentage"): {"CacheClusterId"},
+    ("AWS/ElastiCache", "EngineCPUUtilization"): {"CacheClusterId"},
+    ("AWS/RDS", "CPUUtilization"): {"DBInstanceIdentifier"},
+    ("AWS/RDS", "DatabaseConnections"): {"DBInstanceIdentifier"},
+    ("AWS/RDS", "FreeStorageSpace"): {"DBInstanceIdentifier"},
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
 }
 
-# What no data means for each alarm.
+# What no data means for each alarm; where it is none of these, what is counted happens: notBreaching.
 SILENCE = {
     "ConsumerLag": "breaching",  # the stream cannot be read
     "RetryNotRunning": "breaching",  # what the alarm is about
     "DeadRows": "ignore",  # the retry could not find out
     "OldPendingTicket": "ignore",
-    "LostGateAnswers": "notBreaching",  # counted when it happens
-    "ApiErrors": "notBreaching",
-    "BackEndApiErrors": "notBreaching",
-    "OperatorApiErrors": "notBreaching",
-    "Throttled": "notBreaching",
-    "RetryDeadLettersNotEmpty": "notBreaching",
 }
+# What every opening rings, and Opening itself: they tell nobody.
+MUTED = {"TooManyRequests", "Throttled", "ApiErrors", "Opening"}
+SERVERS = {"HasBrokers", "HasCache", "HasDatabase"}
+TOLD = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
 
 
 def test_every_metric_of_aws_is_spelled_as_aws_documents_it() -> None:
@@ -60,29 +68,50 @@ def test_every_metric_of_aws_is_spelled_as_aws_documents_it() -> None:
 
 
 def test_what_silence_means_was_thought_of() -> None:
-    """The default, `missing`, would turn an alarm off by itself."""
-    assert {name: alarm["TreatMissingData"] for name, alarm in dashboard.alarms().items()} == SILENCE
+    """The default, `missing`, would turn an alarm off by itself. Of a server it neither rings nor ends one."""
+    for name, alarm in dashboard.alarms().items():
+        of_a_server = dashboard.template["Resources"][name].get("Condition") in SERVERS
+        assert alarm["TreatMissingData"] == SILENCE.get(name, "ignore" if of_a_server else "notBreaching"), name
 
 
 def test_every_alarm_tells_the_topic_and_its_end_too() -> None:
-    """Where there is one; and the dashboard shows each."""
-    told = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
-    for name, alarm in dashboard.alarms().items():
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [told], name
+    """Where there is one, and but for those that an opening rings; and the dashboard shows each."""
+    every = dashboard.alarms() | dashboard.composites()
+    assert {name for name, alarm in every.items() if "AlarmActions" not in alarm} == MUTED
+    for name in every.keys() - MUTED:
+        assert every[name]["AlarmActions"] == every[name]["OKActions"] == [TOLD], name
     [shown] = [each["properties"]["alarms"] for each in dashboard.widgets() if each["type"] == "alarm"]
-    assert sorted(shown) == sorted(f"${{{name}.Arn}}" for name in dashboard.alarms())
+    assert sorted(shown) == sorted(f"${{{name}.Arn}}" for name in every)
+
+
+def test_an_opening_mutes_what_every_opening_rings() -> None:
+    """And nothing else: what tells of a lost gate, of failing answers or of the promise has actions of its own."""
+    [turned_away] = dashboard.composites().values()
+    asked = set(re.findall(r'ALARM\("\$\{(\w+)\}"\)', turned_away["AlarmRule"]["Fn::Sub"]))
+    assert asked == MUTED - {"Opening"}
+    assert turned_away["ActionsSuppressor"] == {"Fn::GetAtt": ["Opening", "Arn"]}
+    slowest_s = max(alarm.get("Period", 60) for name, alarm in dashboard.alarms().items() if name in MUTED)
+    assert turned_away["ActionsSuppressorWaitPeriod"] > slowest_s, "the opening's own figure comes later than the 429s"
+
+
+def test_a_429_is_counted_by_a_line_of_the_access_log() -> None:
+    """The metric of the alarm is that of the filter, which reads a field that the log has, as it writes it."""
+    [counted] = observability.of_type("AWS::Logs::MetricFilter").values()
+    field, value = re.fullmatch(r'\{ \$\.(\w+) = "(\d+)" \}', counted["FilterPattern"]).groups()  # type: ignore[union-attr]
+    log = application.content["Globals"]["HttpApi"]["AccessLogSettings"]["Format"]
+    assert (f'"{field}":"$context.status"' in log, value) == (True, "429")
+    [made] = counted["MetricTransformations"]
+    alarm = dashboard.alarms()["TooManyRequests"]
+    assert (made["MetricNamespace"], made["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
 
 
 def test_every_alarm_has_its_runbook_entry_and_every_entry_its_alarm() -> None:
     """The description names the heading, and no heading waits for an alarm that was taken away."""
-    named = {
-        re.fullmatch(r'docs/operations\.md, "(.+)"', each["AlarmDescription"]) for each in dashboard.alarms().values()
-    }
+    every = dashboard.alarms() | dashboard.composites()
+    named = {re.fullmatch(r'docs/operations\.md, "(.+)"', each["AlarmDescription"]) for each in every.values()}
     assert None not in named
-    headings = {
-        line.removeprefix("## ").replace("`", "") for line in RUNBOOK.splitlines() if line.startswith("## Alarm")
-    }
-    assert {each[1] for each in named if each} == headings
+    headings = re.findall(r"^##+ (Alarm: .+)$", RUNBOOK, re.MULTILINE)
+    assert {each[1] for each in named if each} == {heading.replace("`", "") for heading in headings}
 
 
 @pytest.mark.parametrize("entry", [each for each in RUNBOOK.split("\n## ") if each.startswith("Alarm")])
@@ -95,7 +124,7 @@ def test_every_entry_of_the_runbook_has_commands_that_exist(entry: str) -> None:
 
 def test_the_service_is_the_only_dimension_of_our_own() -> None:
     """Each value of another one would be a metric more, at the price of one; the template's names are the code's."""
-    variables = dashboard.template["Globals"]["Function"]["Environment"]["Variables"]
+    variables = application.content["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == telemetry.NAMESPACE
     ours = {dimensions for namespace, _, dimensions in dashboard.metrics() if namespace == telemetry.NAMESPACE}
     assert ours == {frozenset({("service", variables["POWERTOOLS_SERVICE_NAME"])})}

@@ -29,7 +29,7 @@ INDEX = ROOT / "docs" / "decisions" / "README.md"
 DECISIONS = sorted(path for path in INDEX.parent.iterdir() if path != INDEX)
 DECISION_PARTS = ["## Context", "## Options", "## Choice", "## How to reverse"]
 DECISION_LINES_MAX = 60  # a longer one is a chapter, and belongs to another document
-TEMPLATES = ("template.yaml", "template.infrastructure.yaml")
+TEMPLATES = ("template.yaml", "template.infrastructure.yaml", "template.observability.yaml")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 LINES = re.compile(r"L\d+(-L\d+)?")  # test_check_it_yourself.py looks at what stands there
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
@@ -101,9 +101,7 @@ def commands(text: str = DEPLOY) -> str:
 
 def test_deploy_md_names_parameters_that_exist() -> None:
     """Those that are set on a command line, or anywhere in the text."""
-    known = (
-        template("template.yaml")["Parameters"].keys() | template("template.infrastructure.yaml")["Parameters"].keys()
-    )
+    known = {name for each in TEMPLATES for name in template(each)["Parameters"]}
     said = set(re.findall(r"\b((?:[A-Z][a-z0-9]+){2,}[A-Za-z]*)=", DEPLOY))
     # A word like those in a sentence: some parameter, output or resource of ours.
     spoken = set(re.findall(r"`((?:[A-Z][a-z0-9]+){2,})`", DEPLOY))
@@ -120,7 +118,7 @@ def test_deploy_md_names_outputs_that_exist() -> None:
     assert set(re.findall(r"s/\^(\w+)=//p'", commands())) <= servers
     listed = DEPLOY.partition("$ outputs firstcome-infrastructure\n")[2].partition("```")[0]
     assert {line.partition("=")[0] for line in listed.splitlines()} == servers
-    assert servers <= template("template.yaml")["Parameters"].keys()
+    assert servers <= template("template.yaml")["Parameters"].keys() | template(TEMPLATES[2])["Parameters"].keys()
 
 
 def test_deploy_md_sets_what_has_no_default() -> None:

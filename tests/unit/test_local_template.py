@@ -49,9 +49,7 @@ def test_what_the_local_cloud_uses_is_what_the_template_says(source: Any) -> Non
     [stream] = found["consume"].streams
     mapping = properties(source, "consume")["Events"]["Stream"]["Properties"]
     assert (stream.batch_size, stream.window_s) == (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"])
-    assert (stream.topic, stream.group) == tuple(
-        source["Parameters"][name]["Default"] for name in ("KafkaTopic", "KafkaGroup")
-    )
+    assert (stream.topic, stream.group) == (source["Parameters"]["KafkaTopic"]["Default"], mapping["ConsumerGroupId"])
     [schedule] = found["retry"].schedules
     every = properties(source, "retry")["Events"]["EveryMinute"]["Properties"]
     assert every["ScheduleExpression"] == "rate(1 minute)"
@@ -66,12 +64,11 @@ def test_a_changed_template_is_a_changed_cloud(source: Any, tmp_path: Path) -> N
     properties(source, "apply")["Timeout"] = 7
     properties(source, "apply")["MemorySize"] = 321
     mapping = properties(source, "consume")["Events"]["Stream"]["Properties"]
-    mapping |= {"BatchSize": 42, "MaximumBatchingWindowInSeconds": 3}
+    mapping |= {"BatchSize": 42, "MaximumBatchingWindowInSeconds": 3, "ConsumerGroupId": "another_group"}
     every = properties(source, "retry")["Events"]["EveryMinute"]["Properties"]
     every |= {"ScheduleExpression": "rate(5 minutes)", "Input": '{"why": "a test"}'}
     every["RetryPolicy"]["MaximumRetryAttempts"] = 9
     source["Parameters"]["KafkaTopic"]["Default"] = "another_topic"
-    source["Parameters"]["KafkaGroup"]["Default"] = "another_group"
     source["Globals"]["Function"]["Environment"]["Variables"]["FIRSTCOME_SWEEP_BATCH"] = 11
     changed = tmp_path / "template.yaml"
     changed.write_text(yamlhelper.yaml_dump(source))

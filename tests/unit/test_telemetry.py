@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -135,3 +138,16 @@ def test_a_handler_that_raises_writes_its_metrics(lines: Callable[[], list[dict[
     with pytest.raises(OSError, match="away"):
         handler({}, None)
     assert [line["issued"] for line in lines()] == [[1]]
+
+
+@pytest.mark.parametrize(("asked", "root"), [("INFO", "WARNING"), ("DEBUG", "WARNING"), ("ERROR", "ERROR")])
+def test_libraries_speak_from_warning_on(asked: str, root: str) -> None:
+    """With the JSON format Lambda gives the root logger the functions' own level before it imports them."""
+    code = (
+        f"import logging; logging.root.setLevel({asked!r}); import firstcome.runtime.telemetry as telemetry; "
+        "print(logging.getLevelName(logging.root.level), logging.getLevelName(telemetry.logger.log_level))"
+    )
+    lambdas = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": asked, "POWERTOOLS_LOG_LEVEL": asked}
+    environment = os.environ | lambdas | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [root, asked]

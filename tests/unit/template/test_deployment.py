@@ -1,4 +1,4 @@
-"""Versions and aliases: what is deployed is what serves, all at once or gradually, cold or warm."""
+"""Versions and the alias: what is deployed is what serves applicants, cold or warm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.templates import (
-    FUNCTIONS,
+    OPERATORS,
     application,
     decide,
     deployed,
@@ -28,35 +28,42 @@ def versions(whole: dict[str, Any]) -> set[str]:
     return {name for name, each in whole["Resources"].items() if each["Type"] == "AWS::Lambda::Version"}
 
 
-def test_everything_that_invokes_a_function_does_it_through_its_alias() -> None:
-    """Otherwise a deployment would be live before it is, and a rollback would not reach it."""
-    resources = deployed()
-    live = {"Ref": "ConsumeFunctionAliaslive"}
-    assert only(resources, "AWS::Lambda::EventSourceMapping")["FunctionName"] == live
-    assert only(resources, "AWS::Scheduler::Schedule")["Target"]["Arn"] == {"Ref": "RetryFunctionAliaslive"}
-    [invoke, _] = statements(resources["RetryFunctionEveryMinuteRole"]["Properties"])
-    assert invoke["Resource"] == {"Ref": "RetryFunctionAliaslive"}
-    assert only(resources, "AWS::Lambda::EventInvokeConfig")["Qualifier"] == "live"
+def test_applicants_are_served_by_the_alias() -> None:
+    """Both APIs go to apply's, so that code and configuration change in one step; nothing else has one."""
+    resources = deployed(**OPERATORS)
+    assert [name for name, each in functions.items() if "AutoPublishAlias" in each] == ["ApplyFunction"]
+    assert "AutoPublishAlias" not in shared
     for api in ("Api", "BackEndApi"):
         body = json.dumps(resources[api]["Properties"]["Body"])
         assert body.count("${ApplyFunctionAliaslive}") == body.count("x-amazon-apigateway-integration") > 0
-    assert application.outputs["OperateFunctionArn"]["Value"] == {"Ref": "OperateFunction.Alias"}
 
 
-def test_a_new_layer_is_a_new_version_of_every_function() -> None:
+def test_whoever_repeats_invokes_what_is_deployed_last() -> None:
+    """The event source, the schedule, the calls that it fails, and operators: each by the function's own name."""
+    resources = deployed(**OPERATORS)
+    assert only(resources, "AWS::Lambda::EventSourceMapping")["FunctionName"] == {"Ref": "ConsumeFunction"}
+    retry = {"Fn::GetAtt": ["RetryFunction", "Arn"]}
+    assert only(resources, "AWS::Scheduler::Schedule")["Target"]["Arn"] == retry
+    [invoke, _] = statements(resources["RetryFunctionEveryMinuteRole"]["Properties"])
+    assert invoke["Resource"] == retry
+    assert only(resources, "AWS::Lambda::EventInvokeConfig")["Qualifier"] == "$LATEST"
+    assert "${OperatorApiFunction.Arn}" in json.dumps(resources["OperatorApi"]["Properties"]["Body"])
+    assert application.outputs["OperateFunctionArn"]["Value"] == {"Fn::GetAtt": ["OperateFunction", "Arn"]}
+
+
+def test_a_new_layer_is_a_new_version_of_apply() -> None:
     """Nearly all code is in the layer; an alias that kept the old one would serve the old code for ever."""
     before, after = (
         translated.translate(application.content, layer=f"s3://bucket/{name}") for name in ("before", "after")
     )
-    assert len(versions(before)) == len(versions(after)) == len(FUNCTIONS)
+    assert len(versions(before)) == len(versions(after)) == 1
     assert not versions(before) & versions(after)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_new_parameter_is_a_new_version(name: str) -> None:
+def test_a_new_parameter_is_a_new_version() -> None:
     """SAM does not see a parameter's value: the description names the short ones, and one that stands for the rest."""
-    described = functions[name]["VersionDescription"]["Fn::Sub"]
-    seen = json.dumps([shared, functions[name]["SnapStart"] if name == "ApplyFunction" else None])
+    described = functions["ApplyFunction"]["VersionDescription"]["Fn::Sub"]
+    seen = json.dumps([shared, functions["ApplyFunction"]["SnapStart"]])
     used = {name for name in application.parameters if f'{{"Ref": "{name}"}}' in seen or f"${{{name}}}" in seen}
     for parameter, declared in application.parameters.items():
         if parameter in used and ("AllowedValues" in declared or declared["Type"] == "Number"):
@@ -66,10 +73,9 @@ def test_a_new_parameter_is_a_new_version(name: str) -> None:
     assert named <= used, "a version in which nothing has changed but its description is refused"
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_description_of_a_version_fits(name: str) -> None:
+def test_the_description_of_a_version_fits() -> None:
     """Lambda takes 256 characters."""
-    longest = functions[name]["VersionDescription"]["Fn::Sub"]
+    longest = functions["ApplyFunction"]["VersionDescription"]["Fn::Sub"]
     for parameter, declared in application.parameters.items():
         values = [str(each) for each in declared.get("AllowedValues", [declared.get("MaxValue", "x" * 64)])]
         longest = longest.replace(f"${{{parameter}}}", max(values, key=len))
@@ -77,11 +83,10 @@ def test_the_description_of_a_version_fits(name: str) -> None:
     assert len(longest) <= 256
 
 
-@pytest.mark.parametrize("gradual", ["true", "false"])
 @pytest.mark.parametrize("start", ["none", "snapstart", "provisioned"])
-def test_snapstart_and_provisioned_concurrency_are_never_together(start: str, gradual: str) -> None:
+def test_snapstart_and_provisioned_concurrency_are_never_together(start: str) -> None:
     """Lambda refuses both. One parameter chooses, and only apply, where a person waits, has either."""
-    resources = deployed(ColdStart=start, GradualDeployment=gradual)
+    resources = deployed(ColdStart=start)
     from_snapshot = {
         name
         for name, each in resources.items()
@@ -93,39 +98,21 @@ def test_snapstart_and_provisioned_concurrency_are_never_together(start: str, gr
     assert warm == ({"ApplyFunctionAliaslive"} if start == "provisioned" else set())
 
 
-def test_a_deployment_is_gradual_only_when_asked_for() -> None:
-    """Without, there is nothing of CodeDeploy, nor a role that could move an alias."""
-    resources = deployed(GradualDeployment="false")
-    assert not [name for name, each in resources.items() if each["Type"].startswith("AWS::CodeDeploy::")]
-    assert not [name for name, each in resources.items() if "codedeploy" in json.dumps(each).lower()]
-    assert not {"DeploymentRole", "NewApplyFails", "NewConsumeFails"} & resources.keys()
+def test_lambda_logs_no_more_than_the_functions_do() -> None:
+    """Its own lines of each request are off where most requests leave none of ours; what failed stays a warning."""
+    assert shared["LoggingConfig"] == {"LogFormat": "JSON", "ApplicationLogLevel": {"Ref": "LogLevel"}}
+    quiet = {name: each["LoggingConfig"].get("SystemLogLevel") for name, each in functions.items()}
+    assert quiet == dict.fromkeys(functions) | {"ApplyFunction": "WARN"}
+    made = only_function(deployed(), "ApplyFunction")["LoggingConfig"]
+    assert made == shared["LoggingConfig"] | functions["ApplyFunction"]["LoggingConfig"]
 
 
-def test_a_gradual_deployment_is_watched_by_alarms_of_the_new_version() -> None:
-    """Each rolls back on the errors of the very version that it brings."""
-    resources = deployed(GradualDeployment="true")
-    groups = {name: each["Properties"] for name, each in resources.items() if each["Type"].endswith("DeploymentGroup")}
-    assert groups.keys() == {"ApplyFunctionDeploymentGroup", "ConsumeFunctionDeploymentGroup"}
-    for name, group in groups.items():
-        function = name.removesuffix("DeploymentGroup")
-        assert group["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}
-        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        [alarm] = [resources[each["Name"]["Ref"]]["Properties"] for each in group["AlarmConfiguration"]["Alarms"]]
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        version, attribute = dimensions["ExecutedVersion"]["Fn::GetAtt"]
-        assert (resources[version]["Properties"]["FunctionName"], attribute) == ({"Ref": function}, "Version")
-
-
-def test_codedeploy_may_move_the_two_aliases_and_nothing_else() -> None:
-    """Its permissions name the functions that have a deployment."""
-    [move, watch] = statements(application.of_type("AWS::IAM::Role")["DeploymentRole"])
-    assert "OperateFunction" not in json.dumps(move)
-    assert "RetryFunction" not in json.dumps(move)
-    assert watch["Action"] == "cloudwatch:DescribeAlarms"
+def only_function(resources: dict[str, Any], name: str) -> dict[str, Any]:
+    return resources[name]["Properties"]  # type: ignore[no-any-return]
 
 
 def test_a_deployment_waits_for_nothing_that_waits_for_it() -> None:
-    """What SAM makes is complete and in an order, with and without a gradual deployment."""
+    """What SAM makes is complete and in an order."""
     assert translated.main() == 0
 
 

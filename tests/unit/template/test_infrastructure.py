@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 import samcli.cli.types
+from samcli.commands.deploy.deploy_context import DeployContext
 
 from firstcome.stream.topic import TOPIC_CONFIGS
-from tests.templates import ROOT, Resource, application, functions, infrastructure
+from tests.templates import Resource, application, functions, infrastructure, observability
 
 outputs = infrastructure.outputs
+parameters = application.parameters | observability.parameters
 # What each attribute looks like once it exists, to see that a parameter takes the output made of it.
 EXAMPLES = {
+    "AWS::StackName": "infra",
+    "Cache": "infra-cache-abc",
+    "Database": "infra-database-abc",
     "SubnetA": "subnet-0a",
     "SubnetB": "subnet-0b",
     "SubnetC": "subnet-0c",
@@ -49,7 +54,7 @@ def example(value: Any) -> str:
 
 def test_every_output_is_a_parameter() -> None:
     """By name, so that one command carries them over."""
-    assert outputs.keys() <= application.parameters.keys()
+    assert outputs.keys() <= parameters.keys()
     assert all(each["Description"] for each in outputs.values())
 
 
@@ -68,7 +73,7 @@ def test_every_password_is_handed_on() -> None:
 @pytest.mark.parametrize("name", list(outputs))
 def test_a_parameter_takes_the_output_of_its_name(name: str) -> None:
     """The pattern of the one matches what the other will say."""
-    pattern = application.parameters[name].get("AllowedPattern", r"^\S+$")
+    pattern = parameters[name].get("AllowedPattern", r"^\S+$")
     assert re.search(pattern, example(outputs[name]["Value"]))
 
 
@@ -77,6 +82,16 @@ def test_sam_deploy_takes_the_outputs_as_they_are_printed() -> None:
     values = {name: example(each["Value"]) for name, each in outputs.items()}
     line = " ".join(f"{name}={value}" for name, value in values.items())
     assert samcli.cli.types.CfnParameterOverridesType().convert((line,), None, None) == values
+
+
+def test_a_stack_is_given_the_parameters_that_it_has() -> None:
+    """SAM CLI leaves the others out, as AWS CLI does: so each stack may be told the outputs of all before it."""
+    values = {name: example(each["Value"]) for name, each in outputs.items()}
+    for template in (application, observability):
+        given = DeployContext.merge_parameters(template.content, values)
+        named = {each["ParameterKey"] for each in given if "ParameterValue" in each}
+        assert named == outputs.keys() & template.parameters.keys()
+        assert len(given) == len(template.parameters)
 
 
 # --- who may speak to whom -------------------------------------------------------------------------------------------
@@ -194,16 +209,17 @@ def test_the_brokers_keep_what_they_acknowledged() -> None:
     assert int(said["offsets.retention.minutes"]) * 60_000 == int(TOPIC_CONFIGS["retention.ms"])
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
     assert int(said["default.replication.factor"]) == brokers["NumberOfBrokerNodes"] == 3
-    assert application.parameters["KafkaReplication"]["Default"] == 3
+    assert application.of_type("AWS::MSK::Topic")["Topic"]["ReplicationFactor"] == 3
 
 
 def test_the_brokers_speak_tls_and_iam_only() -> None:
-    """The template's default for KafkaSecurity is the only way in."""
+    """The one way in is the one that the functions take."""
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
     iam_only = {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
     assert brokers["ClientAuthentication"] == iam_only
     assert brokers["EncryptionInfo"] == {"EncryptionInTransit": {"ClientBroker": "TLS", "InCluster": True}}
-    assert application.parameters["KafkaSecurity"]["Default"] == "AWS_MSK_IAM"
+    variables = application.content["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["FIRSTCOME_KAFKA_SECURITY"] == "AWS_MSK_IAM"
 
 
 def test_the_gate_is_never_evicted() -> None:
@@ -220,7 +236,7 @@ def test_the_database_has_connections_for_two_versions_of_everything() -> None:
     apply = application.parameters["ApplyConcurrency"]["Default"]
     consume = application.parameters["KafkaPartitions"]["Default"]
     retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
-    operators = application.parameters["OperatorConcurrency"]["Default"]
+    operators = functions["OperatorApiFunction"]["ReservedConcurrentExecutions"]
     each = apply + consume + retry + operate + operators
     assert f"{apply} + {consume} + {retry} + {operate} + {operators} = {each} connections" in application.text
     said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
@@ -246,84 +262,3 @@ def test_pollers_on_demand_have_their_endpoints() -> None:
         if each["Type"] == "AWS::EC2::VPCEndpoint"
     }
     assert endpoints == {"secretsmanager": None, "sts": "OnDemand", "lambda": "OnDemand"}
-
-
-# --- alarms ----------------------------------------------------------------------------------------------------------
-
-alarms = infrastructure.of_type("AWS::CloudWatch::Alarm")
-Dimensions = frozenset[tuple[str, str]]
-
-
-def watched(alarm: Resource) -> set[tuple[str, str, Dimensions]]:
-    """Return the metrics of one alarm: namespace, name, dimensions as they are written."""
-    metrics = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each] or [alarm]
-    return {
-        (
-            each["Namespace"],
-            each["MetricName"],
-            frozenset((dimension["Name"], str(dimension["Value"])) for dimension in each["Dimensions"]),
-        )
-        for each in metrics
-    }
-
-
-def test_every_server_is_watched_in_all_its_parts() -> None:
-    """By AWS's own names, letter by letter: an alarm on a metric that does not exist never rings."""
-    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    nodes = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]["NumCacheClusters"]
-    cluster, cache = str(brokers["ClusterName"]), "${Cache}"
-    assert {name: watched(alarm) for name, alarm in alarms.items()} == {
-        "BrokersFillingUp": {
-            ("AWS/Kafka", "KafkaDataLogsDiskUsed", frozenset({("Cluster Name", cluster), ("Broker ID", str(broker))}))
-            for broker in range(1, brokers["NumberOfBrokerNodes"] + 1)
-        },
-        "CacheFillingUp": {
-            (
-                "AWS/ElastiCache",
-                "DatabaseMemoryUsagePercentage",
-                frozenset({("CacheClusterId", str({"Fn::Sub": f"{cache}-{node:03}"}))}),
-            )
-            for node in range(1, nodes + 1)
-        },
-        "DatabaseFillingUp": {
-            ("AWS/RDS", "FreeStorageSpace", frozenset({("DBInstanceIdentifier", str({"Ref": "Database"}))}))
-        },
-    }
-
-
-def test_the_fullest_part_of_a_server_rings() -> None:
-    """Not their mean, and not one that was left out of the expression."""
-    for name, alarm in alarms.items():
-        parts = [each["Id"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        shown = [each["Expression"] for each in alarm.get("Metrics", []) if each.get("ReturnData", True)]
-        assert shown == ([f"MAX([{', '.join(parts)}])"] if parts else []), name
-
-
-def test_silence_neither_rings_nor_ends_an_alarm() -> None:
-    """A full server may be too full to say so. And each alarm tells the topic, of its end too."""
-    told = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
-    for name, alarm in alarms.items():
-        assert alarm["TreatMissingData"] == "ignore", name
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [told], name
-
-
-def test_one_topic_hears_of_both_stacks() -> None:
-    """The parameter of one stack takes what that of the other takes."""
-    here, there = infrastructure.parameters["AlarmTopicArn"], application.parameters["AlarmTopicArn"]
-    said = ("Type", "AllowedPattern", "ConstraintDescription", "Default")
-    assert {each: here[each] for each in said} == {each: there[each] for each in said}
-
-
-def test_the_database_rings_when_growth_did_not_come() -> None:
-    """RDS begins to grow at a tenth; of the default size the alarm is half of that, and not for what mends itself."""
-    gib = alarms["DatabaseFillingUp"]["Threshold"] / 2**30
-    assert gib == infrastructure.parameters["DatabaseStorageGiB"]["Default"] / 10 / 2 == 5
-
-
-def test_every_alarm_of_a_server_has_its_entry_in_the_runbook() -> None:
-    """Under the headings of what only AWS has, and no entry waits for an alarm that was taken away."""
-    runbook = (ROOT / "docs" / "operations.md").read_text()
-    headings = set(re.findall(r"^### (Alarm: .+)$", runbook, re.MULTILINE))
-    assert {each["AlarmDescription"] for each in alarms.values()} == {
-        f'docs/operations.md, "{heading}"' for heading in headings
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import fields
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from firstcome.settings import PREFIX, Settings
-from tests.templates import ROOT, Template, application, functions, infrastructure
+from tests.templates import ROOT, Template, application, functions, infrastructure, observability, yaml_parse
 
 variables: dict[str, Any] = application.content["Globals"]["Function"]["Environment"]["Variables"]
 parameters = application.parameters
@@ -21,12 +22,38 @@ def settable() -> dict[str, Any]:
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
-    """A parameter that has a default, and a setting of the same name, agree; security is stricter on AWS."""
+    """A parameter that has a default, and a setting of the same name, agree; signing in is stricter on AWS."""
     here = {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
     code = {PREFIX + field.name.upper(): str(field.default) for field in fields(Settings)}
-    defaulted = {name: here[ref["Ref"]] for name, ref in settable().items() if ref["Ref"] in here}
-    different = {name for name, default in defaulted.items() if default.lower() != code[name].lower()}
+    said = {name: here.get(value["Ref"]) if isinstance(value, dict) else value for name, value in settable().items()}
+    different = {name for name, default in said.items() if default and default.lower() != code[name].lower()}
     assert different == {"FIRSTCOME_KAFKA_SECURITY", "FIRSTCOME_MYSQL_CA_FILE"}
+
+
+def test_there_is_one_way_to_sign_in_to_each_server() -> None:
+    """Secrets for Redis and MySQL, both needed, and IAM for Kafka; all of it travels in TLS."""
+    signing = {name for name in variables if re.search("SECRET|IAM|CA_FILE|SECURITY|USER_ARN", name)}
+    assert signing == {
+        "FIRSTCOME_REDIS_SECRET_ARN",
+        "FIRSTCOME_MYSQL_SECRET_ARN",
+        "FIRSTCOME_MYSQL_CA_FILE",
+        "FIRSTCOME_KAFKA_SECURITY",
+        "FIRSTCOME_LOG_KEY_SECRET_ARN",
+    }
+    assert not [name for name in ("RedisSecretArn", "MysqlSecretArn") if "Default" in parameters[name]]
+    assert not re.search(parameters["RedisUrl"]["AllowedPattern"], "redis://redis.example.com:6379")
+    assert (variables["FIRSTCOME_MYSQL_CA_FILE"], variables["FIRSTCOME_KAFKA_SECURITY"]) == ("rds", "AWS_MSK_IAM")
+
+
+def test_tokens_of_iam_need_only_the_lines_of_their_page() -> None:
+    """What docs/how-to/iam-tokens.md says to write into the template is settings that exist, and permissions."""
+    page = (ROOT / "docs" / "how-to" / "iam-tokens.md").read_text()
+    blocks = [yaml_parse(each) for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    named = {name for block in blocks if isinstance(block, dict) for name in block}
+    assert named == {"FIRSTCOME_REDIS_IAM_CACHE_ARN", "FIRSTCOME_REDIS_IAM_USER_ARN", "FIRSTCOME_MYSQL_IAM_USER_ARN"}
+    assert {name.removeprefix(PREFIX).lower() for name in named} <= {field.name for field in fields(Settings)}
+    actions = {statement["Action"] for block in blocks if isinstance(block, list) for statement in block}
+    assert actions == {"elasticache:Connect", "rds-db:connect"}
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -71,21 +98,37 @@ def test_a_parameter_takes_what_it_is_for(name: str, good: list[str], bad: list[
 def test_samconfig_names_parameters_that_exist() -> None:
     """An override of a parameter that was renamed would be ignored silently."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
-    local = ("local_invoke", "local_start_api")
-    overrides = [tuple(config[command]["parameters"]["parameter_overrides"]) for command in local]
-    assert len(set(overrides)) == 1, "sam local invoke and start-api run on the same servers"
-    assert {override.partition("=")[0] for override in overrides[0]} <= parameters.keys()
+    local = [config[command]["parameters"] for command in ("local_invoke", "local_start_api")]
+    assert local[0] == local[1], "sam local invoke and start-api run on the same servers"
+    assert {override.partition("=")[0] for override in local[0]["parameter_overrides"]} <= parameters.keys()
 
 
-@pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
+def test_sam_local_changes_what_the_template_declares() -> None:
+    """SAM CLI sets no other variable: neither signs in, and the servers of a machine speak no TLS."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    [changed] = json.loads((ROOT / config["local_invoke"]["parameters"]["env_vars"]).read_text()).values()
+    assert changed.keys() <= variables.keys()
+    assert {name for name in variables if "SECRET_ARN" in name} - changed.keys() == {"FIRSTCOME_LOG_KEY_SECRET_ARN"}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_an_environment_is_a_stack_with_a_tag(environment: str) -> None:
+    """All that can be deployed by default is deployed there, under a name and a tag of its own, and production asks."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    said, default = (config[name]["deploy"]["parameters"] for name in (environment, "default"))
+    assert default.keys() <= said.keys()
+    assert config[environment]["global"]["parameters"]["stack_name"] == f"firstcome-{environment}"
+    assert f"environment={environment}" in said["tags"]
+    assert said["confirm_changeset"] == (environment == "prod")
+
+
+@pytest.mark.parametrize("template", [application, infrastructure, observability], ids=lambda each: each.path.name)
 def test_every_parameter_is_explained(template: Template) -> None:
-    """Each has a description, and a place in the form that the console shows, in the order of the file."""
-    groups = template.content["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    assert [name for group in groups for name in group["Parameters"]] == list(template.parameters)
+    """Each has a description, and says what it takes."""
     assert all(each["Description"] for each in template.parameters.values())
     unbounded = {name for name, each in template.parameters.items() if not each.keys() & BOUNDS}
     typed = {"SubnetIds", "SecurityGroupIds"}  # AWS knows them
-    assert {name for name in unbounded - typed if not name.endswith("CaFile")} == set(), "say what is allowed"
+    assert unbounded <= typed, "say what is allowed"
 
 
 BOUNDS = {"AllowedValues", "AllowedPattern", "MinValue", "MaxValue"}

@@ -7,13 +7,12 @@ from importlib.resources import files
 
 import pytest
 
-from tests.templates import Template, application, deployed, infrastructure, statements
+from tests.templates import OPERATORS, Template, application, deployed, infrastructure, statements
 
 BOTH = pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
 # EC2 describes everything or nothing, and its interfaces do not exist before they are made; MSK tells of the brokers
 # without naming the cluster; and the policy of an endpoint for Lambda and STS must say *.
 WIDE = {
-    "WatchTheAlarms",
     "AttachToTheVpc",
     "SeeTheirNetwork",
     "FindTheBrokers",
@@ -70,7 +69,7 @@ def test_an_action_without_a_resource_is_allowed_on_all(template: Template) -> N
 
 def test_roles_are_our_own() -> None:
     """No policy of AWS is attached: those name no resource."""
-    for name, role in deployed(GradualDeployment="true").items():
+    for name, role in deployed().items():
         if role["Type"] == "AWS::IAM::Role":
             managed = role["Properties"].get("ManagedPolicyArns", [])
             assert all(each.get("Ref") in application.of_type("AWS::IAM::ManagedPolicy") for each in managed), name
@@ -95,22 +94,22 @@ def test_only_apply_writes_into_the_stream() -> None:
         assert ("kafka-cluster:WriteData" in str(statements(role))) == (name == "ApplyRole")
 
 
-@pytest.mark.parametrize(
-    ("secrets", "read"), [((), 0), (("RedisSecretArn",), 1), (("RedisSecretArn", "MysqlSecretArn"), 2)]
-)
-def test_only_secrets_that_there_are_may_be_read(secrets: tuple[str, ...], read: int) -> None:
-    """Without a secret, there is no statement about one."""
-    arns = {name: f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}" for name in secrets}
-    policy = deployed(**arns)["NetworkAndSecrets"]["Properties"]["PolicyDocument"]["Statement"]
-    reading = [each["Resource"] for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
-    assert [len(each) for each in reading] == ([read] if read else [])
+@pytest.mark.parametrize(("key", "read"), [("", 2), ("arn:aws:secretsmanager:us-east-1:1:secret:key", 3)])
+def test_only_secrets_that_there_are_may_be_read(key: str, read: int) -> None:
+    """Those of Redis and MySQL, and the key of the logs where there is one."""
+    policy = deployed(LogKeySecretArn=key)["NetworkAndSecrets"]["Properties"]["PolicyDocument"]["Statement"]
+    [reading] = [each["Resource"] for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
+    assert len(reading) == read
 
 
-@pytest.mark.parametrize("security", ["SSL", "PLAINTEXT"])
-def test_kafka_is_allowed_only_with_iam_at_the_brokers(security: str) -> None:
-    """Brokers that ask for no permission are given none to look at."""
-    assert "kafka-cluster:" in json.dumps(deployed())
-    assert "kafka-cluster:" not in json.dumps(deployed(KafkaSecurity=security, MakeTopic="false"))
+@pytest.mark.parametrize("boundary", ["", "arn:aws:iam::123456789012:policy/bound"])
+def test_every_role_has_the_boundary(boundary: str) -> None:
+    """The schedule's, which SAM makes, too; and none has one where there is none."""
+    made = deployed(PermissionsBoundaryArn=boundary, **OPERATORS)
+    roles = [each["Properties"] for each in made.values() if each["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 6
+    bound = {"Ref": "PermissionsBoundaryArn"} if boundary else None
+    assert [role.get("PermissionsBoundary") for role in roles] == [bound] * len(roles)
 
 
 @pytest.mark.parametrize(("make", "asked"), [("true", False), ("false", True)])

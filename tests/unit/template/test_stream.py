@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from firstcome.settings import Settings
 from firstcome.stream.topic import TOPIC_CONFIGS
 from tests.templates import application, deployed, only
 
@@ -31,7 +32,7 @@ def test_the_event_source_reads_what_it_never_read() -> None:
     """From the beginning, in the name of the group whose offsets the restore reads."""
     source = only(deployed(), "AWS::Lambda::EventSourceMapping")
     assert source["StartingPosition"] == "TRIM_HORIZON"
-    assert source["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": {"Ref": "KafkaGroup"}}
+    assert source["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": Settings().kafka_group}
 
 
 def test_no_poller_waits_for_a_partition() -> None:

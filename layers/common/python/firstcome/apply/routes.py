@@ -14,6 +14,8 @@ from firstcome.runtime.telemetry import count, info, logger
 
 # The one crowded path, as it stands in a payload whose API has no named stage.
 CROWDED = re.compile("/events/([^/]+)/applications")
+# The ordinary answer whose share rings an alarm: Kafka did not confirm the record in time.
+RINGS = "reserved"
 
 
 class Routes:
@@ -90,6 +92,7 @@ def finish(answer: Answer, event: dict[str, Any]) -> tuple[dict[str, str], str]:
     """Count the answer to `event`; return its headers and its body, of which HEAD gets none."""
     if answer.counted:
         # Ordinary answers share their lines; what may ring an alarm does not wait for the next request.
-        count(answer.counted, may_wait=answer.status < HTTPStatus.INTERNAL_SERVER_ERROR)
+        ordinary = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.counted != RINGS
+        count(answer.counted, may_wait=ordinary)
     body = "" if event["requestContext"]["http"]["method"] == "HEAD" else answer.text or to_json(answer.body)
     return {**answer.headers, "X-Correlation-Id": http.correlation_id(event)}, body

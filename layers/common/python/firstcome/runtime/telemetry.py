@@ -33,6 +33,10 @@ VALUES_MAX = 100  # of one metric in one line: the format's limit
 _formatter = Formatter(utc=True)
 logger = Logger(service=SERVICE, utc=True, logger_formatter=_formatter)
 _handler = cast("logging.StreamHandler[TextIO]", logger.registered_handler)
+if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+    # With this format Lambda gives the root our own level: libraries would tell all that they do, at a price. From
+    # WARNING on, as without it.
+    logging.root.setLevel(max(logging.root.level, logging.WARNING))
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
