@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.emf import Metric
+
+# A query of Metrics Insights over all brokers.
+QUERY = re.compile(
+    r'SELECT \w+\((?P<name>\w+)\) FROM SCHEMA\("(?P<namespace>.+)", "(?P<first>.+)", "(?P<second>.+)"\) '
+)
 
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
@@ -50,8 +56,11 @@ def metrics() -> set[Metric]:
 def of_alarms() -> Iterator[Metric]:
     """Yield every metric that an alarm names."""
     for alarm in alarms().values():
+        for asked in (QUERY.search(str(each.get("Expression"))) for each in alarm.get("Metrics", [])):
+            if asked:  # each dimension that the query names, whatever its value
+                yield asked["namespace"], asked["name"], frozenset((asked[each], "") for each in ("first", "second"))
         stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        for metric in stats or [alarm]:
+        for metric in stats or [alarm] * ("Namespace" in alarm):
             dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
             yield metric["Namespace"], metric["MetricName"], dimensions
 

@@ -5,6 +5,8 @@ That metrics, silence and the runbook are right: tests/unit/test_dashboard.py.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.templates import Resource, Template, application, infrastructure, observability
@@ -41,8 +43,15 @@ def test_every_server_is_watched_in_all_its_parts() -> None:
     """Each of as many brokers and nodes as there are."""
     brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
     nodes = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]["NumCacheClusters"]
+    assert brokers["NumberOfBrokerNodes"] == {"Ref": "BrokerCount"}
     for alarm in of_a_server("HasBrokers").values():
-        assert [part for _, part in parts(alarm)] == [str(1 + each) for each in range(brokers["NumberOfBrokerNodes"])]
+        [query] = alarm["Metrics"]
+        assert query["Period"], "a query has no period of its own"
+        worst = "MIN" if alarm["ComparisonOperator"].startswith("Less") else "MAX"
+        said = re.escape(
+            'FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") WHERE "Cluster Name" = \'${KafkaClusterName}\''
+        )
+        assert re.fullmatch(rf"SELECT {worst}\(\w+\) {said}", query["Expression"]["Fn::Sub"])
     for alarm in of_a_server("HasCache").values():
         assert [part for _, part in parts(alarm)] == [
             str({"Fn::Sub": f"${{CacheId}}-{1 + node:03}"}) for node in range(nodes)
@@ -53,7 +62,7 @@ def test_every_server_is_watched_in_all_its_parts() -> None:
 
 def test_the_worst_part_of_a_server_rings() -> None:
     """Not their mean, and not one that was left out of the expression."""
-    for name, alarm in (of_a_server("HasBrokers") | of_a_server("HasCache")).items():
+    for name, alarm in of_a_server("HasCache").items():
         ids = [each["Id"] for each in alarm["Metrics"] if "MetricStat" in each]
         [shown] = [each["Expression"] for each in alarm["Metrics"] if each.get("ReturnData", True)]
         worst = "MIN" if alarm["ComparisonOperator"].startswith("Less") else "MAX"
@@ -68,8 +77,8 @@ def test_the_database_rings_when_growth_did_not_come() -> None:
 
 def test_the_database_rings_before_its_last_connection() -> None:
     """At nine tenths of what it takes by default."""
-    takes = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]["max_connections"]
-    assert observability.parameters["DatabaseConnectionsHigh"]["Default"] == int(takes) * 9 // 10
+    takes = infrastructure.parameters["DatabaseConnections"]["Default"]
+    assert observability.parameters["DatabaseConnectionsHigh"]["Default"] == takes * 9 // 10
 
 
 def test_the_cache_rings_beyond_the_largest_apply() -> None:
