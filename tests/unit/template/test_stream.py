@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from firstcome.settings import Settings
-from firstcome.stream.topic import TOPIC_CONFIGS
 from tests.templates import application, deployed, only
 
 LIMITS = {"MaximumRetryAttempts", "MaximumRecordAgeInSeconds"}
