@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,24 @@ def metrics() -> set[Metric]:
 def of_alarms() -> Iterator[Metric]:
     """Yield every metric that an alarm names."""
     for alarm in alarms().values():
-        stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        for metric in stats or [alarm]:
-            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
-            yield metric["Namespace"], metric["MetricName"], dimensions
+        metrics = alarm.get("Metrics", [])
+        yield from (_queried(each["Expression"]["Fn::Sub"]) for each in metrics if "Period" in each)
+        for metric in [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each] or [alarm]:
+            if "Namespace" in metric:
+                dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
+                yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def _queried(query: str) -> Metric:
+    """Return the metric of a query, with the dimensions of its schema; what one of them must be stands behind it."""
+    found = re.fullmatch(r"""SELECT \w+\((\w+)\) FROM SCHEMA\("(.+?)", (.+?)\) WHERE "(.+?)" = '(.+?)'""", query)
+    assert found, query
+    name, namespace, dimensions, where, value = found.groups()
+    return (
+        namespace,
+        name,
+        frozenset((each, value if each == where else "") for each in re.findall('"(.+?)"', dimensions)),
+    )
 
 
 def _of_widgets() -> Iterator[Metric]:
