@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
     from tests.emf import Metric
 
-# A query of Metrics Insights over all brokers.
-QUERY = re.compile(
-    r'SELECT \w+\((?P<name>\w+)\) FROM SCHEMA\("(?P<namespace>.+)", "(?P<first>.+)", "(?P<second>.+)"\) '
-)
-
 yaml_parse = pytest.importorskip("samcli.yamlhelper").yaml_parse
 
 template: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.observability.yaml").read_text())
@@ -56,13 +51,24 @@ def metrics() -> set[Metric]:
 def of_alarms() -> Iterator[Metric]:
     """Yield every metric that an alarm names."""
     for alarm in alarms().values():
-        for asked in (QUERY.search(str(each.get("Expression"))) for each in alarm.get("Metrics", [])):
-            if asked:  # each dimension that the query names, whatever its value
-                yield asked["namespace"], asked["name"], frozenset((asked[each], "") for each in ("first", "second"))
-        stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        for metric in stats or [alarm] * ("Namespace" in alarm):
-            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
-            yield metric["Namespace"], metric["MetricName"], dimensions
+        metrics = alarm.get("Metrics", [])
+        yield from (_queried(each["Expression"]["Fn::Sub"]) for each in metrics if "Period" in each)
+        for metric in [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each] or [alarm]:
+            if "Namespace" in metric:
+                dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
+                yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def _queried(query: str) -> Metric:
+    """Return the metric of a query, with the dimensions of its schema; what one of them must be stands behind it."""
+    found = re.fullmatch(r"""SELECT \w+\((\w+)\) FROM SCHEMA\("(.+?)", (.+?)\) WHERE "(.+?)" = '(.+?)'""", query)
+    assert found, query
+    name, namespace, dimensions, where, value = found.groups()
+    return (
+        namespace,
+        name,
+        frozenset((each, value if each == where else "") for each in re.findall('"(.+?)"', dimensions)),
+    )
 
 
 def _of_widgets() -> Iterator[Metric]:

@@ -45,6 +45,13 @@ def test_each_function_writes_to_a_log_group_that_forgets(name: str) -> None:
     assert [each["Resource"] for each in writing] == [{"Fn::GetAtt": [group, "Arn"]}]
 
 
+def test_what_api_gateway_writes_is_below_vendedlogs() -> None:
+    """There its resource policy names no group, and never grows too long; and a next stack finds no name taken."""
+    name, puts = application.of_type("AWS::Logs::LogGroup")["AccessLogGroup"]["LogGroupName"]["Fn::Sub"]
+    assert name.startswith("/aws/vendedlogs/")
+    assert "AWS::StackId" in str(puts["Unique"])
+
+
 def test_every_log_group_of_both_templates_forgets() -> None:
     """Logs that are kept for ever are what nobody asked for."""
     for template in (application, infrastructure):

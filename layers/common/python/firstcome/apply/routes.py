@@ -92,7 +92,7 @@ def finish(answer: Answer, event: dict[str, Any]) -> tuple[dict[str, str], str]:
     """Count the answer to `event`; return its headers and its body, of which HEAD gets none."""
     if answer.counted:
         # Ordinary answers share their lines; what may ring an alarm does not wait for the next request.
-        ordinary = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.counted != RINGS
-        count(answer.counted, may_wait=ordinary)
+        may_wait = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.counted != RINGS
+        count(answer.counted, may_wait=may_wait)
     body = "" if event["requestContext"]["http"]["method"] == "HEAD" else answer.text or to_json(answer.body)
     return {**answer.headers, "X-Correlation-Id": http.correlation_id(event)}, body
