@@ -143,6 +143,8 @@ def test_a_missing_route_fails_the_deployment(domain: str) -> None:
 
 def test_the_throttle_fits_what_the_environments_serve() -> None:
     """Each serves ten requests a second; the bucket is half of the rate, as the quotas of an account are."""
-    default = {name: each.get("Default") for name, each in application.parameters.items()}
-    assert default["ApiRateLimit"] == 10 * default["ApplyConcurrency"]
-    assert default["ApiBurstLimit"] * 2 == default["ApiRateLimit"]
+    environments, rate, burst = (
+        application.parameters[name]["Default"] for name in ("ApplyConcurrency", "ApiRateLimit", "ApiBurstLimit")
+    )
+    assert rate == 10 * environments
+    assert burst * 2 == rate

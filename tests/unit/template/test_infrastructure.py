@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
-from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 import samcli.cli.types
 
 from firstcome.stream.topic import TOPIC_CONFIGS
-from tests.templates import ROOT, Resource, application, functions, infrastructure
+from tests.templates import Resource, application, infrastructure
 
 outputs = infrastructure.outputs
 # What each attribute looks like once it exists, to see that a parameter takes the output made of it.
@@ -111,13 +110,10 @@ def test_whatever_may_come_in_may_leave() -> None:
 
 
 def test_no_group_keeps_the_rule_that_allows_everything() -> None:
-    """A group without an outgoing rule of its own would have AWS's: anywhere."""
-    leaving = rules("Egress", "DestinationSecurityGroupId")
-    from_somewhere = {group for (group, _, _), condition in leaving.items() if condition == "always"}
+    """A group that is made without an outgoing rule has AWS's: anywhere. Rules beside it come too late."""
     for name, group in infrastructure.of_type("AWS::EC2::SecurityGroup").items():
         assert "SecurityGroupIngress" not in group
-        nowhere = [each["CidrIp"] for each in group.get("SecurityGroupEgress", [])] == ["127.0.0.1/32"]
-        assert nowhere != (name in from_somewhere), name
+        assert [each["CidrIp"] for each in group["SecurityGroupEgress"]] == ["127.0.0.1/32"], name
 
 
 def test_nothing_leads_out_of_the_network() -> None:
@@ -179,151 +175,3 @@ def test_the_database_is_protected_unless_somebody_says_otherwise() -> None:
     assert database["MultiAZ"] is True
     days = int(TOPIC_CONFIGS["retention.ms"]) / 86_400_000
     assert database["BackupRetentionPeriod"] == days
-
-
-# --- settings of the servers -----------------------------------------------------------------------------------------
-
-
-def test_the_brokers_keep_what_they_acknowledged() -> None:
-    """On two disks; with a group's offsets for as long as its records; and no topic that nobody made."""
-    lines = infrastructure.of_type("AWS::MSK::Configuration")["BrokerConfiguration"]["ServerProperties"].splitlines()
-    said = dict(line.split("=") for line in lines)
-    assert said["min.insync.replicas"] == "2"
-    assert said["auto.create.topics.enable"] == "false"
-    assert said["unclean.leader.election.enable"] == TOPIC_CONFIGS["unclean.leader.election.enable"]
-    assert int(said["offsets.retention.minutes"]) * 60_000 == int(TOPIC_CONFIGS["retention.ms"])
-    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    assert int(said["default.replication.factor"]) == brokers["NumberOfBrokerNodes"] == 3
-    assert application.parameters["KafkaReplication"]["Default"] == 3
-
-
-def test_the_brokers_speak_tls_and_iam_only() -> None:
-    """The template's default for KafkaSecurity is the only way in."""
-    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    iam_only = {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}
-    assert brokers["ClientAuthentication"] == iam_only
-    assert brokers["EncryptionInfo"] == {"EncryptionInTransit": {"ClientBroker": "TLS", "InCluster": True}}
-    assert application.parameters["KafkaSecurity"]["Default"] == "AWS_MSK_IAM"
-
-
-def test_the_gate_is_never_evicted() -> None:
-    """Full is an error that somebody sees; half a gate is one that nobody sees."""
-    [parameters] = infrastructure.of_type("AWS::ElastiCache::ParameterGroup").values()
-    assert parameters["Properties"]["maxmemory-policy"] == "noeviction"
-    cache = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]
-    assert cache["TransitEncryptionMode"] == "required"
-    assert cache["AutomaticFailoverEnabled"] is cache["MultiAZEnabled"] is True
-
-
-def test_the_database_has_connections_for_two_versions_of_everything() -> None:
-    """The sum that template.yaml's ApplyConcurrency speaks of; frozen environments of the old version keep theirs."""
-    apply = application.parameters["ApplyConcurrency"]["Default"]
-    consume = application.parameters["KafkaPartitions"]["Default"]
-    retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
-    operators = application.parameters["OperatorConcurrency"]["Default"]
-    each = apply + consume + retry + operate + operators
-    assert f"{apply} + {consume} + {retry} + {operate} + {operators} = {each} connections" in application.text
-    said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
-    assert int(said["max_connections"]) >= 2 * each
-    assert said["require_secure_transport"] == "1"
-
-
-def test_no_password_is_written_down() -> None:
-    """Each is made by AWS and named by its secret."""
-    assert infrastructure.of_type("AWS::RDS::DBInstance")["Database"]["ManageMasterUserPassword"] is True
-    [user] = infrastructure.of_type("AWS::ElastiCache::User").values()
-    [password] = user["Passwords"]
-    assert password == {"Fn::Sub": "{{resolve:secretsmanager:${RedisSecret}:SecretString:password}}"}
-    secret = infrastructure.of_type("AWS::SecretsManager::Secret")["RedisSecret"]["GenerateSecretString"]
-    assert f'"username": "{user["UserName"]}"' in secret["SecretStringTemplate"]
-
-
-def test_pollers_on_demand_have_their_endpoints() -> None:
-    """STS and Lambda, for Lambda alone; provisioned pollers need none, and then there are none."""
-    endpoints = {
-        PurePosixPath(each["Properties"]["ServiceName"]["Fn::Sub"].replace(".", "/")).name: each.get("Condition")
-        for each in infrastructure.resources.values()
-        if each["Type"] == "AWS::EC2::VPCEndpoint"
-    }
-    assert endpoints == {"secretsmanager": None, "sts": "OnDemand", "lambda": "OnDemand"}
-
-
-# --- alarms ----------------------------------------------------------------------------------------------------------
-
-alarms = infrastructure.of_type("AWS::CloudWatch::Alarm")
-Dimensions = frozenset[tuple[str, str]]
-
-
-def watched(alarm: Resource) -> set[tuple[str, str, Dimensions]]:
-    """Return the metrics of one alarm: namespace, name, dimensions as they are written."""
-    metrics = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each] or [alarm]
-    return {
-        (
-            each["Namespace"],
-            each["MetricName"],
-            frozenset((dimension["Name"], str(dimension["Value"])) for dimension in each["Dimensions"]),
-        )
-        for each in metrics
-    }
-
-
-def test_every_server_is_watched_in_all_its_parts() -> None:
-    """By AWS's own names, letter by letter: an alarm on a metric that does not exist never rings."""
-    brokers = infrastructure.of_type("AWS::MSK::Cluster")["Brokers"]
-    nodes = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]["NumCacheClusters"]
-    cluster, cache = str(brokers["ClusterName"]), "${Cache}"
-    assert {name: watched(alarm) for name, alarm in alarms.items()} == {
-        "BrokersFillingUp": {
-            ("AWS/Kafka", "KafkaDataLogsDiskUsed", frozenset({("Cluster Name", cluster), ("Broker ID", str(broker))}))
-            for broker in range(1, brokers["NumberOfBrokerNodes"] + 1)
-        },
-        "CacheFillingUp": {
-            (
-                "AWS/ElastiCache",
-                "DatabaseMemoryUsagePercentage",
-                frozenset({("CacheClusterId", str({"Fn::Sub": f"{cache}-{node:03}"}))}),
-            )
-            for node in range(1, nodes + 1)
-        },
-        "DatabaseFillingUp": {
-            ("AWS/RDS", "FreeStorageSpace", frozenset({("DBInstanceIdentifier", str({"Ref": "Database"}))}))
-        },
-    }
-
-
-def test_the_fullest_part_of_a_server_rings() -> None:
-    """Not their mean, and not one that was left out of the expression."""
-    for name, alarm in alarms.items():
-        parts = [each["Id"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
-        shown = [each["Expression"] for each in alarm.get("Metrics", []) if each.get("ReturnData", True)]
-        assert shown == ([f"MAX([{', '.join(parts)}])"] if parts else []), name
-
-
-def test_silence_neither_rings_nor_ends_an_alarm() -> None:
-    """A full server may be too full to say so. And each alarm tells the topic, of its end too."""
-    told = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
-    for name, alarm in alarms.items():
-        assert alarm["TreatMissingData"] == "ignore", name
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [told], name
-
-
-def test_one_topic_hears_of_both_stacks() -> None:
-    """The parameter of one stack takes what that of the other takes."""
-    here, there = infrastructure.parameters["AlarmTopicArn"], application.parameters["AlarmTopicArn"]
-    said = ("Type", "AllowedPattern", "ConstraintDescription", "Default")
-    assert {each: here[each] for each in said} == {each: there[each] for each in said}
-
-
-def test_the_database_rings_when_growth_did_not_come() -> None:
-    """RDS begins to grow at a tenth; of the default size the alarm is half of that, and not for what mends itself."""
-    gib = alarms["DatabaseFillingUp"]["Threshold"] / 2**30
-    assert gib == infrastructure.parameters["DatabaseStorageGiB"]["Default"] / 10 / 2 == 5
-
-
-def test_every_alarm_of_a_server_has_its_entry_in_the_runbook() -> None:
-    """Under the headings of what only AWS has, and no entry waits for an alarm that was taken away."""
-    runbook = (ROOT / "docs" / "operations.md").read_text()
-    headings = set(re.findall(r"^### (Alarm: .+)$", runbook, re.MULTILINE))
-    assert {each["AlarmDescription"] for each in alarms.values()} == {
-        f'docs/operations.md, "{heading}"' for heading in headings
-    }
