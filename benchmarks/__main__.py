@@ -62,6 +62,9 @@ def run(bench: Bench, names: list[str]) -> None:
             bench.servers.start(partial(_say, progress, task, "starting"), dies_with_us=True)
             with closing(bench.stores()) as stores:
                 act(stores, {"action": "migrate"})
+            if not bench.quick:
+                _say(progress, task, "warming up", "Kafka")
+                bench.warm_broker()
             for name in names:
                 _say(progress, task, name)
                 began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")

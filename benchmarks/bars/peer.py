@@ -1,7 +1,7 @@
 """The course's chain as people deploy it, beside firstcome: as many processes, the same servers and connections.
 
 The peer is benchmarks/peer/server.py: threads, one producer that batches, `SADD` and `INCR`. Its consumer is the
-ladder's, a row and a commit for each record. It listens itself, where firstcome stands behind the local cloud's front.
+ladder's, a row and a commit for each record. Both stand behind haproxy.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from dev import front
 from dev.child import Child
 from dev.cloud import APPLY_ENVIRONMENTS, ROOT, Cloud
 from dev.crowd import Answer, Crowd
+from dev.install import programs
 from dev.process import wait_until
 from dev.recipes import url_of
 from firstcome.stores import Stores
@@ -42,6 +43,25 @@ MORE_PEOPLE = 2_000  # who ask afterwards
 SETTINGS = {**PATIENT, "FIRSTCOME_SWEEP_OVERDUE_MS": "500"}
 OURS, WAITS, SENDS = "firstcome", "peer that waits for the broker", "peer that does not wait"
 (CHAIN,) = (step for step in STEPS if step.topic == SADD_INCR_TOPIC)
+# As of the local cloud's front, but for what API Gateway refuses.
+FRONT = """\
+global
+  maxconn 2000
+  nbthread 1
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+  http-reuse safe
+  option http-buffer-request
+frontend peer
+  bind fd@{descriptor}
+  default_backend peers
+backend peers
+  balance leastconn
+{servers}
+"""
 
 
 @dataclass(slots=True)
@@ -88,14 +108,24 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
     log, python = bench.folder / "peer.log", [sys.executable, "-m"]
     consume = [*python, "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
-    with front.listen(0) as listener, ExitStack() as ending:
-        serve, pass_fds = [*python, "benchmarks.peer.server", str(listener.fileno())], [listener.fileno()]
-        same: dict[str, Any] = {"log": log, "env": environ, "cwd": ROOT}
-        servers = [Child(f"peer-{number}", serve, pass_fds=pass_fds, **same) for number in range(processes)]
+    same: dict[str, Any] = {"log": log, "env": environ, "cwd": ROOT}
+    token = uuid.uuid4().hex[:8]
+    with ExitStack() as ending:
+        servers, names = [], [f"peer-{number}-{token}" for number in range(processes)]
+        for name in names:
+            own = ending.enter_context(front.listen_abstract(name))
+            serve = [*python, "benchmarks.peer.server", str(own.fileno())]
+            servers.append(Child(name, serve, pass_fds=[own.fileno()], **same))
+        listener = ending.enter_context(front.listen(0))
+        config = bench.folder / "peer.cfg"
+        lines = "\n".join(f"  server {name} abns@{name}" for name in names)
+        config.write_text(FRONT.format(descriptor=listener.fileno(), servers=lines))
+        command = [programs(["haproxy"])["haproxy"], "-db", "-f", str(config)]
+        before = Child("peer-front", command, pass_fds=[listener.fileno()], **same)
         consumer = Child("peer-consumer", consume, **same)
-        for child in (consumer, *servers):
+        for child in (consumer, *servers, before):
             ending.callback(child.stop)
-        for child in servers:
+        for child in (*servers, before):
             child.start()
         yield Peer(bench, url_of(*listener.getsockname()), servers, consumer, StreamReader(ours))
 

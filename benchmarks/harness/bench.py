@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from firstcome.operate.actions import act
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
 from firstcome.stores import Stores
+from firstcome.stream.producer import Stream
+from firstcome.stream.topic import ensure_topic
 
 BARE = ROOT / "benchmarks" / "bars" / "bare" / "template.yaml"
 PREFIX = "5f0e8400-e29b-41d4-a716-"  # of a person's id, as long as a UUID
@@ -37,6 +41,10 @@ PATIENT = {
     "FIRSTCOME_KAFKA_REQUEST_TIMEOUT_MS": "10000",
     "FIRSTCOME_KAFKA_DELIVERY_TIMEOUT_MS": "11000",
 }
+# A broker that has served for a minute is several times as quick as one that has just started: its virtual machine
+# compiles what it has done ten thousand times. It is warm wherever people deploy it.
+WARM_RECORDS = 30_000
+WARM_SENDERS = 3
 LOCAL = {"FIRSTCOME_KAFKA_REPLICATION": "1", "FIRSTCOME_LOCAL_IDENTITY": "backend", "FIRSTCOME_LOCAL_CLOUD": "1"}
 
 
@@ -67,6 +75,19 @@ class Bench:
     def stores(self) -> Stores:
         """Return gate, ledger and reader over these servers; `close` them."""
         return Stores.of(self.settings)
+
+    def warm_broker(self) -> None:
+        """Send records, each by itself, into a topic that nobody reads."""
+        settings = replace(Settings.from_env(self.environ | PATIENT), kafka_topic="warm")
+        ensure_topic(settings, partitions=12, replication=1)
+
+        def send(sender: int) -> None:
+            with closing(Stream(settings)) as stream:
+                for number in range(sender, WARM_RECORDS, WARM_SENDERS):
+                    stream.send(Ticket("warm", person(number), 1, 0), 0, CALL)
+
+        with ThreadPoolExecutor(WARM_SENDERS) as senders:
+            list(senders.map(send, range(WARM_SENDERS)))
 
     def cloud(self, name: str, *, poller: bool = True, template: Path = ROOT / "template.yaml") -> Cloud:
         """Return a local cloud over these servers, whose schedule does not run."""

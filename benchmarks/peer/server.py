@@ -2,7 +2,7 @@
 
     python -m benchmarks.peer.server SOCKET
 
-One process. It serves the connections of a listening socket that it shares with others of its kind, each in a thread.
+One process. It serves the connections of its listening socket, each in a thread.
 All threads share one client of Redis and one producer, which puts what they send at the same time into one batch. An
 event is a hash in Redis: how many coupons, and whether a winner waits until the broker has the record.
 """
@@ -64,7 +64,6 @@ class Chain:
 def talk(chain: Chain, connection: socket.socket) -> None:
     """Answer the requests of one connection, until its other end is closed."""
     with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as said:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while asked := said.readline():
             length = 0
             while (line := said.readline()) not in (b"\r\n", b""):

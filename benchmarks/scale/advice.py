@@ -45,10 +45,10 @@ def recommended(opening: Opening, deployment: Deployment, aws: Aws, stacks: int 
         coupons = max(1, ceil(opening.coupons * stacks / many))
         share = replace(opening, burst=opening.burst * stacks / many, coupons=coupons)
         each = advised(share, deployment, aws)
-        each = replace(each, brokers=max(each.brokers, _brokers(share, each, aws)))
+        each = each.with_parameters(BrokerCount=max(each["BrokerCount"], _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]
         refused = [*outside(each.parameters), *provisioned_too_many(each)]
-        if not tight and not refused and each.brokers <= limits.BROKERS:
+        if not tight and not refused:
             return Recommendation(many, share, each)
     return None
 
@@ -68,28 +68,35 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     room = wanted + ceil(wanted / SPARE)
     pollers = ceil(opening.won / opening.issued_within_s / poller_rows(deployment, aws) / limits.USABLE)
     partitions = max(pollers, deployment["KafkaPartitions"])
+    connected = partitions + deployment.connected_beside  # to MySQL, beside apply
     used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
 
-    def larger(parameter: str, limit: str) -> str:
+    def larger(parameter: str, limit: str, at_least: float = 0) -> str:
         """Return the smallest type of the family that has room, or its largest."""
         family = deployment[parameter].rpartition(".")[0]
-        cpus = deployment.vcpus(parameter) * max(1.0, used[limit])
+        cpus = max(at_least, deployment.vcpus(parameter) * max(1.0, used[limit]))
         return f"{family}.{next((name for name, has in limits.VCPUS.items() if has >= cpus), list(limits.VCPUS)[-1])}"
 
+    concurrency, api_quota = max(deployment["ApplyConcurrency"], room), max(deployment.api_quota, peak)
+    # Whom the environments serve, and no more than the account: above either, a higher limit has no effect.
+    rate = max(deployment["ApiRateLimit"], min(api_quota, concurrency * limits.REQUESTS_PER_ENVIRONMENT_S))
     enough = replace(
         deployment,
-        api_quota=max(deployment.api_quota, peak),
+        api_quota=api_quota,
         lambda_quota=max(deployment.lambda_quota, room + deployment.reserved_beside),
-        max_connections=max(deployment.max_connections, 2 * (room + partitions)),
     ).with_parameters(
-        ApiRateLimit=max(deployment["ApiRateLimit"], peak),
-        ApiBurstLimit=max(deployment["ApiBurstLimit"], peak // 2),
-        ApplyConcurrency=max(deployment["ApplyConcurrency"], room),
+        ApiRateLimit=rate,
+        ApiBurstLimit=max(deployment["ApiBurstLimit"], rate // 2),
+        ApplyConcurrency=concurrency,
         KafkaPartitions=partitions,
         ProvisionedPollers=pollers if pollers > deployment.pollers else deployment["ProvisionedPollers"],
         BrokerType=larger("BrokerType", "Kafka: winners"),
         CacheType=larger("CacheType", "Redis: memory"),
-        DatabaseClass=larger("DatabaseClass", "MySQL: inserts"),
+        DatabaseClass=larger(
+            "DatabaseClass", "MySQL: inserts", (wanted + connected) / limits.DATABASE_CONNECTIONS_PER_VCPU
+        ),
+        # Twice: a deployment leaves the old environments frozen behind the new ones.
+        DatabaseConnections=max(deployment["DatabaseConnections"], 2 * (room + connected)),
     )
     if used["Lambda: environments at once"] > 1 / limits.USABLE:
         enough = enough.with_parameters(ColdStart="provisioned", ProvisionedEnvironments=wanted)
@@ -116,7 +123,7 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     provisioned_gb = deployment.provisioned * deployment.memory_mb / 1024
     units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
     hour = {
-        "brokers": deployment.brokers * servers["BrokerType"],
+        "brokers": deployment["BrokerCount"] * servers["BrokerType"],
         "Valkey": 2 * servers["CacheType"],
         "MySQL": servers["DatabaseClass"],
         "disks, endpoints, retry, alarms": sum(

@@ -33,8 +33,6 @@ SIZES = (100, 1_000, 2_000, 9_000, 10_000, 100_000, 1_000_000)  # people a secon
 OTHERS = {
     "api_quota": "quota L-8A5B8E43 {:,}",
     "lambda_quota": "quota L-B99A9384 {:,}",
-    "brokers": "{} brokers (NumberOfBrokerNodes)",
-    "max_connections": "max_connections {:,} (DatabaseParameters)",
 }
 
 

@@ -13,6 +13,7 @@ from benchmarks.scale import limits
 from dev.cloud import ROOT
 
 TEMPLATES = (ROOT / "template.yaml", ROOT / "template.infrastructure.yaml")
+OPERATING = 2  # environments of operate, which has no reservation: one, or two
 
 
 @cache
@@ -31,23 +32,13 @@ def _properties(logical_id: str) -> dict[str, Any]:
     return found
 
 
-def _brokers() -> int:
-    return int(_properties("Brokers")["NumberOfBrokerNodes"])
-
-
-def _max_connections() -> int:
-    return int(_properties("DatabaseParameters")["Parameters"]["max_connections"])
-
-
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One stack of each template, in one account. What has no parameter is a field: some number in the template."""
+    """One stack of each template, in one account with its quotas."""
 
     parameters: dict[str, Any] = field(default_factory=dict)  # those that differ from their default
     api_quota: int = limits.API_REQUESTS_PER_S
     lambda_quota: int = limits.CONCURRENCY
-    brokers: int = field(default_factory=_brokers)
-    max_connections: int = field(default_factory=_max_connections)
 
     def __post_init__(self) -> None:
         """Raise `LookupError` for a parameter that no template has."""
@@ -79,6 +70,11 @@ class Deployment:
             if what["Type"] == "AWS::Serverless::Function" and name != "ApplyFunction"
         ]
         return limits.UNRESERVED + sum(int(self[each["Ref"]] if isinstance(each, dict) else each) for each in shares)
+
+    @property
+    def connected_beside(self) -> int:
+        """Environments beside apply and consume, each with a connection to MySQL: retry, operate and the operators'."""
+        return self.reserved_beside - limits.UNRESERVED + OPERATING
 
     @property
     def environments(self) -> int:
@@ -127,8 +123,10 @@ def outside(parameters: dict[str, Any]) -> list[str]:
                 wrong.append(f"{name}={value}: a whole number is expected")
             elif int(value) < low or (high != "any" and int(value) > high):
                 wrong.append(f"{name}={value}: the template takes {low} to {high}")
-        elif "AllowedValues" in what and str(value) not in map(str, what["AllowedValues"]):
+        if "AllowedValues" in what and str(value) not in map(str, what["AllowedValues"]):
             wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
+        if "AllowedPattern" in what and not re.search(what["AllowedPattern"], str(value)):
+            wrong.append(f"{name}={value}: the template takes {what['ConstraintDescription']}")
     return wrong
 
 

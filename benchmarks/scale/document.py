@@ -30,8 +30,7 @@ POINTS = 100  # of a plotted line
 # What `make capacity` says at length, as the page says it.
 SHORTER = {
     r", each in an account of its own with its share \(docs/scale.md\)": "",
-    r" \((NumberOfBrokerNodes|DatabaseParameters)\)": "",
-    r"(\w+=\w+)": r"`\1`",
+    r"(\w+=[\w.]+)": r"`\1`",
     r"-{3,}": "---",
     r" +\|": " |",
     r"\| +": "| ",

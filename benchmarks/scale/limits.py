@@ -35,9 +35,8 @@ MORE_POLLERS_WITHIN_S = 180.0
 EVENT_BYTES = 700  # a record of ours in the event, as dev/poller.py makes it
 
 # --- MSK with IAM, a broker (developer guide: quota of standard brokers) ---------------------------------------------
-CONNECTIONS_PER_S = 100  # m5, m7g; t3: 4
+CONNECTIONS_PER_S = 100  # m5, m7g: what KRaft takes
 CONNECTIONS = 3_000
-BROKERS = 60  # a cluster with KRaft, *assumed* of three times a multiple; raised on request
 # *Assumed*: a follower's copy costs a broker half of what the leader's did, because it comes in larger pieces.
 FOLLOWER = 0.5
 
@@ -50,6 +49,9 @@ CACHE_BYTES_PER_S = 0.937e9 / 8
 WINNER_BYTES = 275  # of the gate's memory, at the peak: the benchmark `memory` holds this to what it measures
 FILTER_BYTES = 2  # a coupon, of the filter of winners that every environment fetches
 FALSE_POSITIVES = 0.014  # losers who look like a winner to the filter
+
+# --- RDS (user guide: quotas; the parameter's own default is a connection for each 12 MiB of memory) ------------------
+DATABASE_CONNECTIONS_PER_VCPU = 4 * 1024 // 12  # of db.m7g, which has 4 GiB for each
 
 # --- instances: sizes of one family have that many virtual CPUs, and cost in proportion ------------------------------
 VCPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64}

@@ -16,7 +16,7 @@ FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader
 
 # What helps, by the name of a parameter where there is one; `advice` says how much of it.
 CONCURRENCY = "ApplyConcurrency, quota L-B99A9384"
-MORE_BROKERS = "NumberOfBrokerNodes"
+MORE_BROKERS = "BrokerCount"
 MORE_STACKS = 'more stacks (docs/scale.md, "When one event outgrows one shard")'
 
 
@@ -111,7 +111,7 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
 
 
 def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
-    brokers, swept = deployment.brokers, "`reserved`; the sweep issues them"
+    brokers, swept = deployment["BrokerCount"], "`reserved`; the sweep issues them"
     winners = min(opening.peak, opening.won)  # of the first second
     has = brokers * deployment.vcpus("BrokerType") / produced_s(deployment, aws)
     yield Limit("Kafka: winners", winners, has, "records/s", swept, "BrokerType", soft=True, queue=True)
@@ -153,6 +153,8 @@ def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
         ("MySQL: inserts", inserts, "DatabaseClass"),
     ):
         yield Limit(what, need, has, "rows/s", late, parameter, soft=True, queue=True)
-    kept = busy(opening, deployment, aws) + partitions + 5
+    kept, unit = busy(opening, deployment, aws) + partitions + deployment.connected_beside, "connections"
     refused = "503 to who asks for a status"
-    yield Limit("MySQL: connections", kept, deployment.max_connections, "connections", refused, "max_connections")
+    yield Limit("MySQL: connections", kept, deployment["DatabaseConnections"], unit, refused, "DatabaseConnections")
+    carries = deployment.vcpus("DatabaseClass") * limits.DATABASE_CONNECTIONS_PER_VCPU
+    yield Limit("MySQL: memory of connections", kept, carries, unit, "slower, then it restarts", "DatabaseClass")

@@ -26,10 +26,17 @@ CLOCKS_S = 1.0  # what pages know of the time is up to so old: the event in the 
 ADMITTED = 9_000  # people a second, for whom the stack is made: nearly the most that the templates take
 # As `make capacity` advises it for so many. Written down: the table must not change its stack with the machine.
 STACK = Deployment(
-    {"ApplyConcurrency": 990, "ColdStart": "provisioned", "ProvisionedEnvironments": 900},
+    {
+        "ApplyConcurrency": 990,
+        "ColdStart": "provisioned",
+        "ProvisionedEnvironments": 900,
+        "ApiRateLimit": 9_900,
+        "ApiBurstLimit": 4_950,
+        "BrokerCount": 12,
+        "DatabaseClass": "db.m7g.xlarge",
+        "DatabaseConnections": 2_024,
+    },
     lambda_quota=1_098,
-    brokers=12,
-    max_connections=2_004,
 )
 PACKETS = 10_000  # of each crowd
 SETTLED_S = 600.0  # every event is over by then

@@ -42,13 +42,13 @@ def aws(opening: Opening, deployment: Deployment, there: Aws, *, packet: int, lo
     at_most = deployment.environments
     connecting = Connecting(
         env,
-        per_s=deployment.brokers * limits.CONNECTIONS_PER_S,
-        at_most=deployment.brokers * limits.CONNECTIONS,
+        per_s=deployment["BrokerCount"] * limits.CONNECTIONS_PER_S,
+        at_most=deployment["BrokerCount"] * limits.CONNECTIONS,
         per_environment=FIRST_CONNECTIONS,
     )
     pollers = min(deployment.pollers, deployment["KafkaPartitions"])
     # Many cores are one that is so many times as fast, and a wait until a record has had its time on a slow one.
-    cores = deployment.brokers * deployment.vcpus("BrokerType")
+    cores = deployment["BrokerCount"] * deployment.vcpus("BrokerType")
     produce_s = produced_s(deployment, there)
     pipeline = Pipeline(
         env,

@@ -17,7 +17,8 @@ PROJECT_FILES = ("template.yaml", "samconfig.toml", "dev/sam-local.json")
 
 def environment() -> dict[str, str]:
     """Return what SAM CLI runs under."""
-    own = {"PYTHON": sys.executable} | os.environ  # whose pip the layer's Makefile uses
+    # Whose pip the layer's Makefile uses; and what is built here is not deployed.
+    own = {"PYTHON": sys.executable, "ALLOW_SOURCE_ONLY": "1"} | os.environ
     own |= {"SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "eu-central-1"}
     own.pop("MAKEFLAGS", None)  # those of `make test` are not for the layer's Makefile
     return own

@@ -83,7 +83,7 @@ SMALL = Opening(burst=1_000, seconds=3, coupons=600)
 
 def test_everybody_is_answered_and_every_ticket_is_a_row() -> None:
     """Through a throttle, and with too few connections to the brokers."""
-    pipeline = on_aws(SMALL, replace(DEPLOYED.with_parameters(ApiRateLimit=500, ApiBurstLimit=100), brokers=1))
+    pipeline = on_aws(SMALL, DEPLOYED.with_parameters(ApiRateLimit=500, ApiBurstLimit=100, BrokerCount=1))
     words = pipeline.seen.words
     assert words["accepted"] + words["reserved"] == words["row"] == 600
     assert words["sold_out"] == 2_400

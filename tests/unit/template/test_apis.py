@@ -63,9 +63,10 @@ def test_only_our_page_may_read_the_answers(origin: str) -> None:
 def test_a_domain_of_ones_own_is_the_only_way_in(domain: str) -> None:
     """The default URL is off exactly where another one leads to the API."""
     resources = deployed(ApiDomainName=domain, ApiCertificateArn="arn:aws:acm:us-east-1:1:certificate/1")
-    [server] = resources["Api"]["Properties"]["Body"]["servers"]
-    off = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
-    assert off is ("ApiMapping" in resources) is bool(domain)
+    servers = resources["Api"]["Properties"]["Body"].get("servers", [])
+    off = [server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] for server in servers]
+    assert off == [True] * bool(domain)
+    assert ("ApiMapping" in resources) is bool(domain)
 
 
 def test_both_apis_are_throttled() -> None:
@@ -131,9 +132,19 @@ def test_the_operators_api_is_throttled_by_itself() -> None:
 
 
 @pytest.mark.parametrize("domain", ["", "api.example.com"])
-def test_a_warning_fails_no_deployment(domain: str) -> None:
-    """SAM writes a server without a URL for DisableExecuteApiEndpoint, and API Gateway warns of one."""
+def test_a_missing_route_fails_the_deployment(domain: str) -> None:
+    """An authorizer that cannot be made is a warning; a server without a URL is one, too, which only a domain needs."""
     for name in ("Api", "BackEndApi", "OperatorApi"):
         api = deployed(ApiDomainName=domain, **OPERATORS)[name]["Properties"]
         warned = any("url" not in server for server in api["Body"].get("servers", []))
-        assert not (warned and api.get("FailOnWarnings")), name
+        assert warned == (name == "Api" and bool(domain))
+        assert bool(api.get("FailOnWarnings")) is not warned, name
+
+
+def test_the_throttle_fits_what_the_environments_serve() -> None:
+    """Each serves ten requests a second; the bucket is half of the rate, as the quotas of an account are."""
+    environments, rate, burst = (
+        application.parameters[name]["Default"] for name in ("ApplyConcurrency", "ApiRateLimit", "ApiBurstLimit")
+    )
+    assert rate == 10 * environments
+    assert burst * 2 == rate

@@ -127,7 +127,7 @@ def test_a_console_cannot_starve_an_opening() -> None:
     """It has a share of environments of its own, and a rate that leaves the account's to applicants."""
     assert functions["OperatorApiFunction"]["ReservedConcurrentExecutions"] == 5
     rate = application.of_type("AWS::Serverless::HttpApi")["OperatorApi"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
-    assert rate * 100 <= application.parameters["ApiRateLimit"]["Default"]
+    assert rate * 40 <= application.parameters["ApiRateLimit"]["Default"]
 
 
 def test_api_gateway_waits_for_the_operators_api() -> None:
