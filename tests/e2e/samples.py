@@ -80,7 +80,7 @@ CASES = {
     "consume-mixed": Case(OPEN, {"records": 6, "issued": 3, "failed": 2}, rows=3),
     "consume-poisoned": Case(OPEN, {"records": 9, "issued": 0, "failed": 9}),
     "retry-schedule": Case(OPEN, {"unavailable": [], "stopped": False}),
-    "operate-migrate": Case((), {"migrations": [], "topic": "coupon_create", "topic_created": False}),
+    "operate-migrate": Case((), {"migrations": [], "topic": "coupon_create", "topic_changes": []}),
     "operate-create": Case((), {"created": True, **event("draft")}),
     "operate-open": Case(("operate-create",), event("open")),
     "operate-pause": Case(OPEN, event("paused")),

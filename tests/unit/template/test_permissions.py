@@ -118,3 +118,14 @@ def test_operate_may_make_the_topic_where_the_stack_does_not(make: str, asked: b
     resources = deployed(MakeTopic=make)
     assert ("kafka-cluster:CreateTopic" in json.dumps(resources)) == asked
     assert ("Topic" in resources) != asked
+
+
+@pytest.mark.parametrize("role", ["OperateRole", "OperatorApiRole"])
+@pytest.mark.parametrize("make", ["true", "false"])
+def test_who_migrates_may_look_at_the_topic_and_set_it(role: str, make: str) -> None:
+    """Whoever made the topic; nobody else may change its settings."""
+    resources = deployed(MakeTopic=make, OperatorIssuer="https://issuer.example", OperatorAudience="operators")
+    changing = "kafka-cluster:AlterTopicDynamicConfiguration"
+    assert "kafka-cluster:DescribeTopicDynamicConfiguration" in json.dumps(resources[role])
+    holders = {name for name, each in resources.items() if changing in json.dumps(each)}
+    assert holders == {"OperateRole", "OperatorApiRole"}

@@ -62,22 +62,29 @@ def _check(who: Who, payload: object) -> None:
 
 
 def migrate(stores: Stores, given: Input) -> dict[str, Any]:
-    """Bring the ledger's schema up to date, make the topic if it is missing, and look whether the servers will do."""
+    """Bring schema and topic up to date; raise `Unsuitable` for a server that will not do.
+
+    It may be repeated: what is as it should be is left alone.
+    """
     from firstcome.ledger.migrate import check_server  # noqa: PLC0415  for this action only
     from firstcome.ledger.migrate import migrate as migrate_ledger  # noqa: PLC0415
-    from firstcome.stream.topic import ensure_topic  # noqa: PLC0415
+    from firstcome.stream.topic import check_topic, ensure_topic  # noqa: PLC0415
 
     settings = stores.settings
     partitions = given.get("partitions", settings.kafka_partitions)
     replication = given.get("replication", settings.kafka_replication)
-    done = {
-        "warnings": check_server(stores.ledger),
-        "migrations": migrate_ledger(stores.ledger.connect),
-        "topic": settings.kafka_topic,
-        "topic_created": ensure_topic(settings, partitions, replication),
-    }
+    warnings = check_server(stores.ledger)
+    migrations = migrate_ledger(stores.ledger.connect)
+    created = ensure_topic(settings, partitions, replication)
+    checked = check_topic(settings, partitions, replication)
     stores.gate.check_server()  # last: a Redis that is away does not hold up the schema
-    return done
+    return {
+        "warnings": [*warnings, *checked.warnings],
+        "migrations": migrations,
+        "topic": settings.kafka_topic,
+        "topic_created": created,
+        "topic_changes": checked.changes,
+    }
 
 
 def show(stores: Stores, given: Input) -> dict[str, Any]:

@@ -72,7 +72,7 @@ ACTIONS: dict[str, Action] = {
     for action in (
         Action(
             "migrate",
-            "Bring the ledger's schema up to date, and make the topic if it is missing.",
+            "Bring the ledger's schema and the topic's settings up to date; make the topic if it is missing.",
             Group.OPERATOR,
             ((),),
             may=(PARTITIONS, REPLICATION),
