@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from dev import operate
-from firstcome.ledger.statements import statements
 from firstcome.operate import arguments, table
 from firstcome.settings import Settings
 
@@ -246,23 +245,6 @@ def test_an_operators_command_can_be_typed_as_it_stands(document: Path) -> None:
         each.replace("\\", "") for each in re.findall(r"\{\\+\"action\\.*?\}", text)
     ]:
         arguments.read(json.loads(payload))
-
-
-def test_grants_are_one_text() -> None:
-    """One document says what a smaller user of the database needs: what the statements do, and no more."""
-    said = [path for path in DOCUMENTS if re.search(r"GRANT ([A-Z, ]+)(?: ON|`| of)", path.read_text())]
-    wanted = statements_by_name(wiped=False)
-    verbs = {re.match(r"\(?(\w+)", each.sql)[1] for each in wanted.values()}  # type: ignore[index]
-    [document] = said
-    granted = dict(re.findall(r"GRANT ([A-Z, ]+) ON firstcome.([a-z*]+)", document.read_text()))
-    assert {verb for rights in granted for verb in rights.split(", ")} == verbs - {"SET"}
-    deleted = {re.split(r"\s+", each.sql)[2] for each in wanted.values() if each.sql.startswith("DELETE")}
-    assert {table for rights, table in granted.items() if rights == "DELETE"} == deleted
-
-
-def statements_by_name(*, wiped: bool) -> dict[str, Any]:
-    """The ledger's statements; those of `wipe` are for the local cloud."""
-    return {name: each for name, each in vars(statements).items() if wiped or not name.startswith("wipe_")}
 
 
 def test_the_readme_says_what_an_idle_stack_costs() -> None:

@@ -49,6 +49,9 @@ class Settings:
     kafka_ca_file: str = ""  # the CAs that the brokers' certificates must chain to; empty: the system's (MSK)
     mysql_url: str = "mysql://root@127.0.0.1:3306/firstcome"
     mysql_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
+    mysql_apply_secret_arn: str = ""  # of operate: the user that `migrate` makes for apply; empty: none is made
+    mysql_consume_secret_arn: str = ""  # … for consume
+    mysql_retry_secret_arn: str = ""  # … and for retry
     mysql_iam_user_arn: str = ""  # a token of IAM instead: rds-db:…:dbuser:…/<user>
     # The CAs that the server's certificate must chain to; `rds`: those of RDS; `none` or empty: no TLS.
     mysql_ca_file: str = ""

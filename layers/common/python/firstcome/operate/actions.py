@@ -66,6 +66,7 @@ def migrate(stores: Stores, given: Input) -> dict[str, Any]:
 
     It may be repeated: what is as it should be is left alone.
     """
+    from firstcome.ledger.grants import make_users  # noqa: PLC0415
     from firstcome.ledger.migrate import check_server  # noqa: PLC0415  for this action only
     from firstcome.ledger.migrate import migrate as migrate_ledger  # noqa: PLC0415
     from firstcome.stream.topic import check_topic, ensure_topic  # noqa: PLC0415
@@ -75,12 +76,14 @@ def migrate(stores: Stores, given: Input) -> dict[str, Any]:
     replication = given.get("replication", settings.kafka_replication)
     warnings = check_server(stores.ledger)
     migrations = migrate_ledger(stores.ledger.connect)
+    users = make_users(settings, stores.ledger.connect)  # behind the migrations: a grant needs its table
     created = ensure_topic(settings, partitions, replication)
     checked = check_topic(settings, partitions, replication)
     stores.gate.check_server()  # last: a Redis that is away does not hold up the schema
     return {
         "warnings": [*warnings, *checked.warnings],
         "migrations": migrations,
+        "users": users,
         "topic": settings.kafka_topic,
         "topic_created": created,
         "topic_changes": checked.changes,
