@@ -271,15 +271,15 @@ REDEEMING = (
 )
 PROBLEMS: dict[str, tuple[str, ...]] = {
     "apply": (
-        *("bad_event_id", "bad_user_id", "bad_json", "unauthenticated", "not_yourself", "unknown_event"),
-        *("sold_out", "not_open", "paused", "closed", "refused", "body_too_large", "unsupported_media_type"),
-        *("internal", "gate_lost", "try_again"),
+        *("bad_event_id", "bad_user_id", "bad_json", "unauthenticated", "not_by_the_edge", "not_yourself"),
+        *("unknown_event", "sold_out", "not_open", "paused", "closed", "refused"),
+        *("body_too_large", "unsupported_media_type", "internal", "gate_lost", "try_again"),
     ),
     "status": (
-        *("bad_event_id", "bad_user_id", "unauthenticated", "unknown_event", "no_application"),
+        *("bad_event_id", "bad_user_id", "unauthenticated", "not_by_the_edge", "unknown_event", "no_application"),
         *("internal", "gate_lost", "try_again"),
     ),
-    "event": ("bad_event_id", "unknown_event", "internal", "gate_lost", "try_again"),
+    "event": ("bad_event_id", "not_by_the_edge", "unknown_event", "internal", "gate_lost", "try_again"),
     "redeem": REDEEMING,
     "takeBack": TAKING_BACK,
 }
