@@ -28,7 +28,7 @@ INDEX = ROOT / "docs" / "decisions" / "README.md"
 DECISIONS = sorted(path for path in INDEX.parent.iterdir() if path != INDEX)
 DECISION_PARTS = ["## Context", "## Options", "## Choice", "## How to reverse"]
 DECISION_LINES_MAX = 60  # a longer one is a chapter, and belongs to another document
-TEMPLATES = ("template.yaml", "template.infrastructure.yaml", "template.observability.yaml")
+TEMPLATES = tuple(f"template{each}.yaml" for each in ("", ".infrastructure", ".observability", ".edge"))
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 LINES = re.compile(r"L\d+(-L\d+)?")  # test_check_it_yourself.py looks at what stands there
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
@@ -104,7 +104,7 @@ def test_deploy_md_names_parameters_that_exist() -> None:
     said = set(re.findall(r"\b((?:[A-Z][a-z0-9]+){2,}[A-Za-z]*)=", DEPLOY))
     # A word like those in a sentence: some parameter, output or resource of ours.
     spoken = set(re.findall(r"`((?:[A-Z][a-z0-9]+){2,})`", DEPLOY))
-    ours = known | outputs("template.yaml") | outputs("template.infrastructure.yaml")
+    ours = known.union(*map(outputs, TEMPLATES))
     assert len(said) > 10
     assert said <= known | outputs("template.infrastructure.yaml")
     assert spoken <= ours
@@ -138,7 +138,7 @@ def test_deploy_md_asks_for_resources_that_exist() -> None:
 
 
 def outputs(name: str) -> set[str]:
-    return set(template(name)["Outputs"])
+    return set(template(name).get("Outputs", ()))
 
 
 # --- what security.md counts on --------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_every_role_has_the_boundary(boundary: str) -> None:
     """The schedule's, which SAM makes, too; and none has one where there is none."""
     made = deployed(PermissionsBoundaryArn=boundary, **OPERATORS)
     roles = [each["Properties"] for each in made.values() if each["Type"] == "AWS::IAM::Role"]
-    assert len(roles) == 6
+    assert len(roles) == 7
     bound = {"Ref": "PermissionsBoundaryArn"} if boundary else None
     assert [role.get("PermissionsBoundary") for role in roles] == [bound] * len(roles)
 
