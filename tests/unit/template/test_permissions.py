@@ -75,10 +75,10 @@ def test_roles_are_our_own() -> None:
             assert all(each.get("Ref") in application.of_type("AWS::IAM::ManagedPolicy") for each in managed), name
 
 
-def test_only_the_event_source_may_move_the_group() -> None:
-    """A function that could commit offsets could lose records."""
+def test_only_event_source_and_operate_may_move_the_group() -> None:
+    """A function that could commit offsets could lose records; operate sets them back, and is for direct invokes."""
     for name, role in application.of_type("AWS::IAM::Role").items():
-        assert ("kafka-cluster:AlterGroup" in str(statements(role))) == (name == "ConsumeRole")
+        assert ("kafka-cluster:AlterGroup" in str(statements(role))) == (name in {"ConsumeRole", "OperateRole"})
 
 
 def test_only_the_event_source_may_look_at_the_network() -> None:
