@@ -148,6 +148,40 @@ def test_everybody_is_told_the_same_again(campaign: Campaign, come: Callable[...
     assert campaign.holders() == {"zoe": 1, "alice": 2}
 
 
+def test_asking_again_keeps_the_first_answer(campaign: Campaign, come: Callable[..., Page]) -> None:
+    """A loser's evidence is when they asked first, and its reference: the newer ones stand below, after the end, too."""
+    campaign.open(1)
+    campaign.win("alice")
+    page = come("bob")
+    step(page, "Ask").click()
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("You asked")
+    first = facts.inner_text()
+    for _ in range(2):
+        step(page, "Ask again").click()
+        expect(facts).to_contain_text("Asked again")
+    again = facts.inner_text()
+    assert again.startswith(first)
+    assert again.count("Last one given") == 1
+    page.reload()
+    expect(facts).to_have_text(again, use_inner_text=True)
+    campaign.operate("end")
+    step(page, "Ask again").click()
+    expect(sentence(page)).to_have_text("The event is over.")
+    expect(facts).to_have_text(first, use_inner_text=True)
+
+
+def test_nobody_signs_in_for_what_is_given_away(campaign: Campaign, come: Callable[..., Page]) -> None:
+    """Signed out, the page says so at once; whoever has a ticket signs in and is shown it."""
+    campaign.open(1)
+    campaign.win("alice")
+    page = come()
+    expect(sentence(page)).to_have_text("All coupons are given away.")
+    sign_in(page, "alice")
+    step(page, "Ask").click()
+    expect(page.locator("#coupon")).to_contain_text("№ 1")
+
+
 def test_two_tabs_have_one_answer(campaign: Campaign, come: Callable[..., Page]) -> None:
     """What one tab is told the other shows, too."""
     campaign.open(9)
