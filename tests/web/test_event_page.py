@@ -149,7 +149,7 @@ def test_everybody_is_told_the_same_again(campaign: Campaign, come: Callable[...
 
 
 def test_asking_again_keeps_the_first_answer(campaign: Campaign, come: Callable[..., Page]) -> None:
-    """A loser's evidence is when they asked first, and its reference: the newer ones stand below, after the end, too."""
+    """A loser's evidence is when they asked first, with its reference; the newer ones stand below them."""
     campaign.open(1)
     campaign.win("alice")
     page = come("bob")
