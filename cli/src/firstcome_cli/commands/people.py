@@ -117,7 +117,7 @@ def _why(found: Mapping[str, Any]) -> str:
     at = found["told"].get("sold_out_at")
     if not at:
         return ""
-    return f"The last ticket was given at {at}. When {found['user_id']} asked is not kept: their own answer says it."
+    return f"The last ticket was given at {at}. When {found['user_id']} asked is not stored: their own page shows it."
 
 
 def _flat(winner: Mapping[str, Any]) -> dict[str, Any]:
