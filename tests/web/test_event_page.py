@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
 from dev.pages import TYPES, WEB
-from firstcome.rules import rfc3339
-from tests.patience import PATIENCE_MS
-from tests.web.applicant import sentence, sign_in, step
+from tests.web.applicant import applications, sentence, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Page, Route
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from tests.web.conftest import Watch
 
 KILOBYTE = 1024
-MINUTE_MS = 60_000
 # Another time on the device's clock, and the true one beside it.
 WRONG_CLOCK = """
 globalThis.trueNow = Date.now.bind(Date);
@@ -47,18 +43,6 @@ SAMPLES = """async (count) => {
   }
   return samples;
 }"""
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-def applications(watch: Watch) -> int:
-    """How often the context has asked for a coupon."""
-    return sum(request.method == "POST" and "/applications" in request.url for request in watch.requests)
 
 
 def test_a_winner_is_told_the_ticket_and_then_the_coupon(campaign: Campaign, come: Callable[..., Page]) -> None:
@@ -86,43 +70,6 @@ def test_a_winner_copies_the_code(campaign: Campaign, come: Callable[..., Page])
     assert "SPRING-7KQ2" not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
 
 
-def test_a_loser_is_told_why_and_stops(campaign: Campaign, come: Callable[..., Page], watches: list[Watch]) -> None:
-    """When the last one was given, when they asked, and the reference: the same after a reload, unasked."""
-    campaign.open(1)
-    page = come("bob")
-    campaign.win("alice")
-    step(page, "Ask for a coupon").click()
-    expect(sentence(page)).to_have_text("All coupons are given away.")
-    facts = page.locator("#facts")
-    for label in ("Last one given", "You asked", "Reference"):
-        expect(facts).to_contain_text(label)
-    told = facts.inner_text()
-    page.reload()
-    expect(facts).to_have_text(re.compile(re.escape(told.split("\n")[-1])))
-    assert applications(watches[0]) == 1
-    assert not any(request.url.endswith("/applications/bob") for request in watches[0].requests)
-
-
-def test_when_a_loser_asked_is_told_by_the_gates_clock(campaign: Campaign, come: Callable[..., Page]) -> None:
-    """To the millisecond, and after the last one was given, however old the answer is that the page's clock is from."""
-
-    def stale(route: Route) -> None:
-        response = route.fetch()
-        old = {"now": rfc3339(int(time.time() * 1000) - MINUTE_MS)}
-        route.fulfill(response=response, json=response.json() | old)
-
-    campaign.open(1)
-    page = come(prepare=lambda page: page.context.route(f"**/events/{campaign.event_id}", stale))
-    sign_in(page, "bob")
-    campaign.win("alice")
-    step(page, "Ask for a coupon").click()
-    last, asked = (page.locator("#facts dd").nth(row) for row in range(2))
-    for each in (last, asked):
-        expect(each).to_have_text(re.compile(r":\d\d\.\d{3}"))
-    told = page.evaluate("Object.values(localStorage).map(each => JSON.parse(each).no).find(Boolean)")
-    assert told["askedAt"] >= page.evaluate("at => Date.parse(at)", told["soldOutAt"])
-
-
 def test_everybody_is_told_the_same_again(campaign: Campaign, come: Callable[..., Page], watches: list[Watch]) -> None:
     """A double click, a reload, a second tab, Back, and another device: one ticket, and the same one."""
     campaign.open(9)
@@ -146,40 +93,6 @@ def test_everybody_is_told_the_same_again(campaign: Campaign, come: Callable[...
     expect(other.locator("#coupon")).to_contain_text("№ 2")
     campaign.wait_consumed()
     assert campaign.holders() == {"zoe": 1, "alice": 2}
-
-
-def test_asking_again_keeps_the_first_answer(campaign: Campaign, come: Callable[..., Page]) -> None:
-    """A loser's evidence is when they asked first, with its reference; the newer ones stand below them."""
-    campaign.open(1)
-    campaign.win("alice")
-    page = come("bob")
-    step(page, "Ask").click()
-    facts = page.locator("#facts")
-    expect(facts).to_contain_text("You asked")
-    first = facts.inner_text()
-    for _ in range(2):
-        step(page, "Ask again").click()
-        expect(facts).to_contain_text("Asked again")
-    again = facts.inner_text()
-    assert again.startswith(first)
-    assert again.count("Last one given") == 1
-    page.reload()
-    expect(facts).to_have_text(again, use_inner_text=True)
-    campaign.operate("end")
-    step(page, "Ask again").click()
-    expect(sentence(page)).to_have_text("The event is over.")
-    expect(facts).to_have_text(first, use_inner_text=True)
-
-
-def test_nobody_signs_in_for_what_is_given_away(campaign: Campaign, come: Callable[..., Page]) -> None:
-    """Signed out, the page says so at once; whoever has a ticket signs in and is shown it."""
-    campaign.open(1)
-    campaign.win("alice")
-    page = come()
-    expect(sentence(page)).to_have_text("All coupons are given away.")
-    sign_in(page, "alice")
-    step(page, "Ask").click()
-    expect(page.locator("#coupon")).to_contain_text("№ 1")
 
 
 def test_two_tabs_have_one_answer(campaign: Campaign, come: Callable[..., Page]) -> None:
