@@ -44,6 +44,9 @@ an opening.
 | 3 | not known whether it was done: repeat it, which is safe (a change under the `--request-id` that is named) |
 | 4 | the audit, the rehearsal or the turn has a finding; a live event without one ends with 0 |
 
+What cannot be undone (`event end`, `event delete`, `revoke`, `failed refuse`) asks first. Where nobody can be asked, in
+a script, a pipe or with `--json`, it is wrong usage until `--yes` is given.
+
 Every option has an environment variable. With `--json`, which may stand anywhere, one document is printed; its schema
 is printed by `firstcome schema COMMAND`. An error is `{"error": {"kind", "code", "detail", "fields"}}`.
 

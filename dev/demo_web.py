@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COUPONS = 100
 PEOPLE = 1_000
-OPENS_IN_S = 45  # to sign in at the console and to find the event's page
+OPENS_IN_S = 60  # to sign in twice, at the console and on the event's page
 PEOPLE_A_S = 25  # all of them within 40 s: slow enough to be watched, and far below what the cloud takes
 THREADS = 8
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -39,9 +39,13 @@ def main(
     opens_at = datetime.now(UTC) + timedelta(seconds=opens_in_s)
     event_id = f"web-demo-{opens_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     _open(addresses, event_id, opens_at)
-    console.print(f"console  {addresses['FIRSTCOME_CONSOLE_URL']}/#/events/{event_id}   sign in with the group admin")
     console.print(
-        f"page     {addresses['FIRSTCOME_PAGE_URL']}/?event={event_id}   sign in with any name, and take part"
+        f"\nIt opens in {opens_in_s:.0f} s, at {opens_at:%H:%M:%S} UTC, and {people:,} people come. "
+        "Open both until then:\n\n"
+        f"  console  {addresses['FIRSTCOME_CONSOLE_URL']}/#/events/{event_id}\n"
+        "           sign in with any name, and the group admin\n"
+        f"  page     {addresses['FIRSTCOME_PAGE_URL']}/?event={event_id}\n"
+        "           in a private window: sign in with another name, and take part\n"
     )
     crowd = Crowd(addresses["FIRSTCOME_API_URL"], event_id, THREADS)
     with closing(crowd), Progress(*_COLUMNS, console=console) as progress:
@@ -51,7 +55,10 @@ def main(
         answers = _come(crowd, people, rate, lambda: progress.advance(task))
     told = by_word(answers)
     console.print(", ".join(f"{count} were told {word}" for word, count in told.most_common()))
-    console.print(f"the event stays open: firstcome winners {event_id}, firstcome audit {event_id}")
+    console.print(
+        "\nThe event stays open, and the cloud stays up until `make down`:\n\n"
+        f"  .venv/bin/firstcome winners {event_id}\n  .venv/bin/firstcome audit {event_id}"
+    )
     if unexpected := [answer for answer in answers if not answer.has_ticket and answer.word != "sold_out"]:
         sys.exit(f"{len(unexpected)} were told neither that they have a coupon nor that it is sold out: make logs")
     return event_id

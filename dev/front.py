@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dev import routing
 from dev.environment import BODY_LIMIT, INVOKE_PATH
 from dev.http_api import HEADER
 from dev.process import ProcessError
@@ -78,7 +79,7 @@ frontend {name}
 if {{ req.body_size gt {body_limit} }}
   http-request return status 404 content-type application/json string '{{"message":"Not Found"}}' \
 if {{ path_beg {invoke} }}
-{openapi}  default_backend {function}
+{openapi}{rules}  default_backend {function}
 """
 
 _ERRORS = {
@@ -153,9 +154,11 @@ def write(
         shutil.copy(openapi, folder / _OPENAPI_FILE)
     (open_to_all,) = [each.function.name for each in functions if each.function.routes]
     gateways = [_gateway(_API, api, open_to_all, f"del-header {HEADER}", _OPENAPI if served else "")]
+    known = [each.function for each in functions]
     for name, listener in with_jwt.items():
-        (behind,) = [each.function.name for each in functions if name in (api.name for api in each.function.apis)]
-        gateways.append(_gateway(f"{_API}-{name}", listener, behind, f"set-header {HEADER} {name}", ""))
+        rules, behind = routing.rules(name, known), routing.default(name, known)
+        gateways.append(_gateway(f"{_API}-{name}", listener, behind, f"set-header {HEADER} {name}", rules=rules))
+        gateways.append(routing.tables(name, known))
     config = "haproxy.cfg"
     (folder / config).write_text(
         _CONFIG.format(
@@ -186,7 +189,9 @@ _OPENAPI = f"""\
 """
 
 
-def _gateway(name: str, listener: socket.socket, function: str, api_header: str, openapi: str) -> str:
+def _gateway(
+    name: str, listener: socket.socket, function: str, api_header: str, openapi: str = "", *, rules: str = ""
+) -> str:
     return _GATEWAY.format(
         name=name,
         descriptor=listener.fileno(),
@@ -195,6 +200,7 @@ def _gateway(name: str, listener: socket.socket, function: str, api_header: str,
         body_limit=BODY_LIMIT,
         invoke=INVOKE_PATH,
         openapi=openapi,
+        rules=rules,
     )
 
 

@@ -43,11 +43,8 @@ class Routes:
     def __init__(self, routes: Iterable[tuple[str, str]]) -> None:
         """Compile the routes of the template."""
         self._default = ("$default", re.compile("")) if any(path == "$default" for _, path in routes) else None
-        ordered = sorted(
-            (route for route in routes if route[1] != "$default"),
-            key=lambda route: (route[1].count("+}"), route[1].count("{"), route[0] == "ANY"),
-        )
-        self._compiled = [(method, f"{method} {path}", _pattern(path)) for method, path in ordered]
+        ordered = sorted((route for route in routes if route[1] != "$default"), key=lambda route: rank(*route))
+        self._compiled = [(method, f"{method} {path}", pattern(path)) for method, path in ordered]
 
     def match(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
         """Return the route key and the path parameters; None where API Gateway itself answers 404."""
@@ -57,7 +54,12 @@ class Routes:
         return ("$default", {}) if self._default else None
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def rank(method: str, path: str) -> tuple[bool, int, int, bool]:
+    """Return what sorts routes so that the one which API Gateway prefers comes first."""
+    return path == "$default", path.count("+}"), path.count("{"), method == "ANY"
+
+
+def pattern(path: str) -> re.Pattern[str]:
     """Turn `/events/{event_id}` and `/{rest+}` into a regular expression."""
     pieces = re.split(r"\{(\w+)(\+?)\}", path)
     fixed, names, greedy = pieces[0::3], pieces[1::3], pieces[2::3]

@@ -271,15 +271,15 @@ REDEEMING = (
 )
 PROBLEMS: dict[str, tuple[str, ...]] = {
     "apply": (
-        *("bad_event_id", "bad_user_id", "bad_json", "unauthenticated", "not_yourself", "unknown_event"),
-        *("sold_out", "not_open", "paused", "closed", "refused", "body_too_large", "unsupported_media_type"),
-        *("internal", "gate_lost", "try_again"),
+        *("bad_event_id", "bad_user_id", "bad_json", "unauthenticated", "not_by_the_edge", "not_yourself"),
+        *("unknown_event", "sold_out", "not_open", "paused", "closed", "refused"),
+        *("body_too_large", "unsupported_media_type", "internal", "gate_lost", "try_again"),
     ),
     "status": (
-        *("bad_event_id", "bad_user_id", "unauthenticated", "unknown_event", "no_application"),
+        *("bad_event_id", "bad_user_id", "unauthenticated", "not_by_the_edge", "unknown_event", "no_application"),
         *("internal", "gate_lost", "try_again"),
     ),
-    "event": ("bad_event_id", "unknown_event", "internal", "gate_lost", "try_again"),
+    "event": ("bad_event_id", "not_by_the_edge", "unknown_event", "internal", "gate_lost", "try_again"),
     "redeem": REDEEMING,
     "takeBack": TAKING_BACK,
 }
@@ -310,7 +310,7 @@ def document() -> Json:
                 operation["requestBody"] = needed | {"content": content(*BODIES[name])}
             if name != "event":
                 operation["security"] = [IAM] if name in FOR_BACK_ENDS else [{"jwt": []}, IAM]
-            operation["responses"] = _successes(name) | _problems(name, path)
+            operation["responses"] = dict(sorted((_successes(name) | _problems(name, path) | _limited(name)).items()))
     made["components"] = {"schemas": SCHEMAS, "securitySchemes": SECURITY_SCHEMES}
     return made
 
@@ -342,6 +342,16 @@ def _successes(name: str) -> Json:
 def _problems(name: str, path: str) -> Json:
     statuses = sorted({CODES[code].status for code in PROBLEMS[name]})
     return {str(status): _problem(status, name, path) for status in statuses}
+
+
+def _limited(name: str) -> Json:
+    """Return what API Gateway answers above the limit of the route, which one operation has (template.yaml)."""
+    if name != "event":
+        return {}
+    said = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+    examples = {"throttled": {"value": {"message": "Too Many Requests"}}}
+    answer = {"application/json": {"schema": said, "examples": examples}}
+    return {"429": {"description": "Too many look at events at this moment", "content": answer}}
 
 
 def _problem(status: int, name: str, path: str) -> Json:

@@ -66,6 +66,14 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What one route lets through: so many requests a second on average, and so many at once."""
+
+    rate_per_s: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One route of an HTTP API with a JWT authorizer; `token` says whether it asks for one."""
 
@@ -73,6 +81,7 @@ class Route:
     path: str  # or $default
     token: bool
     scopes: tuple[str, ...]
+    limit: Limit | None  # of its own; the stage's, which all routes share, is not kept here
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +177,16 @@ def _api(name: str, properties: dict[str, Any], events: list[dict[str, Any]]) ->
             message = f"{name} asks for {authorizer}: here an API with a JWT authorizer has no other"
             raise TemplateError(message)
         scopes = auth.get("AuthorizationScopes", authorizers.get(authorizer, {}).get("AuthorizationScopes", ()))
-        routes.append(Route(*_route(event), token=authorizer != "NONE", scopes=tuple(scopes)))
+        method, path = _route(event)
+        limit = _limit(properties.get("RouteSettings", {}).get(path if path == "$default" else f"{method} {path}"))
+        routes.append(Route(method, path, token=authorizer != "NONE", scopes=tuple(scopes), limit=limit))
     return Api(name, tuple(routes), _cors(properties.get("CorsConfiguration")))
+
+
+def _limit(said: dict[str, Any] | None) -> Limit | None:
+    if said is None:
+        return None
+    return Limit(rate_per_s=float(said["ThrottlingRateLimit"]), burst=int(said["ThrottlingBurstLimit"]))
 
 
 def _cors(said: dict[str, Any] | None) -> Cors | None:

@@ -308,7 +308,11 @@ def operate_events() -> dict[str, Event]:
         {"action": "refuse", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "asked to be removed"},
         {"action": "revoke", "event_id": EVENT_ID, "user_id": "user-0666", "reason": "a bot"},
         {"action": "upload_codes", "event_id": EVENT_ID, "codes": ["SPRING-0001", "SPRING-0002", "SPRING-0003"]},
-        *({"action": action, "event_id": EVENT_ID} for action in ("restore", "reconcile", "audit", "expire", "wipe")),
+        *(
+            {"action": action, "event_id": EVENT_ID}
+            for action in ("restore", "reconcile", "audit", "expire", "drop_gate", "wipe")
+        ),
+        {"action": "rewind", "since": "2020-01-01T00:00:00Z"},
         {"action": "erase", "user_id": "user-0666", "all_events": True},
         {"action": "purge", "all_events": True},
         {"action": "edit", "event_id": EVENT_ID, "name": "Summer sale"},

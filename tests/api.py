@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from dev import gateway
 from dev.openapi import load_handler as make_handler
+from firstcome.apply.edge import Edge
 from firstcome.apply.routes import Routes
 from tests.patience import PATIENT
 
@@ -136,10 +137,13 @@ class _Beyond:
         return reach
 
 
-def without_servers() -> Api:
-    """An execution environment that ends where the servers begin, called by a back end: see `reached`."""
+def without_servers(edge: str = "") -> Api:
+    """An execution environment that ends where the servers begin, called by a back end: see `reached`.
+
+    `edge` has the hashes of what an edge before it sends.
+    """
     module = make_handler()
-    vars(module)["api"] = Routes(cast("Any", _Beyond()), module.settings.local_identity)
+    vars(module)["api"] = Routes(cast("Any", _Beyond()), module.settings.local_identity, Edge(edge))
     return Api(module, BACK_END)
 
 

@@ -17,7 +17,9 @@ Decided = pytest.importorskip("cfnlint.template").Template
 Resource = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ["ApplyFunction", "ConsumeFunction", "RetryFunction", "OperateFunction", "OperatorApiFunction"]
+FUNCTIONS = [
+    *("ApplyFunction", "EventFunction", "ConsumeFunction", "RetryFunction", "OperateFunction", "OperatorApiFunction")
+]
 # What a stack with an operator's API is given; without an issuer it has none.
 OPERATORS = {"OperatorIssuer": "https://issuer.example.com/", "OperatorAudience": "console"}
 NO_VALUE = {"Ref": "AWS::NoValue"}

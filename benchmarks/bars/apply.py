@@ -34,8 +34,8 @@ WARM_UP = 200  # calls: connections, the caches of Powertools and of the interpr
 AWAITED_S = 5
 FLOOR = "EVALSHA + awaited KafkaProducer"
 TURNS = (
-    "where other processes want the cores, each round trip waits for its turn, and the handler makes one more: the gate "
-    "has to note the delivery before it is said. The CPU below is what it costs"
+    "where other processes want the cores, each round trip waits for its turn, and the handler makes one more: the "
+    "gate has to note the delivery before it is said. The CPU below is what it costs"
 )
 TOPIC = "apply"  # of its own: nobody reads these records, and a drain would meet them
 

@@ -44,8 +44,8 @@ SETTINGS = {**PATIENT, "FIRSTCOME_SWEEP_OVERDUE_MS": "500"}
 OURS, WAITS, SENDS = "firstcome", "peer that waits for the broker", "peer that does not wait"
 (CHAIN,) = (step for step in STEPS if step.topic == SADD_INCR_TOPIC)
 ONE_EACH = (
-    "an environment serves one person at a time, so each record is a request of its own to the broker, where the threads "
-    "of a peer share one; broker and both sides run on the same two cores. The CPU below is what each costs its functions"
+    "an environment serves one person at a time, so each record is a request of its own to the broker, where the "
+    "threads of a peer share one; the broker has the same two cores. The CPU below is what each side itself costs"
 )
 # As of the local cloud's front, but for what API Gateway refuses.
 FRONT = """\

@@ -125,12 +125,12 @@ def sizes_table(measured: Times) -> Table:
 
 def table(found: list[Limit]) -> Table:
     """Return the limits as a table, the first one first."""
-    said = Table("limit", "needed", "there is", "used", "passed", "set", box=MARKDOWN)
+    said = Table("limit", "needed", "there is", "unit", "used", "passed", "set", box=MARKDOWN)
     for limit in found:
         more = (limit.passed, limit.set) if limit.tight else ("", "")
         style = "red" if limit.used > 1 and not limit.soft else "yellow" if limit.tight else ""
-        has = f"{figure(limit.has)} {limit.unit}"
-        said.add_row(limit.what, figure(limit.need), has, times_full(limit.used), *more, style=style)
+        figures = (figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
+        said.add_row(limit.what, *figures, *more, style=style)
     return said
 
 

@@ -107,7 +107,7 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
     if opening.remembered:
         sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / 1e6
         mb_per_s, later = limits.CACHE_BYTES_PER_S / 1e6, "remembered some seconds later"
-        yield Limit("Redis: filters sent", sent_mb, mb_per_s, "MB, MB/s", later, MORE_STACKS, soft=True)
+        yield Limit("Redis: filters sent", sent_mb, mb_per_s, "MB/s", later, MORE_STACKS, soft=True)
 
 
 def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:

@@ -34,9 +34,9 @@ STACK = Deployment(
         "ApiBurstLimit": 4_950,
         "BrokerCount": 12,
         "DatabaseClass": "db.m7g.xlarge",
-        "DatabaseConnections": 2_024,
+        "DatabaseConnections": 2_064,
     },
-    lambda_quota=1_098,
+    lambda_quota=1_118,
 )
 PACKETS = 10_000  # of each crowd
 SETTLED_S = 600.0  # every event is over by then

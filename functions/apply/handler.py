@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from firstcome.apply.application import Applications
+from firstcome.apply.edge import Edge
 from firstcome.apply.resolver import Resolver
 from firstcome.apply.routes import Routes
 from firstcome.runtime import snapstart
@@ -17,7 +18,7 @@ from firstcome.settings import Settings
 settings = Settings.from_env()
 applications = Applications.of(settings)
 snapstart.register(settings, applications)
-api = Routes(applications, settings.local_identity)
+api = Routes(applications, settings.local_identity, Edge(settings.edge_sha256))
 app = Resolver()
 
 

@@ -50,8 +50,8 @@ def test_an_event_is_given_away_by_commands_alone(program: Program, campaign: Ca
     shown = program.json("event", "show", event_id)
     assert (shown["coupons"], shown["event"]["timezone"]) == (2, "Asia/Seoul")
     assert program.json("audit", event_id)["ok"] is True
-    for word, state in (("pause", "paused"), ("close", "closed"), ("end", "ended")):
-        assert program.json("event", word, event_id)["event"]["state"] == state
+    for words, state in ((("pause",), "paused"), (("close",), "closed"), (("end", "--yes"), "ended")):
+        assert program.json("event", words[0], event_id, *words[1:])["event"]["state"] == state
     assert program.json("event", "open", event_id, code=1)["error"]["kind"] == "refused"
 
 
@@ -71,7 +71,8 @@ def test_failed_rows_are_listed_driven_again_and_refused(program: Program, campa
     assert program.json("failed", "redrive", "--event", event_id, "--all")["due"] == 1
     program.json("failed", "refuse", "--event", event_id, "--user", "alice", "--reason", "a bot", "--yes")
     assert program.json("status", event_id, "alice")["status"] == "refused"
-    assert program.json("failed", "refuse", "--event", event_id, "--user", "bob", code=1)["error"]["kind"] == "refused"
+    of_bob = ("failed", "refuse", "--event", event_id, "--user", "bob", "--yes")
+    assert program.json(*of_bob, code=1)["error"]["kind"] == "refused"  # bob has a coupon
 
 
 def test_a_finding_of_the_audit_is_exit_code_4(program: Program, campaign: Campaign, event_id: str) -> None:
@@ -167,7 +168,7 @@ def test_anybody_can_compute_a_turn_that_was_told(program: Program, campaign: Ca
     assert "once the event has ended" in " ".join(program("verify-turn", event_id, "alice", code=2).err.split())
     with Client(cloud.api_url) as client:
         commitment = client.event(event_id).turn_commitment
-        program.json("event", "end", event_id)
+        program.json("event", "end", event_id, "--yes")
         secret = client.event(event_id).turn_secret
     assert commitment
     assert secret

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.cli.program import Program
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
-    from tests.cli.program import Program
     from tests.e2e.campaign import Campaign
 
 COLOUR = re.compile(r"\x1b\[[\d;]*3\d(;\d+)*m")  # SGR 30 to 39: a colour of the letters
@@ -68,12 +70,33 @@ def test_an_audit_is_coloured_unless_no_color_is_set(program: Program, campaign:
 
 
 def test_what_cannot_be_undone_is_asked_first(program: Program, campaign: Campaign, event_id: str) -> None:
-    """On a terminal only, and not where --yes is given."""
+    """On a terminal, and not where --yes is given."""
     campaign.open()
     assert "for good?" in on_a_terminal(program, "event", "end", event_id, typed="n\n", code=1)
     assert campaign.operate("show")["event"]["state"] == "open"
     on_a_terminal(program, "event", "end", event_id, "--yes")
     assert campaign.operate("show")["event"]["state"] == "ended"
+
+
+def test_nothing_is_undone_where_nobody_can_be_asked(program: Program, campaign: Campaign, event_id: str) -> None:
+    """In a pipe, from cron, for JSON: wrong usage, until --yes is said. So for each command that asks."""
+    campaign.open()
+    for words in (
+        ("event", "end", event_id),
+        ("event", "delete", event_id),
+        ("revoke", event_id, "alice"),
+        ("failed", "refuse", "--event", event_id, "--user", "alice"),
+    ):
+        assert "Say --yes, because nobody can be asked here" in " ".join(program(*words, code=2).err.split())
+    assert "--yes" in on_a_terminal(program, "--json", "event", "end", event_id, typed="y\n", code=2)
+    assert campaign.operate("show")["event"]["state"] == "open"
+    program("event", "end", event_id, "--yes")
+    assert campaign.operate("show")["event"]["state"] == "ended"
+
+
+@pytest.mark.parametrize("group", [(), ("event",), ("failed",), ("codes",)])
+def test_no_summary_is_cut_off_at_80_columns(group: tuple[str, ...]) -> None:
+    assert "..." not in Program({"COLUMNS": "80"})(*group, "--help").out.partition("Commands:")[2]
 
 
 def test_setup_installs_the_program_of_this_checkout() -> None:

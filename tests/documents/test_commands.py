@@ -16,20 +16,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-EVENT = "spring-sale"
-# What a page takes for granted, where it does not make the event itself: the tutorial's event, and one winner.
-TUTORIAL = """
-firstcome event create spring-sale --name Spring --capacity 100 --opens-at 2026-01-01T00:00:00Z \
-    --closes-at 2036-01-01T00:00:00Z
-firstcome event open spring-sale
-firstcome apply spring-sale alice --wait
-"""
 # An installation, Docker, or an account of AWS is needed: not run, and read by other tests.
 ELSEWHERE = re.compile(r"^(pipx|uv|docker|git clone|aws|sam|firstcome --(stack-name|install-completion))\b")
 # A rehearsal of as many people as a page names takes most of a minute, and shows no more than one of these.
 FEWER = re.compile(r"(rehearse\b.* --people) \d+")
 REHEARSED = 100
-MAKES_THE_EVENT = re.compile(r"event create spring-sale|create event_id=spring-sale|/spring-sale/actions/create")
+MADE = re.compile(r"event create ([\w-]+)|create event_id=([\w-]+)|/events/([\w-]+)/actions/create")
+KEY = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 def commands(text: str) -> Iterator[Typed]:
@@ -37,6 +30,11 @@ def commands(text: str) -> Iterator[Typed]:
     for each in typed(text):
         if not ELSEWHERE.match(each.command):
             yield each
+
+
+def made(text: str) -> set[str]:
+    """Return the events that the commands of a text make."""
+    return {next(filter(None, names)) for names in MADE.findall(text)}
 
 
 NAMED = [
@@ -53,10 +51,10 @@ DOCUMENTS = [path for path in NAMED if any(commands(path.read_text()))]  # some 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_document_asks_to_be_typed_works(document: Path, clone: Path, reader: dict[str, str]) -> None:
     """Each command succeeds, is answered as the document says, and is told no problem that the document leaves out."""
-    text, event_id = document.read_text(), new_event_id(EVENT)
-    wanted = list(commands(FEWER.sub(rf"\1 {REHEARSED}", text.replace(EVENT, event_id))))
-    if not MAKES_THE_EVENT.search(text):
-        wanted.insert(0, Typed(TUTORIAL.strip().replace(EVENT, event_id), ""))
+    text = document.read_text()
+    for event_id in made(text):
+        text = text.replace(event_id, new_event_id(event_id))
+    wanted = list(commands(FEWER.sub(rf"\1 {REHEARSED}", text)))
     answers = run(wanted, clone, reader)
     for each in answers:
         assert each.code == 0, (each.typed.command, each.said)
@@ -64,6 +62,16 @@ def test_what_a_document_asks_to_be_typed_works(document: Path, clone: Path, rea
         told = "urn:problem-type" in each.said and "urn:problem-type" not in each.typed.answer
         assert not told, (each.typed.command, each.said)
     assert len(answers) == len(wanted)
+
+
+def test_a_document_works_after_any_other() -> None:
+    """Each makes the events that it uses, under names and keys that no other has."""
+    texts = ["\n".join(each.command for each in commands(document.read_text())) for document in DOCUMENTS]
+    for found in (
+        [name for text in texts for name in made(text)],
+        [key for text in texts for key in set(KEY.findall(text))],
+    ):
+        assert sorted(found) == sorted(set(found))
 
 
 def test_commands_and_answers_are_told_apart() -> None:

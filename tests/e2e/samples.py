@@ -100,6 +100,8 @@ CASES = {
     "operate-expire": Case(ENDED, {"gate": "EXPIRING"}),
     "operate-erase": Case(OPEN, {"erased": {}, "kept": []}),
     "operate-purge": Case(ENDED, {"erased": {}, "kept": []}),
+    "operate-rewind": Case((), {"action": "rewind"}),
+    "operate-drop-gate": Case(OPEN, {"gate": "LOST"}),
     "operate-wipe": Case(OPEN, {"wiped": EVENT_ID}),
     "operate-bad-action": Case((), {"errorType": "BadInput"}),
     "operate-edit": Case(("operate-create",), {"event": {"name": "Summer sale", "config_version": 2}}),

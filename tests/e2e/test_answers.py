@@ -32,7 +32,9 @@ DOCUMENTED = {
 NOBODY = {f"{operation} 401 unauthenticated" for operation in ("apply", "status", *BACK_END_ASKS)}
 APPLICANT = {"apply 403 not_yourself", *(f"{operation} 403 not_a_back_end" for operation in BACK_END_ASKS)}
 APPLICANT.add("takeBack 400 bad_user_id")  # of a token whose sub is none
-ELSEWHERE = NOBODY | APPLICANT
+# The front answers it (test_doors.py), and no edge stands before this cloud (tests/unit/test_edge.py).
+BEFORE = {"event 429 throttled", *(f"{operation} 403 not_by_the_edge" for operation in ("apply", "status", "event"))}
+ELSEWHERE = NOBODY | APPLICANT | BEFORE
 ALL_SCENES = SCENES | BACK_END_SCENES
 
 

@@ -30,6 +30,8 @@ Resources:
   Api:
     Type: AWS::Serverless::HttpApi
     Properties:
+      RouteSettings:
+        "GET /shown/{name}": { ThrottlingRateLimit: 0.001, ThrottlingBurstLimit: 3 }
       CorsConfiguration:
         AllowOrigins: ["https://none.invalid"]
         AllowMethods: [GET]
@@ -54,7 +56,19 @@ Resources:
       Events:
         Mine: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: /mine, Method: GET } }
         All: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: /all, Method: GET, Auth: { Authorizer: NONE } } }
+        Fixed: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: /open/mine, Method: GET } }
         Back: { Type: HttpApi, Properties: { Path: "/{rest+}", Method: ANY } }
+  Shows:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: web.handler
+      CodeUri: tiny/
+      Events:
+        One:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Path: "/open/{name}", Method: GET, Auth: &open { Authorizer: NONE } }
+        Few: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: "/shown/{name}", Method: GET, Auth: *open } }
   Operates:
     Type: AWS::Serverless::Function
     Properties:
@@ -105,6 +119,27 @@ def test_each_door_leads_to_its_function(cloud: Cloud, http: httpx.Client) -> No
         said = http.get(cloud.doors.urls[door] + "/mine", headers=bearer(cloud, "viewer", "admin")).json()
         assert said["function"] == function
         assert (said["jwt"]["claims"]["sub"], said["jwt"]["claims"]["groups"]) == ("alice", "[viewer admin]")
+
+
+def test_routes_of_one_api_lead_to_their_functions(cloud: Cloud, http: httpx.Client) -> None:
+    """A fixed path goes before a variable one, whichever function has it; a path is matched as it is decoded."""
+    door = cloud.doors.urls[APPLICANT_URL]
+    assert http.get(f"{door}/open/mine", headers=bearer(cloud)).json()["function"] == "applies"
+    assert http.get(f"{door}/open/m%69ne").status_code == 401
+    assert http.get(f"{door}/open/others").json()["function"] == "shows"
+    assert http.get(f"{door}/open/a%2Fb").status_code == 404
+    assert http.get(f"{door}/open/mine%0A").json()["function"] == "shows"
+
+
+def test_a_flood_of_one_route_is_turned_away_by_the_front(cloud: Cloud, http: httpx.Client) -> None:
+    """In API Gateway's words, without its function; no other route hears of it."""
+    door = cloud.doors.urls[APPLICANT_URL]
+    answers = [http.get(f"{door}/shown/{name}") for name in range(10)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 7
+    assert answers[-1].json() == {"message": "Too Many Requests"}
+    assert answers[-1].headers["content-type"] == "application/json"
+    for _ in range(10):
+        assert http.get(f"{door}/open/others").status_code == http.get(f"{door}/all").status_code == 200
 
 
 @pytest.mark.parametrize("door", [APPLICANT_URL, OPERATOR_URL])

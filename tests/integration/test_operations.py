@@ -252,7 +252,7 @@ def test_every_action_is_one_of_the_documented(world: World) -> None:
         *("migrate", "create", "open", "pause", "close", "end", "raise_capacity", "edit", "delete", "reschedule"),
         *("list", "show", "issued", "winners", "lookup", "history", "operation", "list_failed"),
         *("redrive", "refuse", "revoke", "upload_codes", "restore", "reconcile", "audit", "expire", "erase"),
-        *("purge", "wipe"),
+        *("purge", "rewind", "drop_gate", "wipe"),
     ]
     assert list(ACTIONS) == list(table.ACTIONS)
 

@@ -25,6 +25,7 @@ EXPECTED = topic_configs(replication=1)
 WRONG = {
     "message.timestamp.type": "CreateTime",
     "retention.ms": "604800000",
+    "retention.bytes": "1000000000",
     "cleanup.policy": "compact",
     "unclean.leader.election.enable": "true",
     "min.insync.replicas": "2",

@@ -11,6 +11,8 @@ FAILED = "tests/integration/test_ledger_failed.py"
 CONCURRENCY = "tests/integration/test_ledger_concurrency.py"
 SIZE = "tests/integration/test_ledger_size.py"
 SERVER = "tests/integration/test_mysql_server.py"
+GRANTS = "tests/integration/test_grants.py"
+TOPIC = "tests/integration/test_topic.py"
 
 GUARDS = [
     Guard(
@@ -86,5 +88,17 @@ GUARDS = [
         "if len(batch) == 1:",
         "if len(batch) >= 1:",
         f"{WRITE}::test_rows_that_the_server_rejects_fail_alone",
+    ),
+    Guard(
+        "what faces the internet makes no coupon",
+        "GRANT SELECT, UPDATE (issued_at) ON coupon TO apply",
+        "GRANT SELECT, INSERT, UPDATE (issued_at) ON coupon TO apply",
+        f"{GRANTS}::test_they_allow_nothing_more",
+    ),
+    Guard(
+        "migrate sets what the topic lacks",
+        "checked = check_topic(settings, partitions, replication)",
+        "from firstcome.stream.topic import Checked; checked = Checked([], [])",
+        f"{TOPIC}::test_migrate_mends_the_topic_once",
     ),
 ]

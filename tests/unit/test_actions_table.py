@@ -33,9 +33,9 @@ def test_the_document_has_the_table_of_the_code(group: Group) -> None:
     assert DOCUMENT.count("\n| `") == len(ACTIONS)
 
 
-def test_nobody_but_a_direct_invoke_wipes() -> None:
+def test_nobody_but_a_direct_invoke_wipes_or_repairs_servers() -> None:
     """And every action that cannot be undone is an administrator's."""
-    assert [name for name, action in ACTIONS.items() if action.direct] == ["wipe"]
+    assert [name for name, action in ACTIONS.items() if action.direct] == ["rewind", "drop_gate", "wipe"]
     final = {"end", "refuse", "erase", "purge", "wipe"}
     assert final <= {name for name, action in ACTIONS.items() if action.group is Group.ADMIN}
 

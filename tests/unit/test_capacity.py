@@ -202,8 +202,8 @@ def test_an_environment_ends_with_a_connection_to_each_leader() -> None:
 
 
 def test_every_function_has_its_share_of_the_quota() -> None:
-    """Lambda refuses a reservation that leaves fewer than 100: retry's and the operators' are beside apply's."""
-    assert DEFAULT.reserved_beside == limits.UNRESERVED + 3 + 5
+    """Lambda refuses a reservation that leaves fewer than 100: the view's, retry's and the operators' are beside."""
+    assert DEFAULT.reserved_beside == limits.UNRESERVED + 20 + 3 + 5
     assert Deployment({"ApplyConcurrency": 1_000}).environments == limits.CONCURRENCY - DEFAULT.reserved_beside
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from dev import operate
-from firstcome.ledger.statements import statements
 from firstcome.operate import arguments, table
 from firstcome.settings import Settings
 
@@ -29,7 +28,7 @@ INDEX = ROOT / "docs" / "decisions" / "README.md"
 DECISIONS = sorted(path for path in INDEX.parent.iterdir() if path != INDEX)
 DECISION_PARTS = ["## Context", "## Options", "## Choice", "## How to reverse"]
 DECISION_LINES_MAX = 60  # a longer one is a chapter, and belongs to another document
-TEMPLATES = ("template.yaml", "template.infrastructure.yaml", "template.observability.yaml")
+TEMPLATES = tuple(f"template{each}.yaml" for each in ("", ".infrastructure", ".observability", ".edge"))
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 LINES = re.compile(r"L\d+(-L\d+)?")  # test_check_it_yourself.py looks at what stands there
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
@@ -105,7 +104,7 @@ def test_deploy_md_names_parameters_that_exist() -> None:
     said = set(re.findall(r"\b((?:[A-Z][a-z0-9]+){2,}[A-Za-z]*)=", DEPLOY))
     # A word like those in a sentence: some parameter, output or resource of ours.
     spoken = set(re.findall(r"`((?:[A-Z][a-z0-9]+){2,})`", DEPLOY))
-    ours = known | outputs("template.yaml") | outputs("template.infrastructure.yaml")
+    ours = known.union(*map(outputs, TEMPLATES))
     assert len(said) > 10
     assert said <= known | outputs("template.infrastructure.yaml")
     assert spoken <= ours
@@ -139,7 +138,7 @@ def test_deploy_md_asks_for_resources_that_exist() -> None:
 
 
 def outputs(name: str) -> set[str]:
-    return set(template(name)["Outputs"])
+    return set(template(name).get("Outputs", ()))
 
 
 # --- what security.md counts on --------------------------------------------------------------------------------------
@@ -246,23 +245,6 @@ def test_an_operators_command_can_be_typed_as_it_stands(document: Path) -> None:
         each.replace("\\", "") for each in re.findall(r"\{\\+\"action\\.*?\}", text)
     ]:
         arguments.read(json.loads(payload))
-
-
-def test_grants_are_one_text() -> None:
-    """One document says what a smaller user of the database needs: what the statements do, and no more."""
-    said = [path for path in DOCUMENTS if re.search(r"GRANT ([A-Z, ]+)(?: ON|`| of)", path.read_text())]
-    wanted = statements_by_name(wiped=False)
-    verbs = {re.match(r"\(?(\w+)", each.sql)[1] for each in wanted.values()}  # type: ignore[index]
-    [document] = said
-    granted = dict(re.findall(r"GRANT ([A-Z, ]+) ON firstcome.([a-z*]+)", document.read_text()))
-    assert {verb for rights in granted for verb in rights.split(", ")} == verbs - {"SET"}
-    deleted = {re.split(r"\s+", each.sql)[2] for each in wanted.values() if each.sql.startswith("DELETE")}
-    assert {table for rights, table in granted.items() if rights == "DELETE"} == deleted
-
-
-def statements_by_name(*, wiped: bool) -> dict[str, Any]:
-    """The ledger's statements; those of `wipe` are for the local cloud."""
-    return {name: each for name, each in vars(statements).items() if wiped or not name.startswith("wipe_")}
 
 
 def test_the_readme_says_what_an_idle_stack_costs() -> None:

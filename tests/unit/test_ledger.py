@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firstcome
+from firstcome.ledger import grants
 from firstcome.ledger.errors import code_of, is_deadlock, is_indefinite, is_lost
 from firstcome.ledger.events import TRANSITIONS
 from firstcome.ledger.failed_events import all_valid, valid
@@ -54,6 +55,18 @@ def test_an_error_without_a_number_means_that_the_connection_is_gone(error: pymy
     assert code_of(error) == 0
     assert is_lost(error)
     assert is_indefinite(error)
+
+
+def test_no_function_but_operate_may_delete_a_row() -> None:
+    """Every grant is read, of a table that there is; a right is to read, insert or update rows."""
+    lines = re.findall(r"^GRANT .*", grants.FILE.read_text(encoding="utf-8"), re.MULTILINE)
+    tables = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", FOLDER.with_name("schema.sql").read_text()))
+    rights = grants.rights()
+    assert rights.keys() == {"apply", "consume", "retry"}
+    assert len(lines) == sum(map(len, rights.values()))
+    for granted in rights.values():
+        assert granted.keys() <= tables
+        assert set(re.findall("[A-Z]+", " ".join(granted.values()))) <= {"SELECT", "INSERT", "UPDATE"}
 
 
 def test_every_named_statement_is_used() -> None:

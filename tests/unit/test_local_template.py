@@ -10,7 +10,7 @@ import pytest
 # The template is read with SAM CLI's own parser and resolver, where SAM CLI is installed.
 yamlhelper = pytest.importorskip("samcli.yamlhelper")
 
-from dev.template import TemplateError, read  # noqa: E402  after the condition above
+from dev.template import Limit, TemplateError, read  # noqa: E402  after the condition above
 from dev.variables import variables  # noqa: E402  after the condition above  # noqa: E402
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def properties(source: Any, function: str) -> Any:
 def test_what_the_local_cloud_uses_is_what_the_template_says(source: Any) -> None:
     """Timeouts, memory, batch size, window, schedule, routes, and the variables with their defaults resolved."""
     found = functions(TEMPLATE)
-    assert found.keys() == {"apply", "consume", "retry", "operate", "operator_api"}
+    assert found.keys() == {"apply", "event", "consume", "retry", "operate", "operator_api"}
     shared = source["Globals"]["Function"]
     for name, function in found.items():
         said = properties(source, name)
@@ -89,15 +89,18 @@ def test_a_changed_template_is_a_changed_cloud(source: Any, tmp_path: Path) -> N
 def test_the_apis_that_verify_tokens_are_the_templates(source: Any) -> None:
     """The same routes, the same exception, the same CORS; where a route names no authorizer, it asks for a token."""
     found = functions(TEMPLATE)
-    [applicants], [operators] = found["apply"].apis, found["operator_api"].apis
-    assert (applicants.name, operators.name) == ("Api", "OperatorApi")
-    assert {(route.method, route.path): route.token for route in applicants.routes} == {
-        ("POST", "/events/{event_id}/applications"): True,
-        ("GET", "/events/{event_id}/applications/{user_id}"): True,
-        ("GET", "/events/{event_id}"): False,
+    [applicants], [anybody], [operators] = (found[name].apis for name in ("apply", "event", "operator_api"))
+    assert (applicants.name, anybody.name, operators.name) == ("Api", "Api", "OperatorApi")
+    assert {(route.method, route.path): (route.token, route.limit) for route in applicants.routes} == {
+        ("POST", "/events/{event_id}/applications"): (True, None),
+        ("GET", "/events/{event_id}/applications/{user_id}"): (True, None),
     }
+    [view] = anybody.routes
+    [limit] = source["Resources"]["Api"]["Properties"]["RouteSettings"].values()
+    assert (view.method, view.path, view.token) == ("GET", "/events/{event_id}", False)
+    assert view.limit == Limit(limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"])
     assert all(route.token for route in operators.routes)
-    assert not found["operator_api"].routes, "nothing of it is on the back end's address"
+    assert not found["operator_api"].routes + found["event"].routes, "nothing of them is on the back end's address"
     for api in (applicants, operators):
         said = source["Resources"][api.name]["Properties"]["CorsConfiguration"]
         assert api.cors is not None

@@ -82,6 +82,7 @@ def batch_ms(settings: Settings) -> int:
 def test_apply_answers_before_it_is_ended(request_ms: Callable[[Settings], int]) -> None:
     """Whichever servers are at their slowest, the caller is told something."""
     assert request_ms(Settings()) + COLD_START_MS <= timeout_ms("ApplyFunction")
+    assert timeout_ms("EventFunction") == timeout_ms("ApplyFunction"), "a lost gate's view asks the same servers"
 
 
 def test_consume_ends_before_it_is_ended() -> None:

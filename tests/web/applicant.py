@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+    from tests.web.conftest import Watch
+
 
 def sign_in(page: Page, name: str) -> None:
     """Sign in at the issuer, and come back."""
@@ -26,3 +28,8 @@ def step(page: Page, label: str) -> Locator:
 def sentence(page: Page) -> Locator:
     """Return what the page says in one sentence."""
     return page.get_by_role("heading", level=1)
+
+
+def applications(watch: Watch) -> int:
+    """How often the context has asked for a coupon."""
+    return sum(request.method == "POST" and "/applications" in request.url for request in watch.requests)

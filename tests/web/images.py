@@ -26,6 +26,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 Scheme = Literal["light", "dark"]
 OPTIONS: dict[str, Any] = {"timezone_id": "Europe/Zurich", "reduced_motion": "reduce"}
 PAGE_SIZE: ViewportSize = {"width": 390, "height": 560}
+WHOLE = {"soldout-again"}  # what it is about stands below the first screen
 CONSOLE_SIZE: ViewportSize = {"width": 1280, "height": 760}
 # Each language in another scheme, so that both are seen.
 SCHEMES: dict[str, Scheme] = {"en": "light", "ko": "dark"}
@@ -65,7 +66,7 @@ def _draw_page(browser: Browser) -> None:
             page.goto(url)
             for name in states.STATES:
                 states.show(page, name, language)
-                _write(page.screenshot(), IMAGES / "page" / language / f"{name}.png")
+                _write(page.screenshot(full_page=name in WHOLE), IMAGES / "page" / language / f"{name}.png")
             context.close()
 
 

@@ -27,6 +27,7 @@ NAMES = {"en": "Spring sale", "ko": "봄맞이 할인"}
 TICKET = {"number": 417, "userId": "alice", "appliedAt": OPENS_MS + 7_300}
 ASKED = {"askedAt": OPENS_MS + 7_300, "correlationId": "0b9bd9a3-6d2b-4c2e-8a3e-5f1c2d7f9a10"}
 SOLD_OUT = {"name": "soldout", "soldOutAt": OPENS_MS + 6_900, **ASKED}
+ASKED_AGAIN = {"askedAt": OPENS_MS + 95_400, "correlationId": "5d0c8f64-1b7e-4a39-9c52-8e7f4b6a2d31"}
 
 # By the name of the picture; `name` is the state's own.
 STATES: dict[str, dict[str, Any]] = {
@@ -45,7 +46,9 @@ STATES: dict[str, dict[str, Any]] = {
     "issued": {"name": "issued", "ticket": TICKET, "code": "SPRING-7KQ2-M4XD"},
     "issued-plain": {"name": "issued", "ticket": TICKET},
     "soldout": SOLD_OUT,
+    "soldout-again": {**SOLD_OUT, **ASKED_AGAIN, "first": SOLD_OUT},
     "soldout-seen": {"name": "soldout"},
+    "soldout-signedout": {"name": "soldout", "signedOut": True},
     "paused": {"name": "paused"},
     "closed": {"name": "closed"},
     "refused": {"name": "refused", **ASKED},
@@ -76,7 +79,7 @@ def show(page: Page, name: str, language: str, **event_fields: Any) -> None:
     event = {**EVENT, "name": NAMES[language], **{at: _iso(EVENT[at]) for at in ("opens_at", "closes_at")}}
     event |= event_fields
     seen = {"event": None if name in ("loading", "missing") else event, "now": NOW_MS, "person": {"name": "alice"}}
-    if name.startswith("signedout"):
+    if "signedout" in name:
         seen["person"] = None
     page.wait_for_function("typeof show === 'function'")
     page.evaluate("([language, state, seen]) => show(language, state, seen)", [language, _dated(STATES[name]), seen])
@@ -89,9 +92,10 @@ def _dated(state: dict[str, Any]) -> dict[str, Any]:
         dated["ticket"] = {**dated["ticket"], "appliedAt": _iso(dated["ticket"]["appliedAt"])}
     if "soldOutAt" in dated:
         dated["soldOutAt"] = _iso(dated["soldOutAt"])
+    if "first" in dated:
+        dated["first"] = _dated(dated["first"])
     return dated
 
 
 def _iso(at_ms: Any) -> str:
-
     return rfc3339(at_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,11 @@ def test_an_event_is_made_with_its_zone_spelled_out(campaign: Campaign, desk: Ca
     expect(told).to_contain_text("here 2030-02-28 19:00:00 UTC-05:00 (America/New_York)")
     at.press("Make the draft")
     expect(at.page.get_by_role("heading", name="Spring sale")).to_be_visible()
+    window = "2030-03-01 09:00:00 until 2030-03-02 09:00:00 UTC+09:00 (Asia/Seoul) turns over 10 s"
+    expect(at.page.locator(".window")).to_have_text(window)
+    expect(at.said).to_contain_text("Made, as a draft.")
+    at.page.get_by_role("link", name="Codes").click()
+    expect(at.said).to_be_empty()
     event = campaign.operate("show")["event"]
     assert (event["opens_at"], event["closes_at"]) == ("2030-03-01T00:00:00.000Z", "2030-03-02T00:00:00.000Z")
     assert (event["timezone"], event["spread_ms"], event["capacity"]) == ("Asia/Seoul", 10_000, 100)
@@ -52,6 +58,21 @@ def test_a_draft_saved_unchanged_opens_when_it_did(
     expect(at.said).to_have_text("Saved.")
     event = campaign.operate("show")["event"]
     assert (event["opens_at"], event["config_version"]) == (opens_at, 1), "nothing has changed"
+
+
+def test_the_form_names_what_is_missing(desk: Callable[..., Desk]) -> None:
+    """The button is off until then; and UTC is said once."""
+    at = desk("olga", "operator", timezone_id="UTC")
+    at.go("new")
+    still = at.page.locator("#still")
+    expect(still).to_have_text("Still missing: Name, Id, Coupons, Opens, Closes.")
+    fill(at, event_id="an-event", capacity="1", opens_at="2030-03-01T09:00:00")
+    expect(still).to_have_text("Still missing: Name, Closes.")
+    expect(at.page.locator("#opens_at-told")).to_contain_text(re.compile(r"Friday 2030-03-01 09:00:00 UTC\s*2030"))
+    expect(at.page.get_by_role("button", name="Make the draft")).to_be_disabled()
+    fill(at, name="An event", closes_at="2030-03-02T09:00:00")
+    expect(still).to_be_empty()
+    expect(at.page.get_by_role("button", name="Make the draft")).to_be_enabled()
 
 
 def test_a_time_that_no_clock_shows_is_no_time(campaign: Campaign, desk: Callable[..., Desk]) -> None:

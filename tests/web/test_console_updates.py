@@ -150,3 +150,14 @@ def test_a_gate_that_is_away_is_said(campaign: Campaign, desk: Callable[..., Des
     expect(at.page.get_by_role("list", name="Servers")).to_contain_text("Gate (Redis) lost")
     expect(figure(at, "Remaining")).to_have_text(UNKNOWN)
     expect(figure(at, "Coupons")).to_have_text("0")
+
+
+def test_what_is_left_at_the_end_is_given_to_nobody(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    campaign.open(5)
+    campaign.win("alice")
+    at = desk()
+    at.show()
+    remaining = at.page.locator(".figure", has=at.page.get_by_text("Remaining", exact=True))
+    expect(remaining).to_contain_text("left to give")
+    campaign.operate("end")
+    expect(remaining).to_contain_text("given to nobody")

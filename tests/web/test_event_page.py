@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
 from dev.pages import TYPES, WEB
-from firstcome.rules import rfc3339
-from tests.patience import PATIENCE_MS
-from tests.web.applicant import sentence, sign_in, step
+from tests.web.applicant import applications, sentence, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Page, Route
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from tests.web.conftest import Watch
 
 KILOBYTE = 1024
-MINUTE_MS = 60_000
 # Another time on the device's clock, and the true one beside it.
 WRONG_CLOCK = """
 globalThis.trueNow = Date.now.bind(Date);
@@ -47,18 +43,6 @@ SAMPLES = """async (count) => {
   }
   return samples;
 }"""
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-def applications(watch: Watch) -> int:
-    """How often the context has asked for a coupon."""
-    return sum(request.method == "POST" and "/applications" in request.url for request in watch.requests)
 
 
 def test_a_winner_is_told_the_ticket_and_then_the_coupon(campaign: Campaign, come: Callable[..., Page]) -> None:
@@ -84,43 +68,6 @@ def test_a_winner_copies_the_code(campaign: Campaign, come: Callable[..., Page])
     expect(step(page, "Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == "SPRING-7KQ2"
     assert "SPRING-7KQ2" not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
-
-
-def test_a_loser_is_told_why_and_stops(campaign: Campaign, come: Callable[..., Page], watches: list[Watch]) -> None:
-    """When the last one was given, when they asked, and the reference: the same after a reload, unasked."""
-    campaign.open(1)
-    page = come("bob")
-    campaign.win("alice")
-    step(page, "Ask for a coupon").click()
-    expect(sentence(page)).to_have_text("All coupons are given away.")
-    facts = page.locator("#facts")
-    for label in ("Last one given", "You asked", "Reference"):
-        expect(facts).to_contain_text(label)
-    told = facts.inner_text()
-    page.reload()
-    expect(facts).to_have_text(re.compile(re.escape(told.split("\n")[-1])))
-    assert applications(watches[0]) == 1
-    assert not any(request.url.endswith("/applications/bob") for request in watches[0].requests)
-
-
-def test_when_a_loser_asked_is_told_by_the_gates_clock(campaign: Campaign, come: Callable[..., Page]) -> None:
-    """To the millisecond, and after the last one was given, however old the answer is that the page's clock is from."""
-
-    def stale(route: Route) -> None:
-        response = route.fetch()
-        old = {"now": rfc3339(int(time.time() * 1000) - MINUTE_MS)}
-        route.fulfill(response=response, json=response.json() | old)
-
-    campaign.open(1)
-    page = come(prepare=lambda page: page.context.route(f"**/events/{campaign.event_id}", stale))
-    sign_in(page, "bob")
-    campaign.win("alice")
-    step(page, "Ask for a coupon").click()
-    last, asked = (page.locator("#facts dd").nth(row) for row in range(2))
-    for each in (last, asked):
-        expect(each).to_have_text(re.compile(r":\d\d\.\d{3}"))
-    told = page.evaluate("Object.values(localStorage).map(each => JSON.parse(each).no).find(Boolean)")
-    assert told["askedAt"] >= page.evaluate("at => Date.parse(at)", told["soldOutAt"])
 
 
 def test_everybody_is_told_the_same_again(campaign: Campaign, come: Callable[..., Page], watches: list[Watch]) -> None:

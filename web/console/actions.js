@@ -18,7 +18,7 @@ export const ACTIONS = {
     label: "Close", place: 2, states: ["open", "paused"], title: "Close this event?",
     says: "Nobody is given a coupon any more. It may be opened again.",
   },
-  edit: { label: "Edit draft", place: 3, states: ["draft"] },
+  edit: { label: "Edit draft", place: 2, states: ["draft"] },
   raise_capacity: {
     label: "Raise capacity", place: 3, states: ["open", "paused", "closed"], typed: true, title: "Raise the capacity?",
     says: "The number of coupons is never lowered again.",
@@ -28,7 +28,7 @@ export const ACTIONS = {
     says: "To later times only. In the last two minutes before the opening, pause it instead.",
   },
   delete: {
-    label: "Delete draft", place: 5, states: ["draft"], typed: true, danger: true, title: "Delete this draft?",
+    label: "Delete draft", place: 3, states: ["draft"], typed: true, danger: true, title: "Delete this draft?",
     says: "Its id is never used again.",
   },
   end: {

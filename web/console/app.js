@@ -15,11 +15,13 @@ export function App({ api, person, pollMs }) {
   const me = useLive(() => api.get("/me"), 0, signedOut);
   const [asked, setAsked] = useState(null);
   const [said, setSaid] = useState(null);
-  const say = useCallback((text, tone = "good") => setSaid({ text, tone, key: Date.now() }), []);
+  const say = useCallback((text, tone = "good") => setSaid({ text, tone, key: Date.now(), hash: location.hash }), []);
   const ask = useCallback((request) => setAsked(request), []);
   const close = useCallback(() => setAsked(null), []);
   const gone = useCallback((trouble) => trouble?.kind === "signed_out" && setSignedOut(true), []);
   useEffect(() => gone(me.trouble), [me.trouble]);
+  // What was said is about the view in which it was said; the next one is not covered by it.
+  useEffect(() => setSaid((before) => (before?.hash === location.hash ? before : null)), [place.join("/")]);
   if (signedOut && !asked) return html`<${SignedOut} person=${person} />`;
   if (!me.value) return html`<${Waiting} me=${me} person=${person} />`;
   const shared = { api, me: me.value, pollMs, ask, say, gone, mayChange: changes(me.value) };

@@ -36,10 +36,10 @@ export function Dialog({ request, onClose }) {
       const answer = await api.act(action, eventId, { ...request.fields, ...more }, requestId.current);
       if (answer.operation) setState("working");
       const { operation } = await api.finished(answer, pollMs);
+      request.done?.(answer); // before it is said: it may lead to another view
       const on = request.about ? ` (${request.about})` : "";
       if (operation && operation.status !== "done") say(`${label}: ${operation.status}${on}. The history says why.`, "bad");
       else say(`${label}: done${on}.`);
-      request.done?.(answer);
       close();
     } catch (problem) {
       gone(problem);

@@ -27,9 +27,15 @@ export function moments(local, zone) {
   return found.filter((ms) => ms + offsetMs(ms, zone) === asUtc).sort((one, other) => one - other);
 }
 
-/** Return "2030-01-31 09:00:00 UTC+09:00". */
-export function inZone(ms, zone) {
-  return `${localTime(ms, zone).replace("T", " ")} ${offsetName(ms, zone)}`;
+/** Return "2030-01-31 09:00:00 UTC+09:00"; with `bare`, without the offset. */
+export function inZone(ms, zone, bare = false) {
+  const shown = localTime(ms, zone).replace("T", " ");
+  return bare ? shown : `${shown} ${offsetName(ms, zone)}`;
+}
+
+/** Return "2030-01-31 09:00:00 UTC+09:00 (Asia/Seoul)"; UTC is its own name. */
+export function inNamedZone(ms, zone) {
+  return zone === "UTC" ? inZone(ms, zone) : `${inZone(ms, zone)} (${zone})`;
 }
 
 /** Return the moment in the API's own words. */
@@ -37,9 +43,10 @@ export function rfc3339(ms) {
   return new Date(ms).toISOString();
 }
 
-/** Return "UTC+09:00". */
+/** Return "UTC+09:00", or "UTC" where it is that. */
 export function offsetName(ms, zone) {
   const minutes = Math.round(offsetMs(ms, zone) / 60_000);
+  if (!minutes) return "UTC";
   const two = (number) => String(number).padStart(2, "0");
   return `UTC${minutes < 0 ? "-" : "+"}${two(Math.trunc(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
 }

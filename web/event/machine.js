@@ -90,14 +90,17 @@ export class Machine {
     const { state, opens_at: opensAt, remaining } = this.event;
     const opens = Date.parse(opensAt);
     const now = this.#clock.now();
-    if (!this.#isSignedIn(0)) return this.#set({ name: this.#isOver() ? "closed" : "signedout" });
+    if (!this.#isSignedIn(0)) {
+      const isGone = state === "open" && remaining === 0;
+      return this.#set(this.#isOver() ? { name: "closed" } : isGone ? { name: "soldout", signedOut: true } : { name: "signedout" });
+    }
     if (ticket) {
       this.#set({ name: "accepted", ticket });
       return this.#status(ticket, 0, round);
     }
     if (no) return this.#set(no);
     if (unsure) return this.#ask(0);
-    if (this.#isOver()) return this.#set({ name: "closed" });
+    if (this.#isOver()) return this.#closed();
     if (joined && turn?.opensAt === opensAt && turn.at > now) return this.#atTurn(turn.at);
     if (now < opens) {
       this.#set({ name: "before", joined });
@@ -149,7 +152,7 @@ export class Machine {
     switch (answer.code) {
       case "sold_out": return this.#no("soldout", answer);
       case "refused": return this.#no("refused", answer);
-      case "closed": return this.#set({ name: "closed" });
+      case "closed": return this.#closed();
       case "paused": return this.#paused(answer.retryAfterMs);
       case "not_open": return this.#notOpen(answer);
       case "unknown_event": return this.#set({ name: "missing" });
@@ -159,9 +162,17 @@ export class Machine {
 
   #no(name, { now, askedAt, sold_out_at: soldOutAt, correlation_id: correlationId }) {
     // When the gate read it, where it says so: the page's own clock may be behind, and "before the last one" would be wrong.
-    const no = { name, askedAt: Date.parse(now) || askedAt, soldOutAt, correlationId };
-    this.#know({ no, unsure: false });
+    const receipt = { askedAt: Date.parse(now) || askedAt, soldOutAt, correlationId };
+    // The first one is a loser's only evidence: whoever asks again adds to it, and replaces nothing.
+    const { first } = this.#memory.read();
+    const no = { name, ...receipt, ...(name === "soldout" && first && { first }) };
+    this.#know({ no, unsure: false, ...(name === "soldout" && !first && { first: receipt }) });
     this.#set(no);
+  }
+
+  /** It is over; whoever was told "sold out" before keeps that. */
+  #closed() {
+    this.#set({ name: "closed", ...this.#memory.read().first });
   }
 
   #notOpen({ opens_at: opensAt, turn_at: turnAt }) {
@@ -201,7 +212,7 @@ export class Machine {
     const next = this.#again(tries, retryAfterMs, { correlationId, askedAt, isMute });
     next?.(() => {
       // What may have been decided is known from asking only: a winner is told the same again.
-      if (!this.#memory.read().unsure && this.#isOver()) return this.#set({ name: "closed" });
+      if (!this.#memory.read().unsure && this.#isOver()) return this.#closed();
       if (!this.#memory.read().unsure && this.event.remaining === 0) {
         return this.#no("soldout", { askedAt, correlation_id: correlationId });
       }
@@ -234,7 +245,7 @@ export class Machine {
   #won({ ticket: number, user_id: userId, applied_at: appliedAt }) {
     const round = this.#begin();
     const ticket = { number, userId, appliedAt };
-    this.#know({ joined: true, unsure: false, no: null, ticket });
+    this.#know({ joined: true, unsure: false, no: null, first: null, ticket });
     this.#set({ name: "accepted", ticket });
     this.#alarm.after(STATUS_WAITS_MS[0], () => this.#status(ticket, 1, round));
   }

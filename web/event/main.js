@@ -83,8 +83,8 @@ function listen() {
 function step(state) {
   switch (state.name) {
     case "before": return machine.join();
-    case "open": case "soldout": return machine.ask();
-    case "closed": return signIn.person ? machine.ask() : leave();
+    case "open": return machine.ask();
+    case "soldout": case "closed": return signIn.person ? machine.ask() : leave();
     case "signedout": return leave();
     case "accepted": case "making": return machine.lookAgain();
     case "tryagain": return state.isMute ? leave(() => machine.start()) : machine.start(); // the token may be the reason

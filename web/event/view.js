@@ -10,9 +10,10 @@ const TO_THE_MS = {
   fractionalSecondDigits: 3, timeZoneName: "short",
 };
 const ANNOUNCED_S = [600, 60, 10]; // what the timer says to a screen reader; all else of it is silent
+const SAID_MS = 4000; // then it is no longer true: whoever reads the page on does not meet it
 
 export class View {
-  #page; #language = "en"; #step = () => {}; #copied = false; #left = Infinity;
+  #page; #language = "en"; #step = () => {}; #copied = false; #left = Infinity; #saidAt = Infinity;
 
   constructor(document) {
     this.#page = document;
@@ -34,7 +35,10 @@ export class View {
     const words = this.#words[state.name];
     const facts = this.#facts(state, event, now);
     this.#step = () => step(state);
-    if (this.#page.body.dataset.state !== state.name) this.#copied = false;
+    if (this.#page.body.dataset.state !== state.name) {
+      this.#copied = false;
+      this.#text("said", "");
+    }
     this.#page.body.dataset.state = state.name;
     this.#text("event", event?.name ?? "");
     this.#page.title = [words.sentence(facts), event?.name].filter(Boolean).join(" – ");
@@ -59,7 +63,8 @@ export class View {
       this.#text("until", this.#words.until[state.name]);
       this.#text("timer", this.#clock(left));
     }
-    if (left !== null) this.#announce(left);
+    if (now - this.#saidAt >= SAID_MS) this.#text("said", "");
+    if (left !== null) this.#announce(left, now);
     if (state.name === "tryagain" && now !== null) this.#text("detail", this.#words.tryagain.detail(this.#facts(state, event, now)));
   }
 
@@ -68,6 +73,7 @@ export class View {
     this.#copied = true;
     this.#text("step", this.#words.issued.done);
     this.#text("said", this.#words.issued.done);
+    this.#saidAt = Infinity;
   }
 
   get #words() {
@@ -97,9 +103,16 @@ export class View {
       rows.push([facts.capacity, event.capacity.toLocaleString(this.#language)]);
     }
     if (state.ticket && state.name !== "issued") when(facts.applied, state.ticket.appliedAt);
-    when(facts.soldOut, state.soldOutAt, TO_THE_MS);
-    if (state.name !== "asking") when(facts.asked, state.askedAt, state.soldOutAt ? TO_THE_MS : undefined);
-    if (state.correlationId) rows.push([facts.reference, state.correlationId]);
+    const { first = state } = state;
+    const receipt = ({ askedAt, soldOutAt, correlationId }, asked, reference) => {
+      if (state.name !== "asking") when(asked, askedAt, soldOutAt ? TO_THE_MS : undefined);
+      if (correlationId) rows.push([reference, correlationId]);
+    };
+    when(facts.soldOut, first.soldOutAt, TO_THE_MS);
+    receipt(first, facts.asked, facts.reference);
+    if (first === state) return rows;
+    if (state.soldOutAt !== first.soldOutAt) when(facts.soldOut, state.soldOutAt, TO_THE_MS);
+    receipt(state, facts.askedAgain, facts.referenceAgain);
     return rows;
   }
 
@@ -135,10 +148,14 @@ export class View {
   }
 
   /** Speak at the moments that count, and at no other: a timer that speaks each second drowns everything else. */
-  #announce(left) {
+  #announce(left, now) {
     const passed = ANNOUNCED_S.filter((mark) => left <= mark && mark < this.#left);
-    if (left === 0 && this.#left > 0 && this.#left < Infinity) this.#text("said", this.#words.opened);
-    else if (passed.length && this.#left < Infinity) this.#text("said", this.#words.said[passed.at(-1)]);
+    const isNew = this.#left < Infinity && this.#left > left;
+    const said = isNew && (left === 0 ? this.#words.opened : this.#words.said[passed.at(-1)]);
+    if (said) {
+      this.#text("said", said);
+      this.#saidAt = now;
+    }
     this.#left = left;
   }
 

@@ -36,8 +36,9 @@ const en = {
   soldout: {
     sentence: () => "All coupons are given away.",
     detail: (f) =>
-      f.asked ? "You got none. One that comes free goes to whoever asks then." : "If you have applied before, ask: a ticket of yours is found.",
-    step: (f) => (f.asked ? "Ask again" : "Ask"),
+      f.asked ? "You got none. One that comes free goes to whoever asks then."
+      : `If you have applied before, ${f.signedOut ? "sign in" : "ask"}: a ticket of yours is found.`,
+    step: (f) => (f.signedOut ? "Sign in" : f.asked ? "Ask again" : "Ask"),
   },
   paused: { sentence: () => "The event is paused.", detail: () => "Keep this page open: it goes on by itself. Nobody gets a coupon meanwhile." },
   closed: {
@@ -60,7 +61,7 @@ const en = {
   until: { before: "Opens in", turn: "Your turn in", signedout: "Opens in" },
   facts: {
     opens: "Opens", yours: "In your time", turn: "Your turn", capacity: "Coupons", ticket: "Ticket", applied: "Applied", issued: "Made",
-    soldOut: "Last one given", asked: "You asked", reference: "Reference",
+    soldOut: "Last one given", asked: "You asked", reference: "Reference", askedAgain: "Asked again", referenceAgain: "Its reference",
   },
   said: { 600: "Ten minutes left.", 60: "One minute left.", 10: "Ten seconds left." },
   opened: "It is open.",
@@ -106,8 +107,8 @@ const ko = {
   },
   soldout: {
     sentence: () => "쿠폰이 모두 소진되었습니다.",
-    detail: (f) => (f.asked ? "아쉽게도 쿠폰을 받지 못하셨습니다. 남는 쿠폰은 그때 신청하는 분께 드립니다." : "이미 신청하셨다면 확인해 보세요. 받은 티켓을 찾아 드립니다."),
-    step: (f) => (f.asked ? "다시 신청하기" : "확인하기"),
+    detail: (f) => (f.asked ? "아쉽게도 쿠폰을 받지 못하셨습니다. 남는 쿠폰은 그때 신청하는 분께 드립니다." : `이미 신청하셨다면 ${f.signedOut ? "로그인해" : "확인해"} 보세요. 받은 티켓을 찾아 드립니다.`),
+    step: (f) => (f.signedOut ? "로그인" : f.asked ? "다시 신청하기" : "확인하기"),
   },
   paused: { sentence: () => "이벤트가 잠시 중단되었습니다.", detail: () => "이 페이지를 열어 두시면 자동으로 계속됩니다. 그동안은 아무도 쿠폰을 받지 않습니다." },
   closed: { sentence: () => "이벤트가 끝났습니다.", detail: () => "이미 신청하셨다면 확인해 보세요. 받은 티켓을 찾아 드립니다.", step: () => "내 티켓 찾기" },
@@ -126,7 +127,7 @@ const ko = {
   until: { before: "시작까지", turn: "내 차례까지", signedout: "시작까지" },
   facts: {
     opens: "시작", yours: "현지 시각", turn: "내 차례", capacity: "쿠폰 수", ticket: "티켓", applied: "신청 시각", issued: "발급 시각",
-    soldOut: "마지막 쿠폰", asked: "신청한 시각", reference: "접수 번호",
+    soldOut: "마지막 쿠폰", asked: "신청한 시각", reference: "접수 번호", askedAgain: "다시 신청한 시각", referenceAgain: "재신청 접수 번호",
   },
   said: { 600: "10분 남았습니다.", 60: "1분 남았습니다.", 10: "10초 남았습니다." },
   opened: "시작되었습니다.",

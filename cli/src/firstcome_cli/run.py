@@ -60,9 +60,12 @@ class Run:
         return AsyncClient(self.place.api_url, auth=self.place.auth(), patience=self.patience, **options)
 
     def confirm(self, what: str, *, yes: bool) -> None:
-        """Ask on a terminal before something that cannot be undone; what has no terminal, or says so, is not asked."""
-        if not yes and not self.show.as_json and os.isatty(0) and os.isatty(1):
-            typer.confirm(what, abort=True)
+        """Ask before something that cannot be undone; a usage error where nobody can be asked and nobody said yes."""
+        if yes:
+            return
+        if self.show.as_json or not (os.isatty(0) and os.isatty(1)):  # a question would stand in the document
+            raise typer.BadParameter(f"{what} Say --yes, because nobody can be asked here")
+        typer.confirm(what, abort=True)
 
     def event(self, answer: Mapping[str, Any]) -> None:
         """Print what became of an event."""

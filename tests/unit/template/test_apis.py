@@ -78,6 +78,20 @@ def test_both_apis_are_throttled() -> None:
         }
 
 
+def test_what_is_open_to_all_has_a_limit_of_its_own() -> None:
+    """A flood is turned away before its function is invoked, at what that serves, and takes nothing of the stage's."""
+    settings = deployed()["ApiApiGatewayDefaultStage"]["Properties"]["RouteSettings"]
+    environments = functions["EventFunction"]["ReservedConcurrentExecutions"]
+    asked_of_each = 10  # a second: Lambda's limit for one environment
+    assert settings == {
+        "GET /events/{event_id}": {
+            "ThrottlingRateLimit": environments * asked_of_each,
+            "ThrottlingBurstLimit": environments,
+        }
+    }
+    assert "RouteSettings" not in deployed()["BackEndApiApiGatewayDefaultStage"]["Properties"]
+
+
 def test_every_request_is_written_down_without_naming_anybody() -> None:
     """One line of JSON with what finds the function's own line; neither an address nor a path, which names a person."""
     for stage in (*STAGES, OPERATORS_STAGE):
@@ -92,7 +106,11 @@ def test_every_request_is_written_down_without_naming_anybody() -> None:
 
 def test_every_handler_route_stands_in_both_apis() -> None:
     """Each event names its API: one that named none would make a third."""
-    events = [event["Properties"] for event in functions["ApplyFunction"]["Events"].values()]
+    events = [
+        event["Properties"]
+        for name in ("ApplyFunction", "EventFunction")
+        for event in functions[name]["Events"].values()
+    ]
     operators = [event["Properties"] for event in functions["OperatorApiFunction"]["Events"].values()]
     assert {event["ApiId"]["Ref"] for event in events} == {"Api", "BackEndApi"}
     assert {event["ApiId"]["Ref"] for event in operators} == {"OperatorApi"}

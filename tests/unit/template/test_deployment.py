@@ -29,13 +29,18 @@ def versions(whole: dict[str, Any]) -> set[str]:
 
 
 def test_applicants_are_served_by_the_alias() -> None:
-    """Both APIs go to apply's, so that code and configuration change in one step; nothing else has one."""
+    """Both APIs go to apply's, so that code and configuration change in one step; nothing else has one.
+
+    But for the view of an event, whose function nobody signs in to: who meets the moment between both looks again.
+    """
     resources = deployed(**OPERATORS)
     assert [name for name, each in functions.items() if "AutoPublishAlias" in each] == ["ApplyFunction"]
     assert "AutoPublishAlias" not in shared
     for api in ("Api", "BackEndApi"):
         body = json.dumps(resources[api]["Properties"]["Body"])
-        assert body.count("${ApplyFunctionAliaslive}") == body.count("x-amazon-apigateway-integration") > 0
+        found = body.count("${ApplyFunctionAliaslive}"), body.count("${EventFunction.Arn}")
+        assert found[1] == (api == "Api")
+        assert sum(found) == body.count("x-amazon-apigateway-integration") > 1
 
 
 def test_whoever_repeats_invokes_what_is_deployed_last() -> None:
@@ -102,7 +107,7 @@ def test_lambda_logs_no_more_than_the_functions_do() -> None:
     """Its own lines of each request are off where most requests leave none of ours; what failed stays a warning."""
     assert shared["LoggingConfig"] == {"LogFormat": "JSON", "ApplicationLogLevel": {"Ref": "LogLevel"}}
     quiet = {name: each["LoggingConfig"].get("SystemLogLevel") for name, each in functions.items()}
-    assert quiet == dict.fromkeys(functions) | {"ApplyFunction": "WARN"}
+    assert quiet == dict.fromkeys(functions) | {"ApplyFunction": "WARN", "EventFunction": "WARN"}
     made = only_function(deployed(), "ApplyFunction")["LoggingConfig"]
     assert made == shared["LoggingConfig"] | functions["ApplyFunction"]["LoggingConfig"]
 

@@ -1,4 +1,4 @@
-"""The five functions: what they are made of, where they write, and what becomes of a run that fails."""
+"""The six functions: what they are made of, where they write, and what becomes of a run that fails."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from tests.templates import (
     statements,
 )
 
+# Functions with the code of another, by the folder of that one.
+SECOND_DOORS = {"EventFunction": "apply", "OperatorApiFunction": "operate"}
 shared = application.content["Globals"]["Function"]
 
 
-def test_there_are_five_functions_of_the_same_kind() -> None:
-    """python3.13 on the processor that the parameter names, all with the layer; both doors of operate in one folder."""
+def test_there_are_six_functions_of_the_same_kind() -> None:
+    """python3.13 on the processor that the parameter names, all with the layer; two doors in a folder of another."""
     assert list(functions) == FUNCTIONS
     assert shared["Runtime"] == "python3.13"
     assert shared["Architectures"] == [{"Ref": "Architecture"}]
     assert shared["Layers"] == [{"Ref": "CommonLayer"}]
     for name, properties in functions.items():
         assert not {"Runtime", "Architectures", "Layers"} & properties.keys()
-        assert ("Handler" in properties) == (name == "OperatorApiFunction")
+        assert ("Handler" in properties) == (name in SECOND_DOORS)
         module, _, function = (properties.get("Handler") or shared["Handler"]).partition(".")
         source = ROOT / properties["CodeUri"] / f"{module}.py"
-        folder = {"OperatorApiFunction": "operate"}.get(name, name.removesuffix("Function").lower())
+        folder = SECOND_DOORS.get(name, name.removesuffix("Function").lower())
         assert source.parent.name == folder
         assert f"def {function}(" in source.read_text()
 
@@ -71,6 +73,20 @@ def test_apply_cannot_take_all_connections() -> None:
     assert functions["ApplyFunction"]["ReservedConcurrentExecutions"] == {"Ref": "ApplyConcurrency"}
 
 
+def test_apply_serves_nobody_without_a_token() -> None:
+    """Whatever is open to all has a function of its own, whose environments are few and are not apply's."""
+    open_to_all = [
+        name
+        for name, each in functions.items()
+        for event in each.get("Events", {}).values()
+        if event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    ]
+    assert open_to_all == ["EventFunction"]
+    assert len(functions["EventFunction"]["Events"]) == 1
+    few = functions["EventFunction"]["ReservedConcurrentExecutions"]
+    assert few * 10 <= application.parameters["ApplyConcurrency"]["Default"]
+
+
 def test_consume_is_never_throttled() -> None:
     """The partitions bound it; a reservation below their number would only make it fail."""
     assert "ReservedConcurrentExecutions" not in functions["ConsumeFunction"]
@@ -106,7 +122,7 @@ def test_iam_is_the_only_door_of_operate() -> None:
     """No event and no permission of another service: only a principal with lambda:InvokeFunction gets in."""
     assert "Events" not in functions["OperateFunction"]
     permitted = [each["Properties"] for each in deployed().values() if each["Type"] == "AWS::Lambda::Permission"]
-    assert {each["FunctionName"]["Ref"] for each in permitted} == {"ApplyFunctionAliaslive"}
+    assert {each["FunctionName"]["Ref"] for each in permitted} == {"ApplyFunctionAliaslive", "EventFunction"}
 
 
 def test_api_gateway_is_the_only_door_of_the_operators_api() -> None:
@@ -119,6 +135,7 @@ def test_api_gateway_is_the_only_door_of_the_operators_api() -> None:
     assert "OperatorApiFunction" not in str(application.outputs)
     assert {each["FunctionName"]["Ref"] for each in permitted} == {
         "ApplyFunctionAliaslive",
+        "EventFunction",
         "OperatorApiFunction",
     }
 

@@ -86,5 +86,7 @@ def test_every_alarm_is_in_one_template(template: Template) -> None:
 
 
 def test_the_templates_stay_short() -> None:
-    """Each limit and each switch has to be worth its lines."""
-    assert len(application.text.splitlines()) < 1_000
+    """Each limit and each switch has to be worth its lines: no more than two templates had without the third."""
+    lines = [len(each.text.splitlines()) for each in (application, infrastructure, observability)]
+    assert lines[0] < 1_000
+    assert sum(lines) <= 1_592 + 773

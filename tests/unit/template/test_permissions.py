@@ -75,10 +75,10 @@ def test_roles_are_our_own() -> None:
             assert all(each.get("Ref") in application.of_type("AWS::IAM::ManagedPolicy") for each in managed), name
 
 
-def test_only_the_event_source_may_move_the_group() -> None:
-    """A function that could commit offsets could lose records."""
+def test_only_event_source_and_operate_may_move_the_group() -> None:
+    """A function that could commit offsets could lose records; operate sets them back, and is for direct invokes."""
     for name, role in application.of_type("AWS::IAM::Role").items():
-        assert ("kafka-cluster:AlterGroup" in str(statements(role))) == (name == "ConsumeRole")
+        assert ("kafka-cluster:AlterGroup" in str(statements(role))) == (name in {"ConsumeRole", "OperateRole"})
 
 
 def test_only_the_event_source_may_look_at_the_network() -> None:
@@ -107,7 +107,7 @@ def test_every_role_has_the_boundary(boundary: str) -> None:
     """The schedule's, which SAM makes, too; and none has one where there is none."""
     made = deployed(PermissionsBoundaryArn=boundary, **OPERATORS)
     roles = [each["Properties"] for each in made.values() if each["Type"] == "AWS::IAM::Role"]
-    assert len(roles) == 6
+    assert len(roles) == 7
     bound = {"Ref": "PermissionsBoundaryArn"} if boundary else None
     assert [role.get("PermissionsBoundary") for role in roles] == [bound] * len(roles)
 

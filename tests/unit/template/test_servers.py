@@ -88,10 +88,12 @@ def test_the_database_has_connections_for_two_versions_of_everything() -> None:
     """The sum that template.yaml's ApplyConcurrency speaks of; frozen environments of the old version keep theirs."""
     apply = application.parameters["ApplyConcurrency"]["Default"]
     consume = application.parameters["KafkaPartitions"]["Default"]
-    retry, operate = functions["RetryFunction"]["ReservedConcurrentExecutions"], 2
+    event, retry = (functions[f"{name}Function"]["ReservedConcurrentExecutions"] for name in ("Event", "Retry"))
+    operate = 2
     operators = functions["OperatorApiFunction"]["ReservedConcurrentExecutions"]
-    each = apply + consume + retry + operate + operators
-    assert f"{apply} + {consume} + {retry} + {operate} + {operators} = {each} connections" in application.text
+    shares = (apply, event, consume, retry, operate, operators)
+    each = sum(shares)
+    assert f"{' + '.join(map(str, shares))} = {each} connections" in application.text
     said = infrastructure.of_type("AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
     assert said["max_connections"] == {"Ref": "DatabaseConnections"}
     assert infrastructure.parameters["DatabaseConnections"]["Default"] >= 2 * each

@@ -56,7 +56,7 @@ export function Codes({ event, codes, look }) {
         </div>
         <p class="trouble whole" role="alert">${trouble}</p>
         <div class="answers whole">
-          <button type="button" disabled=${!busy} onClick=${() => { stopped.current = true; }}>Stop</button>
+          <button type="button" class=${busy ? "" : "place-kept"} disabled=${!busy} onClick=${() => { stopped.current = true; }}>Stop</button>
           <button type="submit" class="primary" disabled=${!file || busy}>Upload</button>
         </div>
       </form>

@@ -10,7 +10,7 @@ import { Failed } from "./failed.js";
 import { History } from "./history.js";
 import { Live } from "./live.js";
 import { CapacityForm, RescheduleForm } from "./later.js";
-import { Freshness, Moment, State } from "./parts.js";
+import { Freshness, State, Window } from "./parts.js";
 import { People } from "./people.js";
 import { Winners } from "./winners.js";
 
@@ -46,8 +46,7 @@ export function EventView({ eventId, tab }) {
       <${Bar} event=${event} look=${seen.look} />
     </div>
     <p class="window">
-      <${Moment} at=${event.opens_at} zone=${event.timezone} /> <span class="quiet">until</span>
-      ${" "}<${Moment} at=${event.closes_at} zone=${event.timezone} /> <span class="quiet">${event.timezone}</span>
+      <${Window} from=${event.opens_at} until=${event.closes_at} zone=${event.timezone} />
       ${event.spread_ms ? html` <span class="quiet">turns over ${event.spread_ms / 1000} s</span>` : null}
     </p>
     <${Freshness} seen=${seen} what="The ledger (MySQL)" />

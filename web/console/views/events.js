@@ -39,7 +39,7 @@ export function Events() {
               <td><${Moment} at=${event.opens_at} zone=${event.timezone} /></td>
               <td><${Moment} at=${event.closes_at} zone=${event.timezone} /></td>
               <td class="number">${number(event.capacity)}</td>
-              <td class="number">${number(event.gate?.remaining)}</td>
+              <td class="number ${event.state === "ended" ? "quiet" : ""}">${number(event.gate?.remaining)}</td>
               <td class="number">${number(event.gate?.pending)}</td>
               <td class="number">${number(event.failed?.waiting)}</td>
               <td class="number ${event.failed?.dead ? "bad" : ""}">${number(event.failed?.dead)}</td>

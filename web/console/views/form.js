@@ -53,6 +53,7 @@ function Form({ event = null }) {
     requestId.current = newRequestId();
   };
   const zone = isZone(given.timezone) ? given.timezone : "UTC";
+  const absent = missing(given, times);
   const problem = wrong(given, times);
   const save = async (submitted) => {
     submitted.preventDefault();
@@ -62,8 +63,8 @@ function Form({ event = null }) {
     try {
       const fields = { ...written(given, times), ...(event && { expect_version: event.config_version }) };
       await api.act(event ? "edit" : "create", given.event_id, fields, requestId.current);
-      say(event ? "Saved." : "Made, as a draft. Nobody can ask for a coupon before it is opened.");
       location.hash = to("events", given.event_id);
+      say(event ? "Saved." : "Made, as a draft. Nobody can ask for a coupon before it is opened.");
     } catch (found) {
       setTrouble(found);
       setAsking(false);
@@ -88,19 +89,27 @@ function Form({ event = null }) {
       <datalist id="zones">${ZONES.map((each) => html`<option value=${each} />`)}</datalist>
       <${TimeField} label="Opens" name="opens_at" zone=${zone} initial=${at("opens_at")} onMoment=${setTime("opens_at")} />
       <${TimeField} label="Closes" name="closes_at" zone=${zone} initial=${at("closes_at")} onMoment=${setTime("closes_at")} />
-      <p class="trouble whole" role="alert">${trouble ? told(trouble) : given.name && times.closes_at !== null ? problem : ""}</p>
+      <p class="trouble whole" role="alert">${trouble ? told(trouble) : absent.length ? "" : problem}</p>
+      <p class="still whole quiet" id="still" role="status">${absent.length ? `Still missing: ${absent.join(", ")}.` : ""}</p>
       <div class="answers whole">
         <a class="button" href=${event ? to("events", event.event_id) : to("events")}>Cancel</a>
-        <button type="submit" class="primary" disabled=${asking || Boolean(problem)}>${event ? "Save" : "Make the draft"}</button>
+        <button type="submit" class="primary" aria-describedby="still" disabled=${asking || Boolean(problem)}>${event ? "Save" : "Make the draft"}</button>
       </div>
     </form>
   `;
 }
 
-/** Return what is missing or wrong, or "". */
-function wrong(given, { opens_at: opens, closes_at: closes }) {
+/** Return the labels of the fields that are needed and empty, or have no moment yet. */
+function missing(given, times) {
+  const needed = { Name: given.name, Id: given.event_id, Coupons: given.capacity, Opens: times.opens_at, Closes: times.closes_at };
+  return Object.keys(needed).filter((label) => needed[label] === "" || needed[label] === null);
+}
+
+/** Return what is wrong, or ""; while something is missing, that. */
+function wrong(given, times) {
+  const { opens_at: opens, closes_at: closes } = times;
   const spreadMs = Number(given.spread_s) * 1000;
-  if (!given.name || !given.event_id || !given.capacity || opens === null || closes === null) return "Something is missing.";
+  if (missing(given, times).length) return "Something is missing.";
   if (!isZone(given.timezone)) return `There is no time zone ${given.timezone}.`;
   if (closes <= opens + spreadMs) return "It must close later than it opens, and than the last turn.";
   return "";

@@ -13,7 +13,7 @@ export function Live({ seen, event }) {
       <dl class="figures ${seen.trouble ? "stale" : ""}">
         <${Figure} name="Accepted" value=${number(accepted)} hint=${`of ${number(event.capacity)}`} />
         <${Figure} name="Coupons" value=${number(coupons)} hint="in the ledger" />
-        <${Figure} name="Remaining" value=${number(counts?.remaining)} hint="left to give" />
+        <${Figure} name="Remaining" value=${number(counts?.remaining)} hint=${event.state === "ended" ? "given to nobody" : "left to give"} />
         <${Figure} name="Pending" value=${number(counts?.pending)} hint=${pending(counts)} />
         <${Figure} name="Unread" value=${number(typeof unread === "number" ? unread : null)} hint="in the stream" />
         <${Figure} name="Failed" value=${number((failed.waiting ?? 0) + (failed.dead ?? 0))}

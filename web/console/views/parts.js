@@ -3,7 +3,7 @@ import { ACTIONS, offered } from "../actions.js";
 import { useShared } from "../shared.js";
 import { requestFor } from "../dialog.js";
 import { html } from "../html.js";
-import { clock, inZone, ownZone } from "../times.js";
+import { clock, inNamedZone, inZone, offsetName, ownZone } from "../times.js";
 
 const STATES = { draft: "draft", open: "open", paused: "paused", closed: "closed", ended: "ended" };
 const NUMBER = new Intl.NumberFormat("en-GB");
@@ -17,11 +17,22 @@ export function State({ state }) {
   return html`<span class="state ${STATES[state] ?? ""}">${state}</span>`;
 }
 
-/** A moment in the event's zone; a hint says it in the reader's own. */
-export function Moment({ at, zone = "UTC" }) {
+/** A moment in the event's zone; a hint says it in the reader's own. `bare`: its zone is said beside it. */
+export function Moment({ at, zone = "UTC", bare = false }) {
   if (!at) return html`<span class="quiet">–</span>`;
   const ms = Date.parse(at);
-  return html`<time dateTime=${at} title="${inZone(ms, ownZone())} (${ownZone()})">${inZone(ms, zone)}</time>`;
+  return html`<time dateTime=${at} title=${inNamedZone(ms, ownZone())}>${inZone(ms, zone, bare)}</time>`;
+}
+
+/** From when until when, with the zone once: each moment has its own offset only where the clock is changed between. */
+export function Window({ from, until, zone }) {
+  const [offset, other] = [from, until].map((at) => offsetName(Date.parse(at), zone));
+  const bare = offset === other;
+  return html`
+    <${Moment} at=${from} zone=${zone} bare=${bare} /> <span class="quiet">until</span>
+    ${" "}<${Moment} at=${until} zone=${zone} bare=${bare} />
+    ${" "}<span class="quiet">${!bare ? zone : zone === "UTC" ? "UTC" : `${offset} (${zone})`}</span>
+  `;
 }
 
 /** A button that asks before it acts, for whom it is offered; nothing for anybody else. */

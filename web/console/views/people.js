@@ -76,7 +76,7 @@ function Person({ found, event, again }) {
       <dl class="facts">
         <dt>Asking now, they are told</dt><dd>${TOLD[told.application] ?? told.application}</dd>
         ${told.sold_out_at && html`<dt>Last ticket given</dt><dd><${Moment} at=${told.sold_out_at} zone=${zone} /></dd>
-          <dt>Asked</dt><dd class="quiet">not kept: the answer that they got says when, with its reference</dd>`}
+          <dt>Asked</dt><dd class="quiet">not stored for whoever got nothing: their own page shows when, with a reference</dd>`}
         ${told.turn_at && html`<dt>Turn</dt><dd><${Moment} at=${told.turn_at} zone=${zone} /></dd>`}
         <dt>Gate</dt><dd>${inGate}</dd>
         ${!row && gate?.applied_at && html`<dt>Asked</dt><dd><${Moment} at=${gate.applied_at} zone=${zone} /></dd>`}

@@ -1,6 +1,6 @@
 /** A moment as an operator writes it: a clock's time in a zone, with the moment spelled out below it. */
 import { html, useEffect, useState } from "../html.js";
-import { inZone, localTime, moments, offsetName, ownZone, rfc3339, weekday } from "../times.js";
+import { inNamedZone, localTime, moments, offsetName, ownZone, rfc3339, weekday } from "../times.js";
 
 /**
  * `onMoment(ms)` is called with the moment, or null while there is none. `initial` is a moment: as long as neither time
@@ -36,7 +36,7 @@ function told(local, moment, zone) {
   if (moment === null) return html`<span class="bad">A clock in ${zone} never shows this: it is put forward then.</span>`;
   const own = ownZone();
   return html`
-    ${weekday(moment, zone)} ${inZone(moment, zone)} (${zone})<br />
-    <b class="mono">${rfc3339(moment)}</b>${own !== zone ? html` · here ${inZone(moment, own)} (${own})` : null}
+    ${weekday(moment, zone)} ${inNamedZone(moment, zone)}<br />
+    <b class="mono">${rfc3339(moment)}</b>${own !== zone ? html` · here ${inNamedZone(moment, own)}` : null}
   `;
 }

@@ -32,7 +32,7 @@ def crowd(
     rate: Annotated[float, typer.Option(help="How many of them a second.", min=0.1)] = 200.0,
     prefix: Annotated[str, typer.Option(help="They are PREFIX-1, PREFIX-2, and so on.")] = "person",
 ) -> None:
-    """Let people come to an event of the local cloud, at a rate; before it opens, they wait for it."""
+    """Let people come to an event of the local cloud. They come at a rate; before it opens, they wait for it."""
     run = Run.of(ctx)
     if run.stack_name:  # before boto3 is loaded: nothing is asked there
         raise Refused("local_only", ELSEWHERE)

@@ -11,7 +11,7 @@ from firstcome_cli.run import Run
 COLUMNS = ("event_id", "state", "capacity", "remaining", "opens_at", "closes_at", "name")
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 
-app = typer.Typer(help="Events: list, create, open, pause, close, end, change, delete.", no_args_is_help=True)
+app = typer.Typer(help="Events: list, create, open, pause, close, end, delete …", no_args_is_help=True)
 
 
 def duration(text: str) -> int:
@@ -50,7 +50,7 @@ def create(
     timezone: Timezone = "UTC",
     request_id: RequestId = None,
 ) -> None:
-    """Make an event, as a draft: it gives no coupons before it is opened."""
+    """Make an event, as a draft. It gives no coupons before it is opened."""
     _change(
         ctx,
         "create",
@@ -104,7 +104,7 @@ def end(
     request_id: RequestId = None,
     yes: Yes = False,
 ) -> None:
-    """End an event for good."""
+    """End an event for good. It asks first: say --yes where nobody can be asked."""
     Run.of(ctx).confirm(f"End {event_id} for good?", yes=yes)
     _change(ctx, "end", event_id, request_id, expect_version=expect_version)
 
@@ -162,7 +162,7 @@ def delete(
     request_id: RequestId = None,
     yes: Yes = False,
 ) -> None:
-    """Delete a draft; its id is never used again."""
+    """Delete a draft; its id is never used again. It asks first: say --yes where nobody can be asked."""
     Run.of(ctx).confirm(f"Delete the draft {event_id}, whose id cannot be used again?", yes=yes)
     _change(ctx, "delete", event_id, request_id, expect_version=expect_version)
 

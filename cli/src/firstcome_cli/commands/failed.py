@@ -43,7 +43,10 @@ def redrive(
     up_to_id: Annotated[int | None, typer.Option(help="Only up to this row: those that were seen.", min=1)] = None,
     request_id: RequestId = None,
 ) -> None:
-    """Make failed rows due again, with all their attempts: --row, or --event and --all, or --all-events."""
+    """Make failed rows due again, with all their attempts.
+
+    Name --row, or --event and --all, or --all-events.
+    """
     run = Run.of(ctx)
     fields = {"id": row, "event_id": event, "all": every or None, "all_events": all_events or None}
     run.show.answer(run.operator.change("redrive", request_id, up_to_id=up_to_id, **fields))
@@ -59,7 +62,10 @@ def refuse(
     request_id: RequestId = None,
     yes: Yes = False,
 ) -> None:
-    """Refuse one person for good, and release their ticket: --row, or --event and --user."""
+    """Refuse one person for good, and release their ticket.
+
+    Name --row, or --event and --user. It asks first: say --yes where nobody can be asked.
+    """
     run = Run.of(ctx)
     run.confirm("Refuse this person for good?", yes=yes)
     fields = {"id": row, "event_id": event, "user_id": user, "reason": reason}

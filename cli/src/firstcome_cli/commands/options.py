@@ -15,5 +15,7 @@ RequestId = Annotated[
 ExpectVersion = Annotated[
     int | None, typer.Option(help="The config_version that was seen: refused where the event has changed since.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask first; needed with --json and where there is no terminal.")
+]
 Reason = Annotated[str | None, typer.Option(help="Why, for the ledger.")]

@@ -48,7 +48,7 @@ def status(ctx: typer.Context, event_id: EventId, user_id: UserId) -> None:
 
 
 def lookup(ctx: typer.Context, event_id: EventId, user_id: UserId) -> None:
-    """Show everything about one person of an event, and what they would be told now."""
+    """Show one person of an event, and what they would be told now."""
     run = Run.of(ctx)
     found = run.operator.look("lookup", event_id=event_id, user_id=user_id)
 
@@ -96,7 +96,7 @@ def revoke(
     request_id: RequestId = None,
     yes: Yes = False,
 ) -> None:
-    """Take a coupon back that was given, and refuse the person for good."""
+    """Take back a coupon, and refuse its owner for good. It asks first: say --yes where nobody can be asked."""
     run = Run.of(ctx)
     run.confirm(f"Take {user_id}'s coupon of {event_id} back for good?", yes=yes)
     run.show.answer(run.operator.change("revoke", request_id, event_id=event_id, user_id=user_id, reason=reason))
@@ -117,7 +117,7 @@ def _why(found: Mapping[str, Any]) -> str:
     at = found["told"].get("sold_out_at")
     if not at:
         return ""
-    return f"The last ticket was given at {at}. When {found['user_id']} asked is not kept: their own answer says it."
+    return f"The last ticket was given at {at}. When {found['user_id']} asked is not stored: their own page shows it."
 
 
 def _flat(winner: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
 
 
 def audit(ctx: typer.Context, event_id: EventId) -> None:
-    """Check the promise of one event against all three servers; exit with 4 where there is a finding."""
+    """Check the promise of one event against all three servers. Exit with 4 where there is a finding."""
     run = Run.of(ctx)
     found = audited(run, event_id)
     run.show.answer(found, lambda: print_audit(run.show, found))
@@ -59,7 +59,7 @@ def verify_turn(
     spread: Annotated[str | None, typer.Option(help="Its spread, without asking, such as 10s.")] = None,
     commitment: Annotated[str | None, typer.Option(help="The hash that was public before, to compare.")] = None,
 ) -> None:
-    """Compute somebody's turn from the secret that an event shows once it has ended."""
+    """Compute somebody's turn from the secret. The event shows it once it has ended."""
     run = Run.of(ctx)
     given = (secret, opens_at, spread)
     if secret is None and opens_at is None and spread is None:

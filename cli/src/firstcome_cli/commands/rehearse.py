@@ -57,7 +57,7 @@ def rehearse(
     report: Annotated[Path | None, typer.Option(help="Where the report goes. [rehearsal-….html]")] = None,
     settle: Annotated[str, typer.Option(help="How long to wait until every coupon is issued.")] = "2m",
 ) -> None:
-    """Rehearse an opening: an event of its own, people at a rate, then the audit, a report, and the event's end."""
+    """Rehearse an opening in an event of its own. People at a rate, the audit, a report, and the event's end."""
     run = Run.of(ctx)
     real = run.operator.look("show", event_id=like) if like else {}
     event_id = f"rehearsal-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

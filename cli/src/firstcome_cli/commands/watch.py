@@ -22,7 +22,7 @@ def watch(
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1)] = 1.0,
     times: Annotated[int, typer.Option(help="Looks, and then the end; 0: until Ctrl-C.", min=0)] = 0,
 ) -> None:
-    """Watch one event: tickets, coupons, what is on its way, which server is away. Ctrl-C ends it."""
+    """Watch one event live. Tickets, coupons, what is on its way, which server is away; Ctrl-C ends it."""
     run = Run.of(ctx)
     try:
         if run.show.as_json or not run.show.out.is_terminal:

@@ -49,6 +49,9 @@ class Settings:
     kafka_ca_file: str = ""  # the CAs that the brokers' certificates must chain to; empty: the system's (MSK)
     mysql_url: str = "mysql://root@127.0.0.1:3306/firstcome"
     mysql_secret_arn: str = ""  # a secret {"username", "password"}; empty: what the URL says
+    mysql_apply_secret_arn: str = ""  # of operate: the user that `migrate` makes for apply; empty: none is made
+    mysql_consume_secret_arn: str = ""  # … for consume
+    mysql_retry_secret_arn: str = ""  # … and for retry
     mysql_iam_user_arn: str = ""  # a token of IAM instead: rds-db:…:dbuser:…/<user>
     # The CAs that the server's certificate must chain to; `rds`: those of RDS; `none` or empty: no TLS.
     mysql_ca_file: str = ""
@@ -125,6 +128,10 @@ class Settings:
     # --- the operator's API --------------------------------------------------------------------------------------
     operator_groups_claim: str = "groups"  # of the token: what the identity provider says of an operator
 
+    # --- the edge ------------------------------------------------------------------------------------------------
+    # SHA-256, in hex, of what the edge sends in x-firstcome-edge; two, by a comma, while it changes; empty: no edge
+    edge_sha256: str = ""
+
     # --- logs ----------------------------------------------------------------------------------------------------
     # `plain`, or `hashed`: then no line names a person. Plain, because "what became of alice?" is the usual question.
     log_user_ids: str = "plain"
@@ -191,6 +198,9 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     for name, pattern in _ARNS.items():
         arn = getattr(settings, name)
         yield bool(arn) and not re.fullmatch(pattern, arn), f"{name}={arn!r}: expected {pattern}"
+    # Without its value, which may be the secret itself.
+    no_hash = not re.fullmatch("([0-9a-f]{64}(,[0-9a-f]{64})?)?", settings.edge_sha256)
+    yield no_hash, "edge_sha256: expected a SHA-256 of 64 digits 0-9 a-f, or two, comma separated"
     # redis-py would take options from there, such as the one that verifies nobody.
     yield "?" in settings.redis_url, "redis_url: expected no options"
     yield bool(settings.redis_ca_file) and not tls, "redis_ca_file: expected a redis_url of rediss://"

@@ -30,6 +30,7 @@ CODES: dict[str, Meaning] = {
     "bad_key": Meaning(400, "The key is missing or malformed", "key must be a UUID of yours, one for each redemption"),
     "unauthenticated": Meaning(401, "Who is asking is not known", "send a token with a sub, or sign the request"),
     "not_yourself": Meaning(403, "Nobody applies for somebody else", "user_id is not the token's sub: leave it out"),
+    "not_by_the_edge": Meaning(403, "This is not the way in", "use the address that the page uses"),
     "not_a_back_end": Meaning(403, "Only a back end redeems", "sign the request, on the back end's API"),
     "unknown_event": Meaning(404, "There is no such event", "there is no event of this id"),
     "no_application": Meaning(404, "There is no such application", "this person was given no ticket"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from firstcome.apply import problem, redemption, request
 from firstcome.apply.application import Applications
+from firstcome.apply.edge import Edge
 from firstcome.apply.problem import Answer, Problem
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.runtime import http
@@ -24,12 +25,14 @@ class Routes:
     Each method raises what `no` makes an answer of.
     """
 
-    def __init__(self, applications: Applications, local_identity: str) -> None:
+    def __init__(self, applications: Applications, local_identity: str, edge: Edge) -> None:
         self._applications = applications
+        self._edge = edge
         self._local_identity = local_identity
 
     def apply(self, event: dict[str, Any], event_id: str) -> Answer:
         """Decide one application."""
+        self._edge.check(event)
         sub = request.caller(event, self._local_identity)
         correlation_id = http.correlation_id(event)
         answer = self._applications.apply(check_event_id(event_id), request.applicant(event, sub), correlation_id)
@@ -39,14 +42,16 @@ class Routes:
 
     def status(self, event: dict[str, Any], event_id: str, user_id: str) -> Answer:
         """Return how far the person's application has come; somebody else's is not there."""
+        self._edge.check(event)
         sub = request.caller(event, self._local_identity)
         event_id, user_id = check_event_id(event_id), check_user_id(user_id)
         if sub not in (None, user_id):
             raise Problem("no_application")
         return self._applications.status(event_id, user_id)
 
-    def event(self, _event: dict[str, Any], event_id: str) -> Answer:
+    def event(self, event: dict[str, Any], event_id: str) -> Answer:
         """Return the event."""
+        self._edge.check(event)
         return self._applications.event(check_event_id(event_id))
 
     def redeem(self, event: dict[str, Any], event_id: str) -> Answer:

@@ -258,6 +258,11 @@ class Gate(Pages):
         with self.answering():
             return bool(self.redis.exists(*self.keys(event_id)))
 
+    def drop(self, event_id: str) -> None:
+        """Lose the gate, even a damaged one: from now on it refuses everybody, until it is restored."""
+        with self.answering():
+            self.redis.delete(self.keys(event_id).event)
+
     def delete(self, event_id: str) -> None:
         """Delete every key of the event."""
         with self.answering():

@@ -163,10 +163,13 @@ def reschedule(
         if opens_ms < was.opens_at_ms or closes_ms < was.closes_at_ms:
             raise BadInput("earlier", f"event {event_id} is rescheduled to later times only")
         if opens_ms != was.opens_at_ms and was.opens_at_ms - now_ms < RESCHEDULE_BEFORE_MS:
+            is_past = was.opens_at_ms <= now_ms
             raise BadInput(
                 "too_late",
-                f"event {event_id} opens at {rfc3339(was.opens_at_ms)}, and it is {rfc3339(now_ms)}: "
-                f"in the last {RESCHEDULE_BEFORE_MS // 1000} s before that it does not move; pause it instead",
+                f"event {event_id} {'opened' if is_past else 'opens'} at {rfc3339(was.opens_at_ms)}, and it is "
+                f"{rfc3339(now_ms)}: "
+                + ("" if is_past else f"in the last {RESCHEDULE_BEFORE_MS // 1000} s before that ")
+                + "its opening does not move any more; pause it instead",
             )
         check_window(opens_ms, closes_ms, was.spread_ms)
         return {"opens_at_ms": opens_ms, "closes_at_ms": closes_ms}

@@ -66,6 +66,7 @@ def migrate(stores: Stores, given: Input) -> dict[str, Any]:
 
     It may be repeated: what is as it should be is left alone.
     """
+    from firstcome.ledger.grants import make_users  # noqa: PLC0415
     from firstcome.ledger.migrate import check_server  # noqa: PLC0415  for this action only
     from firstcome.ledger.migrate import migrate as migrate_ledger  # noqa: PLC0415
     from firstcome.stream.topic import check_topic, ensure_topic  # noqa: PLC0415
@@ -75,12 +76,14 @@ def migrate(stores: Stores, given: Input) -> dict[str, Any]:
     replication = given.get("replication", settings.kafka_replication)
     warnings = check_server(stores.ledger)
     migrations = migrate_ledger(stores.ledger.connect)
+    users = make_users(settings, stores.ledger.connect)  # behind the migrations: a grant needs its table
     created = ensure_topic(settings, partitions, replication)
     checked = check_topic(settings, partitions, replication)
     stores.gate.check_server()  # last: a Redis that is away does not hold up the schema
     return {
         "warnings": [*warnings, *checked.warnings],
         "migrations": migrations,
+        "users": users,
         "topic": settings.kafka_topic,
         "topic_created": created,
         "topic_changes": checked.changes,
@@ -126,6 +129,24 @@ def expire(stores: Stores, given: Input) -> dict[str, Any]:
     return {**expiring(stores, event.event_id, at_ms), "expires_at": rfc3339(at_ms)}
 
 
+def rewind(stores: Stores, given: Input) -> dict[str, Any]:
+    """Let the stopped event source read records once more."""
+    from firstcome.stream.rewind import rewind as rewind_group  # noqa: PLC0415  for this action only
+
+    rewound = rewind_group(stores.settings, given.get("since"))
+    return {"rewound": {str(partition): offset for partition, offset in rewound.items()}}
+
+
+def drop_gate(stores: Stores, given: Input) -> dict[str, Any]:
+    """Lose the gate of an event on purpose: the schedule rebuilds it. Raise `BadInput` where nobody would."""
+    event_id = find_event(stores, given["event_id"]).event_id
+    if not stores.ledger.is_gated(event_id):
+        raise BadInput("past_retention", "the event is past its retention: nobody would rebuild its gate")
+    stores.reader.lag()  # raises where the stream cannot be read: without it, the gate would stay lost
+    stores.gate.drop(event_id)
+    return {"event_id": event_id, "gate": "LOST"}
+
+
 def wipe(stores: Stores, given: Input) -> dict[str, Any]:
     """Remove every trace of one event: on the local cloud only, once the stream is read to its end."""
     if not stores.settings.local_cloud:
@@ -167,5 +188,7 @@ ACTIONS: dict[str, Work | Decision | Repeatable | Long] = {
     "expire": Repeatable(expire),
     "erase": Repeatable(erase),
     "purge": Repeatable(purge),
+    "rewind": Repeatable(rewind),
+    "drop_gate": Repeatable(drop_gate),
     "wipe": Repeatable(wipe),
 }

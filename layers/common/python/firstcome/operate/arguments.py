@@ -23,6 +23,7 @@ APART = (
     (fields.ROW_ID, fields.ALL_EVENTS),
     (fields.ROW_ID, fields.USER_ID),
     (fields.ROW_ID, fields.UP_TO_ID),
+    (fields.SINCE, fields.FROM_BEGINNING),
 )
 
 

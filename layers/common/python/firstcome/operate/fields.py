@@ -138,6 +138,8 @@ CODES = Field(
 )
 ALL = Field("all", "true: every failed row that is waiting or dead", example=True, check=_flag)
 ALL_EVENTS = Field("all_events", "true: in every event", example=True, check=_flag)
+SINCE = Field("since", "records that were stored from then on, RFC 3339", "2030-01-01T00:00:00Z", parse_time)
+FROM_BEGINNING = Field("from_beginning", "true: all records that the stream has", example=True, check=_flag)
 PARTITIONS = Field("partitions", "of a topic that is made", 12, _whole(1, PARTITIONS_MAX))
 REPLICATION = Field("replication", "of a topic that is made: copies of each record", 3, _whole(1, REPLICATION_MAX))
 ACTOR = Field("actor", "who acts, for the log", "ana", _text)

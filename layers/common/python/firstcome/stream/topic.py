@@ -20,6 +20,8 @@ TOPIC_CONFIGS = {
     # The backlog is the only place where an accepted application stands: longer than any outage that people sleep
     # through, and the weekend after it.
     "retention.ms": str(14 * 24 * 3600 * 1000),
+    # By age alone: a disk that is full stops the writes, and is seen; a record that was deleted for room is not.
+    "retention.bytes": "-1",
     "cleanup.policy": "delete",
     # A replica that lacks acknowledged records never becomes the leader; some clusters allow it by default.
     "unclean.leader.election.enable": "false",

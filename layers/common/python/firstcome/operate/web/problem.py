@@ -52,7 +52,9 @@ CODES: dict[str, Meaning] = {
 }
 # Of a field that is missing, malformed or contradicts another one: bad_capacity, bad_limit.
 FIELD = Meaning(400, "A field is missing or malformed", "the detail says what it must be")
-FIELD_CODES = tuple(dict.fromkeys(f"bad_{field.name}" for action in ACTIONS.values() for field in action.fields))
+FIELD_CODES = tuple(
+    dict.fromkeys(f"bad_{field.name}" for action in ACTIONS.values() if not action.direct for field in action.fields)
+)
 # Of several fields, or of what several fields share.
 SHARED_CODES = ("bad_time", "bad_window")
 
