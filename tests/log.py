@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ from kafka.structs import OffsetAndMetadata
 
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
+from firstcome.stream.admin import ask
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.record import encode
 from firstcome.stream.topic import ensure_topic
-from tests.patience import PATIENT
+from tests.patience import PATIENCE_S, PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +82,15 @@ class Log:
 
     def commit(self, offset: int, partition: int = 0) -> None:
         """Let the group have read up to this offset."""
-        at = TopicPartition(self.settings.kafka_topic, partition)
-        self.admin.alter_group_offsets(self.settings.kafka_group, {at: OffsetAndMetadata(offset, "", -1)})
+        to = {TopicPartition(self.settings.kafka_topic, partition): OffsetAndMetadata(offset, "", -1)}
+
+        def commit(admin: Any) -> None:
+            for error in admin.alter_group_offsets(self.settings.kafka_group, to).values():
+                if error is not NoError:
+                    raise error
+
+        # The first group of a broker waits until it has made the topic of the offsets.
+        ask(self.settings, time.monotonic() + PATIENCE_S, commit)
 
     def delete_before(self, offset: int, partition: int = 0) -> None:
         """Do what retention does."""
