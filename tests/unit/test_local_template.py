@@ -116,3 +116,9 @@ def test_another_authorizer_beside_a_jwt_one_is_said(source: Any, tmp_path: Path
     changed.write_text(yamlhelper.yaml_dump(source))
     with pytest.raises(TemplateError, match="AWS_IAM"):
         read(changed)
+
+
+def test_sam_local_shows_an_event_to_applicants() -> None:
+    """It serves all APIs as one: of two routes with one path, the later function's is there."""
+    named = [name for name in yamlhelper.yaml_parse(TEMPLATE.read_text())["Resources"] if name.endswith("Function")]
+    assert named.index("OperatorApiFunction") < named.index("ApplyFunction")
