@@ -118,6 +118,7 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
         servers, names = [], [f"peer-{number}-{token}" for number in range(processes)]
         for name in names:
             own = ending.enter_context(front.listen_abstract(name))
+            own.listen(CONNECTIONS)  # all of them may come at once, before the process has started
             serve = [*python, "benchmarks.peer.server", str(own.fileno())]
             servers.append(Child(name, serve, pass_fds=[own.fileno()], **same))
         listener = ending.enter_context(front.listen(0))
