@@ -12,7 +12,6 @@ from firstcome.settings import Settings
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.connection import Address, Connection, after, left_s, tls_context
 
-NO_LEADER = -1  # the protocol's word for it
 PAUSE_S = 0.1  # before the same is asked again: leaders, topics and brokers come back in their own time
 METADATA_AGE_S = 300  # partitions may be added; the library's figure
 

@@ -29,8 +29,6 @@ _BATCH_LENGTH_AFTER = 12
 # epoch, first sequence number, number of records.
 _CHECKED = Struct(">hiqqqhii")
 _RECORD = b"\0\0\0"  # attributes; the same timestamp and offset as the batch
-_ERROR = Struct(">h")
-_THROTTLE = Struct(">i")
 
 
 @cache
@@ -98,7 +96,7 @@ class Wire:
             raise KafkaProtocolError("the answer to another request")
         at = self._error_at
         if answer.startswith(self._answered, 8) and answer[at : at + 2] == b"\0\0":
-            return int(_THROTTLE.unpack_from(answer, len(answer) - _THROTTLE.size - 1)[0])
+            return int(_NUMBER.unpack_from(answer, len(answer) - _NUMBER.size - 1)[0])
         response = ProduceResponse.decode(answer, version=VERSION, header=True, framed=True)
         [topic] = response.responses
         [partition] = topic.partition_responses
