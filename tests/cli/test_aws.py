@@ -70,6 +70,7 @@ def failing(stack: Stack, code: str, status: int) -> None:
 
 
 def test_the_outputs_say_where_everything_is(stack: Stack) -> None:
+    """The API's address and the function's name are outputs of the stack that is named."""
     assert stack.api_url == API
     with answering(stack, {"action": "show", "coupons": 3}):
         assert stack.invoke({"action": "show"})["coupons"] == 3
@@ -87,6 +88,7 @@ def test_the_outputs_say_where_everything_is(stack: Stack) -> None:
     ],
 )
 def test_an_error_of_the_function_is_definite_or_not(stack: Stack, said: dict[str, str], kind: type[Exception]) -> None:
+    """What the function refused by name is definite; every other error of it is unknown."""
     with answering(stack, said, error="Unhandled"), pytest.raises(kind) as error:
         stack.invoke({"action": "show"})
     assert type(error.value) is kind
@@ -101,6 +103,7 @@ def test_an_error_of_the_function_is_definite_or_not(stack: Stack, said: dict[st
     ],
 )
 def test_an_error_of_lambda_is_definite_or_not(stack: Stack, code: str, status: int, kind: type[Exception]) -> None:
+    """An invoke that Lambda did not let through has done nothing; a failure behind it is unknown."""
     failing(stack, code, status)
     with pytest.raises(kind):
         stack.invoke({"action": "show"})
@@ -122,11 +125,13 @@ def test_a_timeout_is_unknown_and_invoked_once(stack: Stack) -> None:
 
 @pytest.mark.parametrize(("name", "says"), [("nobodys", "cannot be read"), ("other", "has no output")])
 def test_a_stack_that_is_not_ours_is_wrong_usage(name: str, says: str) -> None:
+    """A stack that is missing, or has none of our outputs, ends the command with code 2 and the reason."""
     ended = Program({"FIRSTCOME_REGION": REGION})("--stack-name", name, "event", "show", "e", code=2)
     assert says in " ".join(ended.err.split())
 
 
 def test_the_program_acts_on_the_stack_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--stack-name`, an action is one invoke, with its actor and its request id."""
     asked: list[dict[str, Any]] = []
 
     def invoke(_: Stack, payload: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +183,7 @@ def captured(auth: Signed, path: str, body: dict[str, str]) -> httpx.Request:
 
 
 def test_without_boto3_the_program_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a stack needs boto3, and the error names the extra that installs it."""
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.delitem(sys.modules, "firstcome_cli.aws")
     ended = Program(ON_AWS)("event", "show", "e", code=2)

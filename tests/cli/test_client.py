@@ -64,6 +64,7 @@ def conversation(*answers: Reply | Silence) -> tuple[list[str], list[float], obj
 
 
 def test_who_applies_again_has_the_same_ticket(campaign: Campaign, client: Client) -> None:
+    """A repeat is answered with the first ticket, and costs nobody else theirs."""
     campaign.open(2)
     first = client.apply(campaign.event_id, "alice")
     assert (first.ticket, client.apply(campaign.event_id, "alice").ticket) == (1, 1)
@@ -75,6 +76,7 @@ def test_who_applies_again_has_the_same_ticket(campaign: Campaign, client: Clien
 
 
 def test_a_definite_no_is_refused_with_its_code(campaign: Campaign, client: Client) -> None:
+    """A `sold_out` raises `Refused`, an application that is not there `NotThere`, each with the API's code."""
     campaign.open(1)
     client.apply(campaign.event_id, "alice")
     with pytest.raises(Refused) as no:
@@ -86,6 +88,7 @@ def test_a_definite_no_is_refused_with_its_code(campaign: Campaign, client: Clie
 
 
 def test_both_clients_give_the_same_answers(campaign: Campaign, client: Client, cloud: Cloud) -> None:
+    """The client that waits and the one for asyncio return equal answers, and raise equal errors."""
     campaign.open(1)
 
     async def ask() -> tuple[object, object, str]:
@@ -120,6 +123,7 @@ def test_an_answer_lost_on_the_way_is_asked_for_again(
 def test_killed_in_an_application_the_repeat_has_its_ticket(
     campaign: Campaign, cloud: Cloud, tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
+    """A program that dies before it hears the answer finds its own ticket when it asks again."""
     campaign.open(3)
     with Proxy.to(cloud.api_url) as proxy:
         file = tmp_path / "cloud.env"
@@ -147,19 +151,22 @@ def test_what_says_nothing_is_asked_again_after_a_look(answer: Reply | Silence) 
 
 
 def test_six_tries_without_an_answer_are_unknown() -> None:
+    """The client gives up after six applications, and says `Unknown`: any of them may have won."""
     asked, waited, made = conversation(*[AWAY, OPEN] * 6)
     assert asked.count(APPLY) == 6
     assert len(waited) == 5
     assert isinstance(made, Unknown)
 
 
-def test_nobody_applies_while_the_event_cannot_be_read() -> None:
+def test_the_client_waits_to_apply_until_the_event_is_read() -> None:
+    """After an answer that got lost it looks at the event first; where it cannot, it applies no more."""
     asked, _, made = conversation(AWAY, *[AWAY] * 5)
     assert asked == [APPLY, *[LOOK] * 5]
     assert isinstance(made, Unknown)
 
 
 def test_who_was_not_let_through_stops_where_it_is_sold_out() -> None:
+    """A throttled application did not happen, so an event that is sold out then is a definite no."""
     asked, _, made = conversation(THROTTLED, SOLD_OUT)
     assert asked == [APPLY, LOOK]
     assert isinstance(made, Refused)
@@ -175,16 +182,19 @@ def test_who_may_have_won_asks_though_it_is_sold_out(answer: Reply | Silence) ->
 
 
 def test_a_server_that_names_a_time_is_given_it() -> None:
+    """`Retry-After` is the least that the client waits, and a second or two more."""
     _, waited, _ = conversation(Reply(503, None, retry_after_s=7), OPEN, WON)
     assert 8 <= waited[0] <= 9
 
 
 def test_the_pauses_are_of_1_to_30_seconds() -> None:
+    """Each pause is drawn, so that clients do not come back together."""
     pauses = [Patience().pause_s(retry) for retry in range(1, 6) for _ in range(100)]
     assert min(pauses) >= 1
     assert 25 < max(pauses) <= 30
 
 
 def test_a_request_is_encoded() -> None:
+    """A user id with a slash is sent in the body, and never as a part of the path."""
     step = next(applying("e", "a/b", Patience()))
     assert step == Request(APPLY, "/events/e/applications", {"user_id": "a/b"})

@@ -68,6 +68,7 @@ def test_an_event_with_codes_is_given_away_and_redeemed(
 
 
 def test_a_coupon_without_codes_is_redeemed_by_its_owner(program: Program, campaign: Campaign, event_id: str) -> None:
+    """Where an event has no codes a shop names the person, and whoever has no coupon is refused."""
     campaign.open(1)
     campaign.win("alice")
     campaign.wait_consumed()

@@ -56,11 +56,13 @@ def test_an_event_is_given_away_by_commands_alone(program: Program, campaign: Ca
 
 
 def test_a_winner_may_wait_for_the_coupon(program: Program, campaign: Campaign, event_id: str) -> None:
+    """`apply --wait` ends with the status of the application, for as long as it was told to wait."""
     campaign.open(1)
     assert program.json("apply", event_id, "alice", "--wait")["status"] in {"pending", "issued"}
 
 
 def test_failed_rows_are_listed_driven_again_and_refused(program: Program, campaign: Campaign, event_id: str) -> None:
+    """A failed row is shown whole by its id, made due again by its event, and refused by its person."""
     campaign.open(2)
     with campaign.rejected("alice"):
         campaign.win("alice", "bob")
@@ -101,10 +103,12 @@ def test_a_finding_of_the_audit_is_exit_code_4(program: Program, campaign: Campa
     ],
 )
 def test_wrong_usage_is_exit_code_2(program: Program, words: tuple[str, ...], says: str) -> None:
+    """A mistake in the command line says what to change."""
     assert says in " ".join(program(*words, code=2).err.split())
 
 
 def test_what_is_not_there_is_exit_code_1(program: Program, event_id: str) -> None:
+    """An event that there is not is said as such, by operators' commands and applicants'."""
     assert program.json("event", "show", event_id, code=1)["error"]["kind"] == "not_there"
     assert program.json("apply", event_id, "alice", code=1)["error"]["code"] == "unknown_event"
 
@@ -121,6 +125,7 @@ def test_a_cloud_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
 def test_the_cloud_is_found_from_the_working_directory_up(
     campaign: Campaign, cloud_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event_id: str
 ) -> None:
+    """The nearest `.local/cloud.env` above counts; `--cloud` names another folder."""
     campaign.open()
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "cloud.env").write_text(cloud_file.read_text())
@@ -131,6 +136,7 @@ def test_the_cloud_is_found_from_the_working_directory_up(
 
 
 def test_an_option_is_read_from_its_variable(program: Program, event_id: str) -> None:
+    """Each option has a variable of its own name, `--json` included."""
     made = program.under(
         FIRSTCOME_EVENT_CREATE_NAME="From the environment",
         FIRSTCOME_EVENT_CREATE_CAPACITY="7",
@@ -142,6 +148,7 @@ def test_an_option_is_read_from_its_variable(program: Program, event_id: str) ->
 
 
 def test_a_watched_event_is_a_line_a_look(program: Program, campaign: Campaign, event_id: str) -> None:
+    """Each look is one line of JSON, which also says which server is away."""
     campaign.open(2)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -181,6 +188,7 @@ def test_anybody_can_compute_a_turn_that_was_told(program: Program, campaign: Ca
 
 
 def test_another_secret_is_found_out(program: Program) -> None:
+    """A secret that does not fit the commitment ends `verify-turn` with code 4."""
     commitment = hashlib.sha256(bytes(32)).hexdigest()
     alone = ("--opens-at", "2030-01-01T00:00:00Z", "--spread", "10s", "--commitment", commitment)
     assert program.json("verify-turn", "e", "u", "--secret", "00" * 32, *alone)["commitment_holds"] is True
@@ -217,6 +225,7 @@ def test_a_crowd_comes_to_an_event_that_is_there(program: Program, campaign: Cam
 
 
 def test_a_crowd_waits_for_the_opening(program: Program, campaign: Campaign, event_id: str) -> None:
+    """A crowd that comes early asks at the opening, and everybody gets an answer."""
     campaign.create(5, opens_in_ms=2_000)
     campaign.operate("open")
     result = program.json("crowd", event_id, "--people", "8", "--rate", "100")
@@ -234,9 +243,10 @@ def test_a_crowd_of_made_up_people_stays_at_home(program: Program, campaign: Cam
 
 
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
-def test_without_a_terminal_nothing_is_coloured(
+def test_only_a_terminal_is_given_colours(
     program: Program, campaign: Campaign, event_id: str, environ: dict[str, str]
 ) -> None:
+    """Into a pipe the commands write plain text, whatever the variables say."""
     campaign.open()
     for words in (("event", "show", event_id), ("audit", event_id), ("watch", event_id, "--times", "1")):
         assert "\x1b" not in program.under(**environ)(*words).out
@@ -279,4 +289,5 @@ def test_completion_starts_without_boto3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", sorted(schemas.OF))
 def test_every_schema_is_printed_by_the_program(command: str) -> None:
+    """`schema` prints the JSON schema of each command's output."""
     assert json.loads(Program()("schema", *command.partition(" --")[0].split()).out)["$schema"]

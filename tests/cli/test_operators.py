@@ -28,6 +28,7 @@ def draft(program: Program, event_id: str) -> int:
 
 
 def test_an_event_is_listed_with_its_state(program: Program, event_id: str) -> None:
+    """`--state` shows the events of that state and no other."""
     draft(program, event_id)
     drafts = program.json("event", "list", "--state", "draft")["events"]
     assert event_id in {one["event_id"] for one in drafts}
@@ -38,6 +39,7 @@ def test_an_event_is_listed_with_its_state(program: Program, event_id: str) -> N
 def test_every_page_of_a_list_is_read(
     program: Program, campaign: Campaign, event_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A list goes on by `next` until its end, and names nothing twice."""
     monkeypatch.setattr("firstcome_cli.operator.PAGE", 2)
     campaign.open(5)
     people = [f"p{number}" for number in range(5)]
@@ -61,6 +63,7 @@ def test_a_winner_named_like_a_formula_is_text_in_csv(program: Program, campaign
 
 
 def test_a_loser_is_told_why(program: Program, campaign: Campaign, event_id: str) -> None:
+    """`lookup` says what the person was told, and when the last ticket was given."""
     campaign.open(1)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -73,6 +76,7 @@ def test_a_loser_is_told_why(program: Program, campaign: Campaign, event_id: str
 
 
 def test_a_draft_is_edited_and_deleted(program: Program, event_id: str) -> None:
+    """What is not named stays as it was; a deleted draft is not there any more."""
     draft(program, event_id)
     edited = program.json("event", "edit", event_id, "--capacity", "7", "--spread", "10s")["event"]
     assert (edited["capacity"], edited["spread_ms"], edited["name"]) == (7, 10_000, "Spring")
@@ -81,6 +85,7 @@ def test_a_draft_is_edited_and_deleted(program: Program, event_id: str) -> None:
 
 
 def test_an_opening_is_postponed(program: Program, event_id: str) -> None:
+    """`reschedule` moves an opening that is far enough away to a later time."""
     draft(program, event_id)
     program.json("event", "open", event_id)
     later = rfc3339(int(time.time() * 1000) + 3 * HOUR_MS)
@@ -99,6 +104,7 @@ def test_of_two_operators_one_reads_that_it_has_changed(program: Program, event_
 
 
 def test_a_repeat_under_its_request_id_changes_nothing(program: Program, event_id: str) -> None:
+    """It is answered as the first was, though the event has changed since."""
     draft(program, event_id)
     words = ("event", "open", event_id, "--request-id", f"r-{event_id}")
     first = program.json(*words)

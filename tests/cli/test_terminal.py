@@ -63,7 +63,8 @@ def test_a_pipe_is_given_whole_lines(program: Program, campaign: Campaign, event
     assert re.search(r"^action +create$", program.under(COLUMNS="60")("history", event_id).out, re.MULTILINE)
 
 
-def test_an_audit_is_coloured_unless_no_color_is_set(program: Program, campaign: Campaign, event_id: str) -> None:
+def test_an_audit_is_coloured_and_plain_under_no_color(program: Program, campaign: Campaign, event_id: str) -> None:
+    """On a terminal the laws have colours, unless `NO_COLOR` is set."""
     campaign.open()
     assert COLOUR.search(on_a_terminal(program, "audit", event_id))
     assert not COLOUR.search(on_a_terminal(program, "audit", event_id, NO_COLOR="1"))
@@ -96,6 +97,7 @@ def test_nothing_is_undone_where_nobody_can_be_asked(program: Program, campaign:
 
 @pytest.mark.parametrize("group", [(), ("event",), ("failed",), ("codes",)])
 def test_no_summary_is_cut_off_at_80_columns(group: tuple[str, ...]) -> None:
+    """The help's line about each command fits a terminal of 80 columns."""
     assert "..." not in Program({"COLUMNS": "80"})(*group, "--help").out.partition("Commands:")[2]
 
 

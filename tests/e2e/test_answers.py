@@ -45,6 +45,7 @@ def test_the_answer_is_given_and_is_as_documented(answer: str, campaign: Campaig
 
 
 def test_there_is_a_scene_for_each_answer_of_the_document() -> None:
+    """Each operation and status of openapi.json is played here, or named as played elsewhere."""
     assert ALL_SCENES.keys() | ELSEWHERE == DOCUMENTED
 
 
@@ -70,6 +71,7 @@ def test_there_is_a_scene_for_each_answer_of_the_document() -> None:
     ids=repr,
 )
 def test_bad_input_is_named_and_gives_nothing(campaign: Campaign, code: str, body: object) -> None:
+    """The answer has the code of what is wrong, and no ticket is given."""
     campaign.open()
     assert campaign.post(body).code == (400, code)
     assert campaign.event().body["remaining"] == 3
@@ -94,6 +96,7 @@ def test_an_answer_says_who_which_and_when(campaign: Campaign) -> None:
 
 
 def test_an_event_may_be_cached_for_a_second_and_counts_down(campaign: Campaign) -> None:
+    """A winner lowers `remaining`, and a cache keeps the event for a second."""
     campaign.open(capacity=2)
     campaign.win("alice")
     seen = campaign.event()
@@ -130,7 +133,8 @@ def test_a_lost_gate_says_when_to_come_back_until_it_is_restored(campaign: Campa
     assert campaign.apply("bob").body["ticket"] == 2
 
 
-def test_another_method_is_answered_with_the_one_that_the_path_has(campaign: Campaign) -> None:
+def test_another_method_is_told_the_one_that_the_path_has(campaign: Campaign) -> None:
+    """405 names the path's own method in `Allow`."""
     event = f"/events/{campaign.event_id}"
     methods = {
         event: "GET",
@@ -147,10 +151,12 @@ def test_another_method_is_answered_with_the_one_that_the_path_has(campaign: Cam
 
 @pytest.mark.parametrize("path", ["/", "/events", "/events/", "/events/a/b", "/events/a/applications/b/c"])
 def test_there_is_nothing_at_another_path(campaign: Campaign, path: str) -> None:
+    """Any other path is 404 with our own code."""
     assert campaign.call("GET", path).code == (404, "unknown_path")
 
 
 def test_the_correlation_id_comes_back(campaign: Campaign) -> None:
+    """The caller's own id is answered, and one is made where there is none."""
     campaign.open()
     body = json.dumps({"user_id": "alice"}).encode()
     sent = campaign.post(body, {**JSON, "x-correlation-id": "order-4711"})
@@ -170,6 +176,7 @@ def test_all_but_the_event_itself_needs_an_identity(campaign: Campaign, guarded:
 
 
 def test_the_document_is_served(cloud: Cloud) -> None:
+    """The API serves the very file that the repository has."""
     served = httpx.get(f"{cloud.api_url}/openapi.json")
     assert served.headers["content-type"] == "application/json"
     assert served.text == FILE.read_text(encoding="utf-8")

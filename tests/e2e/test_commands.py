@@ -83,6 +83,7 @@ def done(process: subprocess.Popen[str], code: int) -> str:
 
 
 def test_a_server_that_cannot_start_is_said_with_its_own_words(clone: Clone) -> None:
+    """`make up` fails with the server's last words, and leaves no file of a process."""
     clone.redis("echo no such luck; exit 1")
     assert "no such luck" in done(clone.start("up"), 1)
     assert not list(clone.data.rglob("*.pid"))
@@ -112,7 +113,7 @@ def test_down_ends_an_up_that_is_not_ready(clone: Clone, wait_until: Callable[..
     assert not list(clone.data.rglob("*.pid"))
 
 
-def test_a_second_up_waits_for_the_first_and_says_where_it_listens(clone: Clone) -> None:
+def test_a_second_up_waits_for_the_first_and_says_the_address(clone: Clone) -> None:
     """The first one's part is played by the test: it holds the lock, starts something, and lets go."""
     clone.data.mkdir()
     with (clone.data / "up.lock").open("w") as first:

@@ -144,6 +144,7 @@ def test_a_flood_of_one_route_is_turned_away_by_the_front(cloud: Cloud, http: ht
 
 @pytest.mark.parametrize("door", [APPLICANT_URL, OPERATOR_URL])
 def test_a_door_is_shut_without_a_token(cloud: Cloud, http: httpx.Client, door: str) -> None:
+    """Without a token that verifies, both doors answer 401 and never ask a function."""
     for headers in ({}, {"authorization": "Bearer a.b.c"}):
         answer = http.get(cloud.doors.urls[door] + "/mine", headers=headers)
         assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
@@ -159,10 +160,12 @@ def test_a_door_has_its_own_routes_only(cloud: Cloud, http: httpx.Client) -> Non
 
 
 def test_a_route_may_be_open(cloud: Cloud, http: httpx.Client) -> None:
+    """A route whose authorizer is NONE answers without claims."""
     assert http.get(cloud.doors.urls[APPLICANT_URL] + "/all").json()["jwt"] is None
 
 
 def test_the_back_ends_address_asks_for_no_token(cloud: Cloud, http: httpx.Client) -> None:
+    """The back ends' API goes straight to the function."""
     assert http.get(cloud.api_url + "/mine").json()["function"] == "applies"
 
 
@@ -190,6 +193,7 @@ def test_a_page_of_this_machine_may_call(cloud: Cloud, http: httpx.Client) -> No
 
 
 def test_cloud_env_names_the_doors(cloud: Cloud) -> None:
+    """cloud.env has the address of each door and of the issuer."""
     lines = cloud.env_file.read_text().splitlines()
     for name in (ISSUER_URL, APPLICANT_URL, OPERATOR_URL):
         assert f"{name}={cloud.doors.urls[name]}" in lines
@@ -214,12 +218,14 @@ def process_of_issuer(cloud: Cloud) -> Any:
 
 
 def test_the_issuer_describes_itself(cloud: Cloud, http: httpx.Client) -> None:
+    """Its discovery document leads to the keys that verify its tokens."""
     said = http.get(cloud.doors.urls[ISSUER_URL] + DISCOVERY).json()
     assert said["issuer"] == cloud.doors.urls[ISSUER_URL]
     assert http.get(said["jwks_uri"]).json()["keys"] == json.loads(json.dumps(cloud.doors.identity.keys))
 
 
 def test_a_port_of_a_door_that_is_taken_is_said(tmp_path: Path, cloud: Cloud) -> None:
+    """The door then listens at another port, and the line at the start says why."""
     taken = int(cloud.doors.urls[ISSUER_URL].rpartition(":")[2])
     other = Cloud(
         tmp_path, servers=None, template=write_template(tmp_path), identity=True, identity_ports={ISSUER_URL: taken}
@@ -234,6 +240,7 @@ def test_a_port_of_a_door_that_is_taken_is_said(tmp_path: Path, cloud: Cloud) ->
 
 
 def test_an_api_without_an_address_is_said(tmp_path: Path) -> None:
+    """A template with an API that has no door fails the start with the API's name."""
     template = write_template(tmp_path, TEMPLATE.replace("OperatorApi", "ThirdApi"))
     with pytest.raises(ProcessError, match="ThirdApi"):
         Cloud(tmp_path, servers=None, template=template, identity=True).start()

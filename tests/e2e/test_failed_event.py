@@ -36,7 +36,7 @@ def bury(campaign: Campaign, wait_until: Callable[..., None]) -> int:
     return int(row["id"])
 
 
-def test_a_row_that_failed_is_issued_by_the_clock_once_it_is_repaired(
+def test_a_failed_row_is_issued_by_the_clock_once_repaired(
     campaign: Campaign, tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
     """The whole way: it fails alone in its batch, is listed, repaired, made due by the operator, and issued."""
@@ -101,7 +101,7 @@ def test_a_dead_row_is_shown_by_the_audit_and_can_be_redriven(
 
 
 @pytest.mark.parametrize("by", ["row", "person"])
-def test_the_ticket_of_somebody_refused_goes_to_the_next_applicant(
+def test_the_ticket_of_somebody_refused_goes_to_the_next(
     by: str, campaign: Campaign, wait_until: Callable[..., None]
 ) -> None:
     """Refused for good, whatever is delivered again; and no coupon is wasted."""
@@ -142,7 +142,7 @@ def test_a_record_for_a_ticket_that_is_taken_gets_the_next_one(campaign: Campaig
     campaign.assert_promise(rows=2)
 
 
-def test_a_record_for_a_taken_ticket_is_refused_once_all_are_gone(campaign: Campaign) -> None:
+def test_a_record_for_a_taken_ticket_is_refused_when_sold_out(campaign: Campaign) -> None:
     """As after a failover that forgot an application, when nothing is left to give: refused for good, and said so."""
     campaign.open(capacity=1)
     campaign.win("alice")
@@ -156,9 +156,10 @@ def test_a_record_for_a_taken_ticket_is_refused_once_all_are_gone(campaign: Camp
     campaign.assert_promise(rows=1)
 
 
-def test_a_ticket_whose_record_never_was_is_issued_by_the_schedule(
+def test_a_ticket_without_a_record_is_issued_by_the_schedule(
     campaign: Campaign, wait_until: Callable[..., None]
 ) -> None:
+    """Where apply died after the gate, the sweep issues the ticket."""
     campaign.open()
     campaign.win("alice")
     campaign.die_after_gate("bob")

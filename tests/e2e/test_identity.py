@@ -75,6 +75,7 @@ def test_without_a_token_that_counts_it_is_401(
 
 
 def test_an_event_can_be_seen_without_a_token(campaign: Campaign, door: httpx.Client) -> None:
+    """The page shows an event to whoever has not signed in."""
     campaign.open(3)
     said = door.get(f"/events/{campaign.event_id}", headers={"origin": "http://localhost:5173"})
     assert (said.status_code, said.json()["remaining"]) == (200, 3)

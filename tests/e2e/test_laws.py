@@ -44,6 +44,7 @@ def assert_first_come(campaign: Campaign, answers: list[Answer]) -> None:
 
 
 def test_one_application_gives_one_row(campaign: Campaign) -> None:
+    """The word goes from accepted to issued, with the same ticket and time."""
     campaign.open(COUPONS)
     told = campaign.apply("alice")
     assert (*told.word, told.body["ticket"]) == (202, "accepted", 1)
@@ -56,13 +57,15 @@ def test_one_application_gives_one_row(campaign: Campaign) -> None:
 
 
 def test_1000_applicants_from_32_threads_give_exactly_100_rows(campaign: Campaign) -> None:
+    """I1 and I5 hold in a rush: 100 are accepted, in the order of their tickets, and 900 told sold out."""
     campaign.open(COUPONS)
     answers = rush(campaign, PEOPLE)
     assert by_word(answers) == {"202 accepted": COUPONS, "409 sold_out": len(PEOPLE) - COUPONS}
     assert_first_come(campaign, answers)
 
 
-def test_1000_requests_of_one_person_give_exactly_1_row_from_1_record(campaign: Campaign) -> None:
+def test_1000_requests_of_one_person_give_1_row_from_1_record(campaign: Campaign) -> None:
+    """I2 holds, and only the first request sends a record."""
     campaign.open(COUPONS)
     answers = rush(campaign, [GREEDY] * GREEDY_REQUESTS)
     told = by_word(answers)
@@ -76,6 +79,7 @@ def test_1000_requests_of_one_person_give_exactly_1_row_from_1_record(campaign: 
 
 
 def test_1000_people_and_a_greedy_one_give_exactly_100_rows(campaign: Campaign) -> None:
+    """The greedy one's requests cost nobody else a coupon."""
     campaign.open(COUPONS)
     people = PEOPLE + [GREEDY] * GREEDY_REQUESTS
     random.shuffle(people)

@@ -59,6 +59,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def test_a_waiting_request_never_waits_behind_a_busy_environment(
     cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor
 ) -> None:
+    """A request goes to an environment that is free, as on Lambda."""
     busy = threads.submit(ask, cloud, f"/x?hold={hold.port}")
     pid = hold.arrived()
     answers = [asked.result() for asked in [threads.submit(ask, cloud, "/x") for _ in range(60)]]
@@ -69,6 +70,7 @@ def test_a_waiting_request_never_waits_behind_a_busy_environment(
 
 
 def test_an_environment_serves_one_request_at_a_time(cloud: Cloud, hold: Hold, threads: ThreadPoolExecutor) -> None:
+    """What exceeds the environments waits in the front."""
     asked = [threads.submit(ask, cloud, f"/x?hold={hold.port}") for _ in range(2 * OTHER_ENVIRONMENTS)]
     first = {hold.arrived() for _ in range(OTHER_ENVIRONMENTS)}
     assert first == set(cloud.environments("tiny")), "each environment has one, the others wait in the front"
@@ -93,6 +95,7 @@ def test_a_killed_environment_costs_one_request_and_comes_back(
 
 
 def test_killing_an_idle_environment_costs_no_request(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    """The next request waits for the process that replaces it."""
     for _ in range(2 * OTHER_ENVIRONMENTS):
         wait_until(lambda: len(cloud.environments("tiny")) == OTHER_ENVIRONMENTS, "all environments are there")
         os.kill(cloud.environments("tiny")[0], signal.SIGKILL)
@@ -109,6 +112,7 @@ def test_a_request_over_the_timeout_ends_its_environment(
 
 
 def test_an_invocation_over_the_timeout_says_so(hasty: Cloud, hold: Hold) -> None:
+    """The caller is told as Lambda tells it, with the function's timeout."""
     with pytest.raises(InvocationError, match=r"Sandbox\.Timedout: .* timed out after 2\.00 seconds"):
         hasty.invoke("tiny", {"hold": hold.port})
 
@@ -129,14 +133,17 @@ def test_a_function_is_invoked_by_its_folder_or_its_logical_id(cloud: Cloud) -> 
 
 
 def test_a_function_knows_how_long_it_may_take(cloud: Cloud) -> None:
+    """The context counts down from the template's timeout."""
     assert BRIEF_S * 1000 < cloud.invoke("tiny", {})["left_ms"] <= TIMEOUT_S * 1000
 
 
 def test_who_asks_the_api_cannot_invoke(cloud: Cloud) -> None:
+    """The path of direct invokes is on another address."""
     assert ask(cloud, "/2015-03-31/functions/tiny/invocations", method="POST", body=b"{}")[0] == 404
 
 
 def test_a_request_becomes_an_event_as_an_http_api_makes_it(cloud: Cloud) -> None:
+    """The event has format 2.0, field by field."""
     body = '{"user_id": "…"}'.encode()
     before_ms = int(time.time() * 1000)
     _, answer = ask(
@@ -164,17 +171,19 @@ def test_a_request_becomes_an_event_as_an_http_api_makes_it(cloud: Cloud) -> Non
 
 
 def test_a_body_that_is_not_text_arrives_as_base64(cloud: Cloud) -> None:
+    """As API Gateway does it, by the bytes and not by the content type."""
     _, answer = ask(cloud, "/x", method="POST", body=b"\xff", content_type="application/json")
     assert (answer["event"]["body"], answer["event"]["isBase64Encoded"]) == ("/w==", True)
 
 
 @pytest.mark.parametrize(("mebibytes", "status"), [(10, 200), (11, 413)])
 def test_a_body_may_have_ten_mebibytes(cloud: Cloud, mebibytes: int, status: int) -> None:
+    """API Gateway's limit: more is 413."""
     chunks = iter([b"x" * MEBIBYTE] * mebibytes)
     assert ask(cloud, "/x", method="POST", body=chunks, content_type="text/plain")[0] == status
 
 
-def test_a_body_announced_as_too_large_is_refused_before_it_is_sent(cloud: Cloud) -> None:
+def test_a_body_announced_as_too_large_is_refused_unsent(cloud: Cloud) -> None:
     """The announced length decides: nobody waits for the rest."""
     assert ask(cloud, "/x", method="POST", body=b"x" * MEBIBYTE, content_length=str(11 * MEBIBYTE))[0] == 413
 
@@ -207,6 +216,7 @@ def test_the_cloud_runs_in_a_folder_of_any_name(tmp_path: Path, child_environmen
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    """The API then listens at another port, and one line at the start says so."""
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         port = somebody.getsockname()[1]
         cloud = Cloud(tmp_path, servers=None, template=write_template(tmp_path), api_port=port)
@@ -245,6 +255,7 @@ def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:
 
 
 def test_the_front_comes_back_on_the_same_port(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    """A haproxy that was killed is started again, and answers."""
     assert cloud.front.pid is not None
     os.kill(killed := cloud.front.pid, signal.SIGKILL)
     wait_until(lambda: cloud.front.pid not in (None, killed), "haproxy is back")
@@ -252,6 +263,7 @@ def test_the_front_comes_back_on_the_same_port(cloud: Cloud, wait_until: Callabl
 
 
 def test_the_file_names_the_processes_that_live_now(cloud: Cloud, wait_until: Callable[..., None]) -> None:
+    """cloud.env is written anew when an environment is replaced."""
     os.kill(cloud.environments("tiny")[0], signal.SIGKILL)
 
     def named() -> set[str]:
@@ -262,6 +274,7 @@ def test_the_file_names_the_processes_that_live_now(cloud: Cloud, wait_until: Ca
 
 
 def test_everything_ends_with_a_starter_that_is_killed(tmp_path: Path, wait_until: Callable[..., None]) -> None:
+    """No process of the cloud outlives the one that started it."""
     write_template(tmp_path)
     script = (
         "import pathlib, signal, sys; from dev.cloud import Cloud\n"

@@ -183,7 +183,8 @@ def test_offsets_are_committed_after_success_only(line: Line, wait_until: Callab
     wait_until(lambda: line.committed() == 2, "the last batch is committed")
 
 
-def test_a_killed_poller_delivers_its_batch_again_and_skips_nothing(line: Line) -> None:
+def test_a_killed_poller_delivers_its_batch_again(line: Line) -> None:
+    """A batch that was not committed comes again first, and none is skipped."""
     line.produce("a")
     lost = line.invocation()
     pid = line.cloud.poller.pid
@@ -231,6 +232,7 @@ def test_no_offset_outlives_its_topic(line: Line) -> None:
 
 
 def test_a_stopped_poller_goes_on_from_where_it_was(line: Line) -> None:
+    """It ends after its batch; the next start begins with the record after it."""
     line.produce("a")
     line.invocation().end(well=True)
     line.cloud.poller.stop()
@@ -243,6 +245,7 @@ def test_a_stopped_poller_goes_on_from_where_it_was(line: Line) -> None:
 
 
 def test_a_batch_that_fails_holds_up_no_other_partition(line: Line, wait_until: Callable[..., None]) -> None:
+    """Each partition is committed by itself."""
     line.produce("a", partition=0)
     held = line.invocation()
     line.produce("b", partition=1)
@@ -254,7 +257,8 @@ def test_a_batch_that_fails_holds_up_no_other_partition(line: Line, wait_until: 
     held.end(well=True)
 
 
-def test_a_batch_has_at_most_the_templates_size_and_keeps_the_order(line: Line) -> None:
+def test_a_batch_has_the_templates_size_and_the_order(line: Line) -> None:
+    """A batch has at most as many records as the template says, in the order of the partition."""
     line.cloud.poller.stop()
     values = [str(number) for number in range(2 * BATCH_SIZE + 2)]
     line.produce(*values)
@@ -269,6 +273,7 @@ def test_a_batch_has_at_most_the_templates_size_and_keeps_the_order(line: Line) 
 
 
 def test_a_record_becomes_what_the_event_source_makes_of_it(line: Line) -> None:
+    """The event is AWS's, field by field: headers as numbers, key and value as base64."""
     line.produce("é", partition=1, key=b"k", headers=[("h", b"\x01\xff")], timestamp_ms=1_700_000_000_123)
     arrived = line.invocation()
     arrived.end(well=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_there_is_a_case_for_each_sample() -> None:
+    """Each file of events/ is played, and nothing else."""
     assert CASES.keys() == {path.stem for path in FOLDER.glob("*.json")}
 
 

@@ -134,9 +134,8 @@ def test_what_ends_or_shows_something_installs_nothing(clone: Path, target: str,
     ("machine", "says"),
     [('platform = "darwin"', LINUX_ONLY), ("version_info = (3, 10, 0)", "needs Python 3.11")],
 )
-def test_what_cannot_work_here_is_said_before_anything_is_installed(
-    clone: Path, tmp_path: Path, machine: str, says: str
-) -> None:
+def test_what_cannot_work_here_is_said_before_installing(clone: Path, tmp_path: Path, machine: str, says: str) -> None:
+    """Another system or an older Python ends `make` with one line, and without an environment."""
     shutil.copy(clone / "Makefile", tmp_path)
     shutil.copy(clone / LOCK, tmp_path)
     (tmp_path / "site").mkdir()

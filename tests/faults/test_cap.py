@@ -19,7 +19,7 @@ SEED = "FIRSTCOME_FAULT_SEED"  # runs one again: the moment, and the order in wh
 
 
 @pytest.mark.parametrize("attempt", [1, 2] if SEED not in os.environ else [1])
-def test_everything_dies_at_a_random_moment_and_all_coupons_are_given(town: Town, attempt: int) -> None:
+def test_everything_dies_at_random_and_all_coupons_are_given(town: Town, attempt: int) -> None:
     """All processes killed and all servers restarted; Redis has forgotten everything, and its gate is restored."""
     town.seed = int(os.environ.get(SEED) or random.randrange(2**32))
     print(f"{SEED}={town.seed}")

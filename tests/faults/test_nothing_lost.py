@@ -52,6 +52,7 @@ DRAIN = 15_000
     the_topic_is_missing,
 )
 def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> None:
+    """I3 holds, whichever fault happens while 100 coupons are given away."""
     town.open(COUPONS)
     with fault(town):
         town.rush(PEOPLE)
@@ -65,7 +66,7 @@ def test_everybody_who_was_accepted_has_a_coupon(town: Town, fault: Fault) -> No
     kafka_hears_after_the_send_has_timed_out,
     kafka_takes_the_records_and_the_answers_are_lost,
 )
-def test_everybody_accepted_has_a_coupon_though_the_network_fails(distant: Town, fault: Fault) -> None:
+def test_a_failing_network_costs_nobody_accepted_a_coupon(distant: Town, fault: Fault) -> None:
     """Kafka refuses, hears nothing, hears late, or its answers are lost: who was told yes has a coupon."""
     distant.open(COUPONS)
     with fault(distant):
@@ -74,7 +75,7 @@ def test_everybody_accepted_has_a_coupon_though_the_network_fails(distant: Town,
 
 
 @pytest.mark.parametrize("coupons", [100, 1_000])
-def test_a_broker_that_is_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town, coupons: int) -> None:
+def test_a_broker_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town, coupons: int) -> None:
     """And nobody is turned away for it."""
     town.open(coupons)
     with kafka_is_killed_in_a_burst_for_10_s(town):
@@ -83,7 +84,7 @@ def test_a_broker_that_is_killed_for_10_s_in_a_burst_costs_no_coupon(town: Town,
     town.assert_promise()
 
 
-def test_a_ledger_killed_while_15000_records_drain_costs_no_coupon(town: Town, wait_until: Callable[..., None]) -> None:
+def test_a_ledger_killed_in_a_drain_of_15000_costs_no_coupon(town: Town, wait_until: Callable[..., None]) -> None:
     """Nothing becomes a failed row, and nobody's hand is needed: Kafka is the buffer."""
     town.open(DRAIN)
     with town.unconsumed():

@@ -23,6 +23,7 @@ GREEDY = "greedy"
 
 @under(nothing, records_come_twice_and_out_of_order)
 def test_a_record_that_comes_again_gives_no_second_coupon(town: Town, fault: Fault) -> None:
+    """I2 holds where the stream delivers each record three times."""
     town.open(COUPONS)
     with fault(town):
         town.rush(PEOPLE)
@@ -30,7 +31,7 @@ def test_a_record_that_comes_again_gives_no_second_coupon(town: Town, fault: Fau
     assert len(town.records()) == COUPONS * (3 if fault is records_come_twice_and_out_of_order else 1)
 
 
-def test_a_batch_of_repeated_records_that_comes_twice_gives_one_each(town: Town) -> None:
+def test_repeated_records_whose_batch_comes_twice_give_one_each(town: Town) -> None:
     """Each record stands three times in a batch, and the batch is delivered twice."""
     town.open(COUPONS)
     with consume_dies_between_insert_and_commit(town), town.unconsumed(), records_come_twice_and_out_of_order(town):
@@ -51,7 +52,7 @@ def test_1000_requests_for_one_pending_ticket_make_one_record(town: Town) -> Non
     assert [one.user_id for one in town.records()].count(GREEDY) == 1
 
 
-def test_a_greedy_person_whose_record_arrives_late_has_one_coupon(distant: Town) -> None:
+def test_a_greedy_person_with_a_late_record_has_one_coupon(distant: Town) -> None:
     """The sweep was faster; meanwhile the person has asked over and over."""
     distant.open(COUPONS)
     with kafka_hears_after_the_send_has_timed_out(distant):

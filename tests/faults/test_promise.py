@@ -24,6 +24,7 @@ def say(town: Town, user_id: str, status: int, /, **body: Any) -> None:
 
 
 def test_the_proof_sees_each_broken_law(town: Town) -> None:
+    """The proof of these tests fails for each law that is broken on purpose."""
     town.open(COUPONS)
     town.rush(COUPONS)
     town.assert_promise()

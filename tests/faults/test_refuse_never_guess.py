@@ -26,6 +26,7 @@ COUPONS = 30
     kafka_takes_the_records_and_the_answers_are_lost,
 )
 def test_winners_are_told_reserved_and_losers_sold_out(distant: Town, fault: Fault) -> None:
+    """While the stream is silent, nobody is told `accepted`, and losers still hear a clear no."""
     distant.open(COUPONS)
     with fault(distant):
         winners, losers = distant.rush(COUPONS), distant.rush(COUPONS)

@@ -99,9 +99,7 @@ def hurried(hurried_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[To
         yield town
 
 
-def test_a_retry_that_is_ended_by_its_timeout_is_taken_up_by_the_next(
-    hurried: Town, wait_until: Callable[..., None]
-) -> None:
+def test_a_retry_ended_by_its_timeout_is_taken_up_by_the_next(hurried: Town, wait_until: Callable[..., None]) -> None:
     """In the middle of a statement that waits for a lock: what it wrote is rolled back, and written again."""
     hurried.open(CAPACITY)
     unfinished.a_ticket_without_record(hurried)

@@ -94,7 +94,7 @@ def test_it_has_every_command_of_every_script(client: Any, user: str) -> None:
     ],
     ids=" ".join,
 )
-def test_it_can_neither_empty_nor_list_nor_change_the_server(settings: Settings, command: tuple[str, ...]) -> None:
+def test_it_may_not_empty_list_or_change_the_server(settings: Settings, command: tuple[str, ...]) -> None:
     """Whoever stole the password could spoil gates, which are rebuilt, and nothing beside them."""
     with redis_client(settings) as limited, pytest.raises(redis.exceptions.NoPermissionError):
         limited.execute_command(*command)

@@ -202,7 +202,7 @@ def test_nothing_is_decided_while_redis_is_away(start: Callable[..., Api], world
     assert api.post(world.event_id, {"user_id": "alice"}).code == (503, "try_again")
 
 
-def test_a_gate_that_is_not_there_says_try_again_without_the_ledger(start: Callable[..., Api]) -> None:
+def test_a_missing_gate_says_try_again_and_asks_no_ledger(start: Callable[..., Api]) -> None:
     """503 for a name that nobody knows: it may be an event."""
     api = start(**NO_MYSQL)
     assert [api.post("who-knows", {"user_id": "alice"}).code for _ in range(2)] == [(503, "try_again")] * 2

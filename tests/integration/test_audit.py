@@ -162,7 +162,7 @@ def test_the_command_that_it_names_repairs_it(whole: World, plant: Callable[[Wor
     assert found["ok"], found["findings"]
 
 
-def test_the_records_of_a_wiped_event_are_not_those_of_its_successor(whole: World) -> None:
+def test_records_of_a_wiped_event_do_not_count_for_the_next(whole: World) -> None:
     """An event that was made anew under the same name owes nobody what the former one gave."""
     local = whole.with_settings(local_cloud=True)
     local.operate("wipe")

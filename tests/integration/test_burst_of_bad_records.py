@@ -117,7 +117,7 @@ def test_no_burst_of_bad_rows_keeps_a_gate_lost(endless: World) -> None:
     assert done["restored"] == 1
 
 
-def test_good_and_bad_rows_of_one_claim_each_get_their_own_answer(world: World) -> None:
+def test_good_and_bad_rows_of_one_claim_have_their_own_outcome(world: World) -> None:
     """Resolved, reassigned, refused, waiting and dead, in one batch of the retry."""
     world = world.with_settings(failed_backoff_base_ms=A_MINUTE_MS, failed_attempts=2)
     ledger = world.stores.ledger

@@ -235,6 +235,7 @@ def test_a_silent_mysql_is_given_up_in_time(deaf: socket.socket, monkeypatch: py
 
 @pytest.mark.parametrize("url", ["postgres://h/d", "127.0.0.1:3306/firstcome", "mysql:///firstcome"])
 def test_a_wrong_mysql_url_is_said_before_connecting(url: str) -> None:
+    """The error names the setting."""
     with pytest.raises(BadInput, match="mysql_url"):
         mysql_connection(Settings(mysql_url=url), 1_000)
 

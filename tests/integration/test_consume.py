@@ -78,7 +78,7 @@ def test_a_good_batch_becomes_rows_and_is_settled(world: World, consume: Callabl
         ({"correlation_id": [120]}, ""),
     ],
 )
-def test_a_header_of_another_producer_stops_nothing_and_writes_no_log(
+def test_a_strange_header_is_kept_out_of_the_log(
     world: World, consume: Callable[..., Any], caplog: pytest.LogCaptureFixture, headers: Any, logged: str
 ) -> None:
     """The row is there; of the header, only what a correlation id looks like is logged."""
@@ -218,7 +218,7 @@ def test_whatever_stands_beside_a_good_record_it_becomes_a_row(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=st.dictionaries(st.sampled_from(ENVELOPE), json_values, max_size=7), other=json_values)
-def test_whatever_a_record_is_made_of_its_neighbour_becomes_a_row(
+def test_whatever_a_record_is_its_neighbour_becomes_a_row(
     world: World, consume: Callable[..., Any], damage: dict[str, Any], other: Any
 ) -> None:
     """No type of any part of a record, or of the record, fails the batch."""
@@ -289,7 +289,7 @@ def _calls(environment: ModuleType) -> tuple[int, int]:
     return environment.ledger.read(questions), int(stats["cmdstat_evalsha"]["calls"])
 
 
-def test_any_other_event_is_refused_with_the_shape_it_should_have(consume: Callable[..., Any]) -> None:
+def test_any_other_event_is_refused_with_the_right_shape(consume: Callable[..., Any]) -> None:
     """A mistaken invocation is told what to send."""
     mistakes: list[Any] = [{"hello": "world"}, {"records": []}, [], "x", None]
     for mistaken in mistakes:

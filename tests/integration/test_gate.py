@@ -88,7 +88,7 @@ def test_a_winner_keeps_the_ticket_when_the_event_closes(gate: Gate, event: str)
 
 
 @pytest.mark.parametrize("lost", ["event", "applied_user"])
-def test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing(
+def test_a_gate_that_lost_a_key_refuses_all_and_learns_nothing(
     gate: Gate, client: redis.Redis, event: str, lost: str
 ) -> None:
     """UNKNOWN is the answer until restore, and no other script makes half a gate look whole."""

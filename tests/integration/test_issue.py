@@ -62,7 +62,7 @@ def test_a_ticket_that_somebody_else_has_becomes_a_failed_row(world: World) -> N
     assert [row.user_id for row in world.stores.ledger.open_failed(world.event_id)] == ["bob"]
 
 
-def test_a_refused_person_gets_no_row_by_a_record_that_comes_late(world: World) -> None:
+def test_a_late_record_gives_a_refused_person_no_row(world: World) -> None:
     """The ledger's refusal holds against redelivery; the ticket is free."""
     alice = world.apply("alice")
     world.operate("refuse", user_id="alice")

@@ -116,9 +116,7 @@ def test_a_connection_that_counts_found_rows_is_refused(ledger: Ledger) -> None:
         Ledger(connect, ledger.settings).write([CLAIM])
 
 
-def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
-    ledger: Ledger, kill: Callable[[Connection], None]
-) -> None:
+def test_a_connection_that_died_idle_costs_nobody_an_answer(ledger: Ledger, kill: Callable[[Connection], None]) -> None:
     """The first statement finds out, and the call goes on with a new connection."""
     first = connection_of(ledger)
     kill(first)

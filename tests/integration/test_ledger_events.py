@@ -106,7 +106,7 @@ def test_events_have_a_gate_until_their_retention_is_over(ledger: Ledger) -> Non
     assert [event.event_id for event in ledger.gated_events(1)] == ["E"]
 
 
-def test_standing_is_everything_that_the_ledger_knows_of_a_person(ledger: Ledger) -> None:
+def test_standing_is_all_that_the_ledger_knows_of_a_person(ledger: Ledger) -> None:
     """Row, refusal and open failed row, in one statement; nothing at all of an event that is not there."""
     ledger.write([Claim(ticket("a", 1))])
     ledger.write([Claim(ticket("b", 1))])

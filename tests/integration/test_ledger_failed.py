@@ -152,7 +152,7 @@ def test_a_moved_row_owns_the_other_ticket(ledger: Ledger) -> None:
     assert ledger.resolve_failed(row, FailedStatus.RESOLVED)
 
 
-def test_a_row_moved_onto_another_open_row_of_that_ticket_is_closed(ledger: Ledger) -> None:
+def test_a_row_moved_onto_an_open_row_of_its_ticket_is_closed(ledger: Ledger) -> None:
     """One open row per ticket of a person: the other one has it already."""
     fail(ledger, 1)
     ledger.write([Claim(ticket("u0", 9))])
@@ -185,7 +185,7 @@ def test_a_row_can_be_read_by_its_id(ledger: Ledger) -> None:
     assert ledger.failed_row(row.id + 1) is None
 
 
-def test_the_outcome_of_a_record_is_a_row_a_refusal_or_a_failed_row(ledger: Ledger) -> None:
+def test_a_records_outcome_is_a_row_a_refusal_or_a_failed_row(ledger: Ledger) -> None:
     """By person, by ticket, or by the place of a record that nobody can read; in order, and of nobody else."""
     ledger.create_event("E", "An event", 1, 0, 1)
     ledger.write([Claim(ticket("row", 1)), Claim(ticket("taken", 1))])

@@ -114,7 +114,7 @@ def test_a_good_record_that_cannot_be_issued_is_cut_too(small: Ledger) -> None:
     assert "ticket 99" in row.detail
 
 
-def test_a_batch_that_came_in_parts_changes_nothing_the_second_time(small: Ledger) -> None:
+def test_a_batch_in_parts_changes_nothing_the_second_time(small: Ledger) -> None:
     """The same rows, the same failed row."""
     batch = [claim(n) for n in range(1, PEOPLE + 1)], [foreign(7)]
     small.write(*batch)

@@ -104,7 +104,7 @@ def test_a_batch_that_disagrees_with_itself_is_judged_in_order(ledger: Ledger) -
     assert outcomes(ledger, claim("c", 3), claim("c", 2)) == [Outcome.OTHER, Outcome.ISSUED]
 
 
-def test_people_and_events_whose_ids_differ_in_case_only_stay_apart(ledger: Ledger) -> None:
+def test_ids_that_differ_in_case_only_stay_apart(ledger: Ledger) -> None:
     """`a` and `A` are two people, `E` and `e` two events, on both servers."""
     ledger.create_event("e", "Another event", CAPACITY, AT_MS, AT_MS + 1)
     batch = [claim("a", 1), claim("A", 2), claim("a", 1, "e"), claim("A", 2, "e")]
@@ -233,7 +233,7 @@ def test_rows_that_the_server_rejects_fail_alone(ledger: Ledger, signal: str, po
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_a_batch_whose_failed_row_cannot_be_stored_is_rolled_back(ledger: Ledger, signal: str) -> None:
+def test_a_batch_is_rolled_back_if_its_failed_row_cannot_be_kept(ledger: Ledger, signal: str) -> None:
     """Where neither the row nor its failed row can be stored, the stream keeps the record: nothing is swallowed."""
     with trigger(ledger, "coupon", "NEW.user_id = 'poison'", signal), trigger(ledger, "failed_event", "TRUE", signal):
         with pytest.raises(Unavailable, match="failed row"):

@@ -174,7 +174,7 @@ def test_an_event_past_its_retention_is_answered_by_the_ledger(api: Api, world: 
     assert api.event(world.event_id).body["state"] == "ended"
 
 
-def test_an_ended_event_whose_gate_is_lost_too_early_says_try_again(api: Api, world: World) -> None:
+def test_an_ended_event_that_lost_its_gate_says_try_again(api: Api, world: World) -> None:
     """503 within the retention: it will be restored, and somebody's ticket may be known to the stream alone."""
     world.apply("alice")
     world.operate("end")
@@ -205,7 +205,7 @@ def test_a_ledger_that_is_away_is_not_asked_for_each_name(
     assert len(sent) == 1
 
 
-def test_an_event_that_was_made_meanwhile_is_known_after_its_time(start: Callable[..., Api], world: World) -> None:
+def test_an_event_made_meanwhile_is_known_after_its_time(start: Callable[..., Api], world: World) -> None:
     """The list of events with a gate is read again after `known_events_ms`."""
     api = start(known_events_ms="0")
     event_id = f"{world.event_id}-new"

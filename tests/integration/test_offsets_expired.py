@@ -64,7 +64,7 @@ def test_an_expired_offset_keeps_nobody_from_the_sweep(world: World) -> None:
     assert set(world.holders()) == {"alice", "bob", "carol", "dave"}
 
 
-def test_what_is_owed_behind_an_expired_offset_is_left_to_consume(world: World, stream: Log) -> None:
+def test_what_is_behind_an_expired_offset_is_left_to_consume(world: World, stream: Log) -> None:
     """The first record without an outcome is where the group has read to; what is younger waits for consume."""
     dave = world.apply("dave")
     stream.write(encode(dave, 1))
@@ -107,7 +107,7 @@ def test_records_that_were_read_may_go_with_their_offset(world: World, stream: L
     assert world.retry()["restored"] == 1
 
 
-def test_deleted_records_that_may_be_unread_are_not_guessed_about(world: World, stream: Log) -> None:
+def test_nothing_is_guessed_of_deleted_records(world: World, stream: Log) -> None:
     """The log begins with a record without an outcome, or is empty: who was deleted before it is not known."""
     stream.write(encode(world.apply("dave"), 1))
     for begin in (4, 5):

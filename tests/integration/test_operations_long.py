@@ -202,7 +202,7 @@ def test_a_viewer_reads_an_audit_without_people(whole: World) -> None:
     assert VIEWER.has(Group.VIEWER)
 
 
-def test_an_event_that_is_not_there_has_no_operation(whole: World) -> None:
+def test_an_operation_of_an_unknown_event_is_refused(whole: World) -> None:
     """It is refused at once, without a row."""
     with pytest.raises(BadInput, match="no event"):
         act(whole.stores, {"action": "audit", "event_id": "nobody-made-this"}, OPERATOR)

@@ -131,7 +131,7 @@ def test_issued_counts_by_the_second(door: Door, world: World) -> None:
     assert (rest["rows"], rest["next"]) == ([later], None)
 
 
-def test_a_server_that_is_away_is_not_a_no(door: Door, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_is_answered_503(door: Door, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with a time to come back; the change may have been made, and its request id says so later."""
     monkeypatch.setenv("FIRSTCOME_MYSQL_URL", "mysql://root@127.0.0.1:1/firstcome")
     module = door.module

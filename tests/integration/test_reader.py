@@ -94,7 +94,7 @@ def test_the_oldest_unread_is_the_earliest_of_all_partitions(log: Log) -> None:
     assert log.reader.backlog().oldest_ms == NOW_MS + 30
 
 
-def test_an_unread_record_that_is_bad_counts_by_the_brokers_clock(log: Log) -> None:
+def test_a_bad_unread_record_counts_by_the_brokers_clock(log: Log) -> None:
     """One bad record in front does not make a backlog look empty, nor as old as the world."""
     log.write(record(1, applied_at_ms=0))
     log.commit(1)

@@ -67,7 +67,7 @@ def test_making_the_hash_needs_the_key(environment: Callable[..., Callable[[str]
 
 
 @pytest.mark.parametrize("arn", ["", ARN_OF_NONE])
-def test_without_a_key_people_are_told_apart_and_nobody_is_named(
+def test_without_a_key_people_are_told_apart_by_hashes(
     environment: Callable[..., Callable[[str], str]], arn: str
 ) -> None:
     """Each environment has a key of its own: a secret that cannot be read stops no request, and names nobody."""
@@ -100,7 +100,7 @@ def test_a_key_that_everybody_has_is_none(environment: Callable[..., Callable[[s
     assert not any("alice" in name for name in called)
 
 
-def test_an_error_names_nobody_with_or_without_quotes(environment: Callable[..., Callable[[str], str]]) -> None:
+def test_an_error_names_nobody_however_it_quotes(environment: Callable[..., Callable[[str], str]]) -> None:
     """Lambda logs what a handler raises: a KeyError is nothing but what was looked for."""
     environment("hashed")
     for error in (KeyError("alice"), ValueError("no such person: 'alice'")):

@@ -76,7 +76,7 @@ def test_a_key_stands_for_one_code_and_one_caller(ledger: Ledger, event: str) ->
     assert outcome(ledger.redeem_code("F", "A", "k1", SHOP)) is Redeeming.UNKNOWN_CODE, "keys are an event's own"
 
 
-def test_what_is_no_coupon_is_not_redeemed(ledger: Ledger, event: str) -> None:
+def test_only_an_issued_coupon_is_redeemed(ledger: Ledger, event: str) -> None:
     """A code of nobody, a code that there is not, exactly as it is written, and an event that there is not."""
     assert outcome(ledger.redeem_code(event, "D", "k1", SHOP)) is Redeeming.NOT_ISSUED
     for code in ("a", "A ", "E"):

@@ -86,6 +86,7 @@ def test_a_redis_that_is_too_old_is_refused_by_name(
 
 
 def test_the_oldest_redis_that_is_supported_is_taken(proxy: Rewording, client: redis.Redis, event: str) -> None:
+    """Redis 7.0 is new enough."""
     number = str(client.info("server")["redis_version"])
     proxy.say(f"redis_version:{number}", f"redis_version:7.0{number[3:]}")
     with gate_at(f"redis://{proxy.address}/0") as gate:
@@ -115,7 +116,7 @@ def test_what_a_managed_redis_keeps_to_itself_is_said_once(
     assert "noeviction" in str([record.__dict__.get("therefore") for record in caplog.records])
 
 
-def test_a_redis_that_hides_its_replication_id_counts_as_the_same(
+def test_a_redis_that_hides_its_replication_id_stays_the_same(
     proxy: Rewording, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A failover cannot be noticed there: nothing is reconciled for ever, and the log says what to do after one."""

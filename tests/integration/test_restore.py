@@ -44,7 +44,7 @@ def test_a_lost_gate_is_rebuilt_from_ledger_and_stream(world: World, lost: tuple
     assert world.pending() == {"unread", "next", "after"}
 
 
-def test_a_gate_stays_lost_until_records_in_flight_may_have_arrived(world: World) -> None:
+def test_a_gate_stays_lost_until_records_in_flight_are_there(world: World) -> None:
     """One apply may live that long; then, in the same run if there is time, it is restored."""
     world.consume(world.apply("alice"))
     world.lose_gate()
@@ -126,7 +126,7 @@ def test_after_a_failover_the_gate_learns_what_it_forgot(world: World) -> None:
     world.assert_promise(rows=3)
 
 
-def test_a_failover_that_brought_back_a_released_ticket_wastes_none(world: World) -> None:
+def test_a_released_ticket_that_a_failover_brings_back_is_given(world: World) -> None:
     """A winner without row becomes pending again, and a number that nobody owns becomes free."""
     world.apply("alice")
     replica = world.snapshot()

@@ -54,7 +54,7 @@ def test_a_ticket_whose_record_is_unread_is_left_to_consume(world: World) -> Non
     assert world.retry()["swept"] == 2
 
 
-def test_while_the_stream_cannot_be_read_only_old_tickets_are_swept(world: World) -> None:
+def test_without_the_stream_only_old_tickets_are_swept(world: World) -> None:
     """A backlog cannot be told from a loss, so more age is asked for."""
     world.apply("alice")
     blind = world.with_settings(kafka_bootstrap="127.0.0.1:9", kafka_read_timeout_ms=300, sweep_overdue_blind_ms=60_000)

@@ -75,7 +75,7 @@ def test_settle_learns_a_winner_whom_a_failover_forgot(gate: Gate, event: str) -
     assert [gate.apply(event, name, "call").ticket for name in ("alice", "bob")] == [1, 3]
 
 
-def test_settle_learns_a_person_once_from_a_batch_that_has_them_twice(gate: Gate, event: str) -> None:
+def test_settle_learns_a_person_once_who_is_twice_in_a_batch(gate: Gate, event: str) -> None:
     """A record may stand in a batch twice."""
     gate.settle(event, [row(event, "zoe", 2), row(event, "zoe", 2)])
     view = gate.show(event)
@@ -153,7 +153,7 @@ def test_a_stranger_may_be_refused_beforehand(gate: Gate, event: str) -> None:
 # --- configure, restore, reconcile, expire -----------------------------------------------------------------------
 
 
-def test_configure_makes_a_gate_once_and_follows_newer_versions_only(gate: Gate, event: str) -> None:
+def test_configure_makes_a_gate_once_then_follows_versions(gate: Gate, event: str) -> None:
     """A stale caller changes nothing, and a gate that exists is not made again."""
     outcome_of(gate, event, "alice")
     assert gate.configure(event, 1, fields(capacity=9), create=True) == "STALE"
@@ -200,7 +200,7 @@ def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_i
     assert gate.apply(event_id, "alice", "again").ticket == alice.ticket
 
 
-def test_restore_of_an_event_with_no_winners_replaces_the_old_gate(gate: Gate, client: redis.Redis, event: str) -> None:
+def test_restore_of_an_event_with_no_winners_makes_a_new_gate(gate: Gate, client: redis.Redis, event: str) -> None:
     """Marks of the old gate do not live on in the new one."""
     outcome_of(gate, event, "alice")
     client.delete(gate.keys(event).event)
@@ -234,9 +234,7 @@ def test_reconcile_makes_every_repair(gate: Gate, client: redis.Redis, event: st
     assert gate.apply(event, "dave", "call").ticket == 1
 
 
-def test_a_gate_expires_whole_and_only_when_it_has_ended_and_settled(
-    gate: Gate, client: redis.Redis, event: str
-) -> None:
+def test_a_gate_expires_whole_once_it_has_ended_and_settled(gate: Gate, client: redis.Redis, event: str) -> None:
     """Live or pending, nothing of it may ever go by itself."""
     outcome_of(gate, event, "alice")
     at_ms = int(time.time() * 1000) + HOUR_MS

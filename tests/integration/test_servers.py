@@ -52,6 +52,7 @@ def test_a_later_run_finds_the_process_and_ends_it(process: Process) -> None:
 
 
 def test_a_start_ends_what_a_former_one_left(process: Process) -> None:
+    """The process that a former start left running is ended first."""
     process.start(FOREVER)
     former = process.pid
     later = Process("sleeper", process.folder)
@@ -61,7 +62,7 @@ def test_a_start_ends_what_a_former_one_left(process: Process) -> None:
     later.stop()
 
 
-def test_a_number_that_now_belongs_to_somebody_else_is_left_alone(process: Process) -> None:
+def test_a_process_id_of_somebody_else_is_left_alone(process: Process) -> None:
     """A pid file names a process by its start time too."""
     with subprocess.Popen(FOREVER) as stranger:
         (process.folder / "sleeper.pid").write_text(f"{stranger.pid} 1\n")
@@ -72,6 +73,7 @@ def test_a_number_that_now_belongs_to_somebody_else_is_left_alone(process: Proce
 
 
 def test_a_process_that_does_not_hear_is_killed(process: Process, wait_until: Callable[..., None]) -> None:
+    """What ignores SIGTERM gets SIGKILL after its time."""
     process.start(DEAF)
     wait_until(lambda: "deaf" in process.tail(), "it ignores SIGTERM")
     process.stop(timeout_s=0.2)
@@ -79,6 +81,7 @@ def test_a_process_that_does_not_hear_is_killed(process: Process, wait_until: Ca
 
 
 def test_a_process_that_ends_while_starting_says_what_it_said(process: Process) -> None:
+    """The error shows the end of its log."""
     process.start([sys.executable, "-c", "print('no such luck')"])
     with pytest.raises(ProcessError, match="no such luck"):
         process.wait_ready(lambda: 1 / 0, timeout_s=PATIENCE_S)
@@ -157,6 +160,7 @@ def test_the_port_of_a_server_that_is_down_stays_its_own(server: Server) -> None
 
 
 def test_a_paused_server_is_silent_and_forgets_nothing(server: Server) -> None:
+    """Its connections wait, and are answered once it goes on."""
     with redis.Redis(port=server.port) as client:
         client.set("a", "1")
         server.pause()
@@ -190,6 +194,7 @@ def test_servers_listen_where_bind_says_and_nowhere_else(tmp_path: Path) -> None
 
 
 def test_a_server_that_is_named_is_used_and_not_ours(tmp_path: Path) -> None:
+    """Whoever names a server has no process to kill or pause."""
     servers = Servers(tmp_path, {"FIRSTCOME_REDIS_URL": "redis://elsewhere:1/0"})
     assert servers.redis_url == "redis://elsewhere:1/0"
     with pytest.raises(LookupError, match="FIRSTCOME_REDIS_URL"):

@@ -175,7 +175,7 @@ def test_a_filter_that_cannot_be_read_leaves_the_answer_as_it_is(
 # --- when and for how long -------------------------------------------------------------------------------------------
 
 
-def test_a_memory_lives_from_before_its_request_and_by_both_clocks(gate: Gate, sold_out: str, memory: SoldOut) -> None:
+def test_a_memory_lives_from_before_its_request_by_two_clocks(gate: Gate, sold_out: str, memory: SoldOut) -> None:
     """A frozen environment's monotonic clock stands still, and the other may be set: either one ends it."""
     life_s, now = LIFE_MS / 1000, Moment.now()
     assert _told(gate, sold_out, memory) is not None
@@ -190,7 +190,7 @@ def test_a_memory_lives_from_before_its_request_and_by_both_clocks(gate: Gate, s
         assert memory.winners(sold_out) is None, asked
 
 
-def test_a_free_ticket_is_handed_out_after_every_memory_has_ended(
+def test_a_free_ticket_is_given_after_every_memory_has_ended(
     client: redis.Redis, sold_out: str, wait_until: Callable[..., None]
 ) -> None:
     """And no answer meanwhile may be remembered: nobody is turned away while somebody else is served."""

@@ -135,7 +135,7 @@ def test_a_no_of_the_broker_is_unknown(
     assert {record.key for record in written(kafka_bootstrap, topic)} == {b"a"}
 
 
-def test_a_no_that_stays_is_not_asked_twice(
+def test_a_no_that_stays_is_asked_for_once(
     streams: Callable[..., Stream], broker: Saying, kafka_bootstrap: str
 ) -> None:
     """A record that is too large for the topic today is too large for it a moment later."""
@@ -159,7 +159,7 @@ def test_a_connection_that_was_hung_up_is_not_written_to(
     assert connection not in stream._delivery._brokers._connections.values()
 
 
-def test_a_broker_that_hangs_up_on_every_record_is_given_a_moment(
+def test_a_broker_that_hangs_up_on_records_is_given_a_moment(
     streams: Callable[..., Stream], broker: Saying, topic: str
 ) -> None:
     """The first dead connection is replaced at once; a thousand environments must not connect as fast as they can."""

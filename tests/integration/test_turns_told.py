@@ -152,7 +152,7 @@ def test_a_lost_gate_spreads_those_whose_turn_has_passed(turns: World, api: Api)
     assert _wait_s(told) - PATIENCE_OF_FORTY_S <= min(waits) <= max(waits) <= _wait_s(told) + 1
 
 
-def test_without_turns_a_pause_says_no_time(world: World, api: Api) -> None:
+def test_only_an_event_with_turns_names_a_time_in_a_pause(world: World, api: Api) -> None:
     """Nobody knows how long it takes; a lost gate is asked again within three seconds, as ever."""
     world.operate("pause")
     assert "retry-after" not in api.post(world.event_id, {"user_id": "dave"}).headers

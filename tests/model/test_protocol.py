@@ -69,6 +69,7 @@ NEEDED = {
 
 @pytest.mark.parametrize(("world", "states"), WHOLE.values(), ids=WHOLE)
 def test_the_promise_holds_in_every_state(world: World, states: int) -> None:
+    """All states of the set-up are explored, their number is known, and no law is broken in any."""
     found = explore(world)
     assert not found.faults
     assert (found.states, found.complete) == (states, True)

@@ -32,7 +32,7 @@ GUARDS = [
         "an application compares the applicants",
         "if people ~= applied then return lose() end",
         "",
-        f"{GATE}::test_a_gate_that_lost_a_key_refuses_everybody_and_learns_nothing",
+        f"{GATE}::test_a_gate_that_lost_a_key_refuses_all_and_learns_nothing",
     ),
     Guard(
         "no mark is a row only where marks are whole",
@@ -230,7 +230,7 @@ GUARDS = [
         "configure follows newer versions only",
         "if tonumber(was[1]) >= tonumber(ARGV[2]) then return 'STALE' end",
         "",
-        f"{SCRIPTS}::test_configure_makes_a_gate_once_and_follows_newer_versions_only",
+        f"{SCRIPTS}::test_configure_makes_a_gate_once_then_follows_versions",
     ),
     Guard(
         "restore leaves a living gate alone",
@@ -260,6 +260,6 @@ GUARDS = [
         "a pending gate does not expire",
         "if redis.call('EXISTS', PENDING) == 1 then return 'PENDING' end",
         "",
-        f"{SCRIPTS}::test_a_gate_expires_whole_and_only_when_it_has_ended_and_settled",
+        f"{SCRIPTS}::test_a_gate_expires_whole_once_it_has_ended_and_settled",
     ),
 ]

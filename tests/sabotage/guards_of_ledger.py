@@ -37,7 +37,7 @@ GUARDS = [
         "the insert honours a refusal",
         " AND refusal.user_id IS NULL\nORDER BY batch.n",
         "\nORDER BY batch.n",
-        f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
+        f"{ISSUE}::test_a_late_record_gives_a_refused_person_no_row",
     ),
     Guard(
         "a short batch is read back",

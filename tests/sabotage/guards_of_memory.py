@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.sabotage.guard import Guard
 
 SOLD_OUT = "tests/integration/test_sold_out.py"
-LIVES = f"{SOLD_OUT}::test_a_memory_lives_from_before_its_request_and_by_both_clocks"
+LIVES = f"{SOLD_OUT}::test_a_memory_lives_from_before_its_request_by_two_clocks"
 NEXT_VERSION = f"{SOLD_OUT}::test_whoever_comes_to_be_known_later_is_in_the_next_version"
 LOST_FILTER = f"{SOLD_OUT}::test_a_filter_that_was_lost_is_not_believed"
 

@@ -99,13 +99,13 @@ GUARDS = [
         "a blind sweep asks for more age",
         "return settings.sweep_overdue_blind_ms, EVERYTHING_READ",
         "return settings.sweep_overdue_ms, EVERYTHING_READ",
-        f"{RETRY}::test_while_the_stream_cannot_be_read_only_old_tickets_are_swept",
+        f"{RETRY}::test_without_the_stream_only_old_tickets_are_swept",
     ),
     Guard(
         "restore waits for records in flight",
         "if lost_ms < settings.restore_wait_ms:",
         "if False:",
-        f"{RESTORE}::test_a_gate_stays_lost_until_records_in_flight_may_have_arrived",
+        f"{RESTORE}::test_a_gate_stays_lost_until_records_in_flight_are_there",
     ),
     Guard(
         "restore reads the coupon rows last",
@@ -153,7 +153,7 @@ GUARDS = [
         "the operator refuses in the ledger first",
         '    if not stores.ledger.refuse(event_id, user_id, given.get("reason", REASON)).done:',
         "    if stores.ledger.standing(event_id, user_id).row:",
-        f"{ISSUE}::test_a_refused_person_gets_no_row_by_a_record_that_comes_late",
+        f"{ISSUE}::test_a_late_record_gives_a_refused_person_no_row",
     ),
     Guard(
         "wipe is for the local cloud",
@@ -219,7 +219,7 @@ GUARDS = [
         "what is owed behind an expired offset is left to consume",
         "                if not known:",
         "                if False:",
-        f"{EXPIRED}::test_what_is_owed_behind_an_expired_offset_is_left_to_consume",
+        f"{EXPIRED}::test_what_is_behind_an_expired_offset_is_left_to_consume",
     ),
     Guard(
         "an expired offset is no backlog",
@@ -231,7 +231,7 @@ GUARDS = [
         "records that nobody may have read are not guessed about",
         "    if log.begin > start:",
         "    if False:",
-        f"{EXPIRED}::test_deleted_records_that_may_be_unread_are_not_guessed_about",
+        f"{EXPIRED}::test_nothing_is_guessed_of_deleted_records",
     ),
     Guard(
         "bad rows leave time for a lost gate",

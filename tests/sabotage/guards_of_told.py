@@ -147,7 +147,7 @@ GUARDS = [
         "no header of another producer is logged as it is",
         'return correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else ""',
         "return correlation_id",
-        f"{CONSUME}::test_a_header_of_another_producer_stops_nothing_and_writes_no_log",
+        f"{CONSUME}::test_a_strange_header_is_kept_out_of_the_log",
     ),
     Guard(
         "a column that is there already is no error",

@@ -96,6 +96,7 @@ def test_a_layer_is_the_same_for_both_architectures(arm64: Path, x86_64: Path) -
 
 
 def test_the_layer_stays_small(built: Path) -> None:
+    """What Lambda unpacks at a cold start stays below its limit."""
     taken = size(built / "CommonLayer")
     assert taken < LAYER_MAX_BYTES, f"{taken / 1e6:.1f} MB"
 

@@ -166,6 +166,7 @@ def stores(redis_url: str, mysql_url: str, monkeypatch: pytest.MonkeyPatch) -> I
     ids=["crashes alone", "gates lost", "keys lost", "failovers", "everything", "turns"],
 )
 def test_whatever_happens_the_promise_holds_in_the_end(stores: Stores, faults: set[str]) -> None:
+    """Hypothesis orders steps and faults; after the last step everything that is owed is done."""
     explored = type("Explored", (Machine,), {"stores": stores, "faults": frozenset(faults)})
     run_state_machine_as_test(
         explored,

@@ -53,6 +53,7 @@ def segment(part: object) -> str:
 
 
 def test_a_token_of_the_issuer_counts(issuer: Identity, authorizer: Authorizer) -> None:
+    """Its claims are the person and the groups that were signed."""
     said = authorizer.claims(issuer.access_token("alice", ["viewer", "operator"]))
     assert (said["sub"], said["groups"]) == ("alice", ["viewer", "operator"])
 
@@ -85,6 +86,7 @@ def test_groups_stand_under_both_usual_names(issuer: Identity, authorizer: Autho
 def test_a_token_with_a_wrong_claim_is_refused(
     issuer: Identity, authorizer: Authorizer, changed: dict[str, Any], why: str
 ) -> None:
+    """Issuer, audience, time and use are checked, and the refusal says which was wrong."""
     with pytest.raises(Refused) as refused:
         authorizer.claims(issuer.signed(claims(**changed)))
     assert str(refused.value) == why
@@ -127,6 +129,7 @@ def test_a_key_of_another_issuer_is_refused(issuer: Identity, authorizer: Author
 
 
 def test_changed_claims_are_refused(issuer: Identity, authorizer: Authorizer) -> None:
+    """A signature covers the claims that it was made for."""
     head, _, signature = issuer.signed(claims()).split(".")
     with pytest.raises(Refused, match="signature"):
         authorizer.claims(f"{head}.{segment(claims(sub='mallory'))}.{signature}")
@@ -136,11 +139,13 @@ def test_changed_claims_are_refused(issuer: Identity, authorizer: Authorizer) ->
     "token", ["", "x", "a.b", "a.b.c", "....", "é.é.é", f"{segment([])}.{segment({})}.AAAA", "x" * 100_000]
 )
 def test_garbage_is_refused(authorizer: Authorizer, token: str) -> None:
+    """Anything that is no token is refused, and never raises anything else."""
     with pytest.raises(Refused):
         authorizer.claims(token)
 
 
 def test_a_token_without_a_kid_is_refused(issuer: Identity, authorizer: Authorizer) -> None:
+    """API Gateway finds the key by `kid` alone."""
     with pytest.raises(Refused, match="kid"):
         authorizer.claims(f"{segment({'alg': 'RS256'})}.{segment(claims())}.AAAA")
 
@@ -169,12 +174,14 @@ def test_claims_are_handed_on_as_strings() -> None:
 
 
 def test_scopes_are_words_or_an_array() -> None:
+    """`scope` and `scp` are read in both of the forms that issuers write."""
     assert scopes_of({"scope": "openid apply"}) == ["openid", "apply"]
     assert scopes_of({"scp": ["openid", "apply"]}) == ["openid", "apply"]
     assert scopes_of({}) == []
 
 
 def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
+    """The private key can be read by its owner, and is not in the file of public keys."""
     made(tmp_path)
     assert (tmp_path / "issuer.pem").stat().st_mode & 0o777 == 0o600
     assert {"d", "p", "q"}.isdisjoint(json.loads((tmp_path / "issuer.json").read_text())["keys"][0])

@@ -38,6 +38,7 @@ def test_a_ratio_is_of_two_contenders_of_the_same_round() -> None:
     ],
 )
 def test_a_missed_bar_needs_a_reason(bar: Bar, *, ok: bool) -> None:
+    """A bar that is missed passes only where it says why."""
     assert Row("the gate", "calls/s", ROW.values, [bar]).ok is ok
 
 
@@ -63,6 +64,7 @@ def test_every_round_has_another_order() -> None:
 
 
 def test_one_run_shows_how_far_its_rounds_spread(tmp_path: Path) -> None:
+    """A report of one run has the median and the range of its rounds, and says that it is a part."""
     text = report.write(tmp_path, [run(ROW)], BENCHMARKS, part=True).read_text()
     assert "| the gate | ours 70 · floor 100 calls/s | ours ≥ 0.5 × floor | **0.50** (0.35 to 0.90) | ✓ |" in text  # noqa: RUF001
     assert "This is a part of the benchmarks" in text
@@ -80,6 +82,7 @@ def test_the_report_is_the_range_of_whole_runs_worst_in_bold(tmp_path: Path) -> 
 
 
 def test_a_range_takes_three_runs(tmp_path: Path) -> None:
+    """With fewer the report says that there are too few."""
     said = []
     for _ in range(report.RUNS_WANTED):
         keep(tmp_path, run(ROW))
@@ -101,6 +104,7 @@ def test_the_last_runs_of_one_kind_of_machine_are_kept(tmp_path: Path) -> None:
 
 
 def test_sections_stand_in_the_order_of_the_benchmarks(tmp_path: Path) -> None:
+    """The report has one section for each benchmark that was run."""
     this = run(ROW)
     this.found["memory"], this.seconds["memory"] = [Row("memory", "bytes", {"peak": [7.0]})], 1.0
     text = report.write(tmp_path, [this], BENCHMARKS, part=True).read_text()

@@ -44,6 +44,7 @@ def refused_by(opening: Opening, deployment: Deployment) -> list[Limit]:
 
 
 def test_a_small_opening_passes_no_limit() -> None:
+    """The template's defaults are large enough for a small shop."""
     assert not [limit for limit in ranked(Opening(100, 10, 100), DEFAULT, AWS) if limit.tight]
 
 
@@ -63,6 +64,7 @@ def test_a_small_opening_passes_no_limit() -> None:
     ],
 )
 def test_the_first_hard_limit(burst: float, parameters: dict[str, object], expected: str) -> None:
+    """Each stack is stopped by another limit first, and that one is named."""
     roomy = {"ApiRateLimit": 10_000, "DatabaseConnections": 5_000, "DatabaseClass": "db.m7g.8xlarge"}
     deployment = Deployment(roomy | parameters, lambda_quota=3_000)
     hard = [limit for limit in ranked(Opening(burst, 10, 1_000), deployment, AWS) if not limit.soft]
@@ -98,7 +100,7 @@ def test_what_is_advised_refuses_nobody(burst: float, coupons: int) -> None:
     assert admitted(opening, better, AWS) == pytest.approx(burst)
 
 
-def test_no_parameter_makes_one_stack_large_enough_for_everything() -> None:
+def test_no_parameter_makes_one_stack_large_enough_for_all() -> None:
     """A shard's scripts run on one core, whatever the node's size."""
     opening = Opening(60_000, 10, 10_000)
     [left] = refused_by(opening, advised(opening, DEFAULT, AWS))
@@ -184,12 +186,14 @@ def test_it_says_what_the_options_mean_and_what_it_assumes(
 
 
 def test_only_events_that_fit_are_remembered() -> None:
+    """Losers of an event above `sold_out_memory_coupons` each cost Redis a script."""
     small, large = Opening(10_000, 10, MEMORY_COUPONS), Opening(10_000, 10, MEMORY_COUPONS + 1)
     asked = [next(x.need for x in ranked(o, DEFAULT, AWS) if x.what == "Redis: losers") for o in (small, large)]
     assert asked[0] < 0.05 * asked[1] == 0.05 * large.peak
 
 
 def test_events_that_open_together_need_what_they_need_together() -> None:
+    """Two events need as much as one of twice the size."""
     two, one = Opening(1_000, 10, 10, events=2), Opening(2_000, 10, 20)
     needs = [{limit.what: limit.need for limit in ranked(each, DEFAULT, AWS)} for each in (two, one)]
     assert needs[0]["API Gateway: throttle"] == needs[1]["API Gateway: throttle"]
@@ -197,6 +201,7 @@ def test_events_that_open_together_need_what_they_need_together() -> None:
 
 
 def test_an_environment_ends_with_a_connection_to_each_leader() -> None:
+    """One for the bootstrap, and one for each broker that leads a partition."""
     assert connections(1, 3) == pytest.approx(2)
     assert connections(1_000, 3) == pytest.approx(4)
 
@@ -208,6 +213,7 @@ def test_every_function_has_its_share_of_the_quota() -> None:
 
 
 def test_a_parameter_that_no_template_has_is_an_error() -> None:
+    """A typing error does not plan another stack."""
     with pytest.raises(LookupError, match="ApplyConcurency"):
         Deployment({"ApplyConcurency": 5})
 
@@ -231,11 +237,13 @@ def test_a_million_applications_cost_about_what_deploy_md_says() -> None:
 
 
 def test_a_price_that_is_not_there_is_an_error() -> None:
+    """A broker without a known price is not taken to cost nothing."""
     with pytest.raises(LookupError, match="0 prices"):
         prices.price("MSK broker kafka.t9")
 
 
 def test_a_provisioned_environment_is_paid_by_the_hour() -> None:
+    """Whether anybody asks or not."""
     warm = DEFAULT.with_parameters(ColdStart="provisioned", ProvisionedEnvironments=100)
     hour = costs(Opening(100, 10, 100), warm, AWS).hour
     assert hour["provisioned environments"] == pytest.approx(1.2, abs=0.01)

@@ -45,10 +45,12 @@ def test_what_cloud_env_left_in_the_shell_is_named(folder: Path) -> None:
 
 @pytest.mark.parametrize("url", [f"redis://elsewhere:{PORT}/0", "redis://127.0.0.1:6379/0"])
 def test_a_server_of_somebody_elses_may_be_named(folder: Path, url: str) -> None:
+    """Its address is no file of ours that was left over."""
     left_over({"FIRSTCOME_REDIS_URL": url}, folder)
 
 
 def test_files_of_another_user_are_named_with_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the command that gives them back; a folder that is not there yet is fine."""
     owned(folder, OF_UP)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(ProcessError, match="sudo chown -R"):
@@ -57,6 +59,7 @@ def test_files_of_another_user_are_named_with_what_to_do(folder: Path, monkeypat
 
 
 def test_settings_of_the_functions_are_told_from_other_variables() -> None:
+    """A FIRSTCOME_ variable that nobody reads is named as a typing error."""
     environ = {
         "FIRSTCOME_LOG_USER_IDS": "hashed",
         "FIRSTCOME_LOG_USERIDS": "hashed",
@@ -69,7 +72,8 @@ def test_settings_of_the_functions_are_told_from_other_variables() -> None:
     assert settings_of(environ) == ({"FIRSTCOME_LOG_USER_IDS": "hashed"}, ["FIRSTCOME_LOG_USERIDS"])
 
 
-def test_a_setting_in_the_environment_of_up_reaches_the_functions(folder: Path) -> None:
+def test_a_setting_of_ups_environment_reaches_the_functions(folder: Path) -> None:
+    """It overrides the template's."""
     cloud = cloud_of(folder, Servers(folder, dict.fromkeys(SERVERS, "a://b")), {"FIRSTCOME_LOG_USER_IDS": "hashed"})
     function = Function("apply", "A", "code", (), "h.h", 1, 1, {"FIRSTCOME_LOG_USER_IDS": "plain"}, (), (), (), ())
     assert variables(function, None, cloud.overrides)["FIRSTCOME_LOG_USER_IDS"] == "hashed"
@@ -88,6 +92,8 @@ def test_the_ways_begin_with_apt_get_only_where_it_is(monkeypatch: pytest.Monkey
 
 
 def test_a_winners_repeats_are_no_winners_of_their_own() -> None:
+    """Each person counts once, by the first and best answer."""
+
     def told(user_id: str, status: int, word: str) -> Answer:
         return Answer(user_id, status, {"code" if status >= 400 else "status": word, "ticket": 1}, 0.1)
 

@@ -17,6 +17,7 @@ def test_the_console_fetches_in_one_module() -> None:
 
 
 def test_the_console_has_no_inline_style_or_script() -> None:
+    """Its policy forbids them: `script-src 'self'; style-src 'self'`."""
     for file in (WEB / "console").rglob("*"):
         if file.suffix in (".js", ".html") and file.parent.name != "vendor":
             assert " style=" not in file.read_text(), file.name

@@ -105,7 +105,7 @@ def test_a_429_is_counted_by_a_line_of_the_access_log() -> None:
     assert (made["MetricNamespace"], made["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
 
 
-def test_every_alarm_has_its_runbook_entry_and_every_entry_its_alarm() -> None:
+def test_alarms_and_entries_of_the_runbook_match() -> None:
     """The description names the heading, and no heading waits for an alarm that was taken away."""
     every = dashboard.alarms() | dashboard.composites()
     named = {re.fullmatch(r'docs/operations\.md, "(.+)"', each["AlarmDescription"]) for each in every.values()}

@@ -72,7 +72,7 @@ def test_a_back_end_signs_and_needs_no_edge(api: Api) -> None:
     assert reached(lambda: api.as_(BACK_END).event(EVENT_ID)) == ("event", EVENT_ID)
 
 
-def test_without_an_edge_nobody_is_asked() -> None:
+def test_only_with_an_edge_is_the_secret_asked_for() -> None:
     """Nor does the header matter."""
     assert reached(asked(without_servers(), {HEADER: "anything"})[2]) == ("event", EVENT_ID)
 

@@ -18,7 +18,7 @@ FILES = {str(path.relative_to(TESTS)): path for path in sorted(TESTS.rglob("*.py
 CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns"}
 DURATIONS = {"elapsed", "seconds"}  # of an answer over HTTP: httpx's, and our crowd's
 HIDING = {"skip", "skipif", "xfail"}  # `importorskip` is left: it asks the environment
-NAME_MAX = 60  # characters after `test_`: one line of a report, and of the table of the crash matrix
+NAME_MAX = 60  # characters: one line of a report, and of the table of the crash matrix
 PAGES = [*TESTS.parent.glob("*.md"), *sorted((TESTS.parent / "docs").rglob("*.md"))]
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -117,23 +117,25 @@ def _holds_to_a_time(node: ast.AST, measured: Measured) -> bool:
     return is_order and measured.is_duration(node)
 
 
-def names(source: str) -> list[str]:
-    """Return the names of the tests, without their `test_`."""
+def laws_of(source: str) -> list[ast.FunctionDef]:
+    """Return the tests that are defined in it."""
     defined = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
-    return [each.name.removeprefix("test_") for each in defined if each.name.startswith("test_")]
+    return [each for each in defined if each.name.startswith("test_")]
 
 
 @cache
 def named() -> set[str]:
     """Return all that a page may name: tests, and files of tests."""
-    tests = {f"test_{each}" for path in FILES.values() for each in names(path.read_text())}
+    tests = {each.name for path in FILES.values() for each in laws_of(path.read_text())}
     return tests | {path.stem for path in FILES.values()}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_name_is_short_enough_to_be_read(name: str) -> None:
-    """The whole law stands in the docstring."""
-    assert [each for each in names(FILES[name].read_text()) if len(each) > NAME_MAX] == []
+def test_a_test_has_a_short_name_and_its_law_in_words(name: str) -> None:
+    """The name is a line of a report; the whole law stands in the docstring."""
+    tests = laws_of(FILES[name].read_text())
+    assert [each.name for each in tests if len(each.name) > NAME_MAX] == []
+    assert [each.name for each in tests if not ast.get_docstring(each)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -144,6 +146,7 @@ def test_a_test_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_test_asserts_a_time_sleeps_or_is_skipped(name: str) -> None:
+    """Every file of the tests keeps these habits."""
     assert list(bad_habits(FILES[name].read_text())) == []
 
 
@@ -163,6 +166,7 @@ def test_no_test_asserts_a_time_sleeps_or_is_skipped(name: str) -> None:
     ],
 )
 def test_a_bad_habit_is_seen(source: str) -> None:
+    """Each form of it is found in the source."""
     assert list(bad_habits(source))
 
 
@@ -178,4 +182,5 @@ def test_a_bad_habit_is_seen(source: str) -> None:
     ],
 )
 def test_an_order_of_events_is_no_bad_habit(source: str) -> None:
+    """Times that a server gave may be compared with each other."""
     assert not list(bad_habits(source))

@@ -61,6 +61,7 @@ def asked(api: JwtApi, method: str, path: str, **headers: str) -> Any:
 
 
 def test_claims_reach_the_function(api: JwtApi, token: str) -> None:
+    """As API Gateway writes them: every value is text, and an array stands in brackets."""
     said = asked(api, "GET", "/mine", authorization=f"Bearer {token}")["requestContext"]["authorizer"]["jwt"]
     assert said["scopes"] is None
     assert (said["claims"]["sub"], said["claims"]["groups"]) == ("alice", "[viewer operator]")
@@ -69,16 +70,19 @@ def test_claims_reach_the_function(api: JwtApi, token: str) -> None:
 
 @pytest.mark.parametrize("header", ["{}", "Bearer {}", "bearer {}"])
 def test_a_token_may_come_with_or_without_bearer(api: JwtApi, token: str, header: str) -> None:
+    """API Gateway takes both."""
     assert "authorizer" in asked(api, "GET", "/mine", authorization=header.format(token))["requestContext"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": ""}, {"authorization": "Bearer "}])
 def test_without_a_token_it_is_401(api: JwtApi, headers: dict[str, str]) -> None:
+    """The answer is API Gateway's own, and says `Bearer`."""
     status, said, body = asked(api, "GET", "/mine", **headers)
     assert (status, said["www-authenticate"], body) == (401, "Bearer", {"message": "Unauthorized"})
 
 
 def test_with_an_expired_token_it_is_401(api: JwtApi, issuer: tuple[Identity, Path]) -> None:
+    """The header says that the token has expired."""
     status, said, body = asked(api, "GET", "/mine", authorization=issuer[0].access_token("alice", expires_in_s=-60))
     assert (status, body) == (401, {"message": "Unauthorized"})
     assert said["www-authenticate"] == (
@@ -88,6 +92,7 @@ def test_with_an_expired_token_it_is_401(api: JwtApi, issuer: tuple[Identity, Pa
 
 @pytest.mark.parametrize("header", ["Basic YWxpY2U6eA==", "Bearer a b", "Bearer \u00e9", "Bearer a.b.c"])
 def test_with_garbage_it_is_401(api: JwtApi, header: str) -> None:
+    """Whatever stands in the header is answered, and raises nothing."""
     assert asked(api, "GET", "/mine", authorization=header)[0] == 401
 
 
@@ -98,12 +103,14 @@ def test_an_id_token_is_401(api: JwtApi, issuer: tuple[Identity, Path]) -> None:
 
 
 def test_a_scope_that_is_missing_is_403(api: JwtApi, token: str) -> None:
+    """The header names the scopes that would do."""
     status, said, body = asked(api, "POST", "/scoped/1", authorization=token)
     assert (status, body) == (403, {"message": "Forbidden"})
     assert said["www-authenticate"] == 'Bearer scope="write all" error="insufficient_scope"'
 
 
 def test_one_of_the_scopes_suffices(api: JwtApi, issuer: tuple[Identity, Path]) -> None:
+    """The function is told all scopes that the token has."""
     claims = {"iss": issuer[0].issuer, "aud": identity.AUDIENCE, "exp": 2**33, "scope": "openid write"}
     said = asked(api, "POST", "/scoped/1", authorization=issuer[0].signed(claims))
     assert said["requestContext"]["authorizer"]["jwt"]["scopes"] == ["openid", "write"]
@@ -116,6 +123,7 @@ def test_an_open_route_asks_for_no_token(api: JwtApi) -> None:
 
 
 def test_an_unknown_path_is_404_before_any_token(api: JwtApi) -> None:
+    """Routes are looked up first, as API Gateway does."""
     assert asked(api, "GET", "/nothing")[0] == 404
 
 
@@ -136,16 +144,19 @@ def test_a_page_may_ask_before_it_sends(api: JwtApi, origin: str) -> None:
     "origin", ["https://elsewhere.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "null"]
 )
 def test_a_page_from_elsewhere_hears_nothing(api: JwtApi, origin: str) -> None:
+    """No header allows another origin, not even one that begins with ours."""
     assert asked(api, "OPTIONS", "/mine", origin=origin, access_control_request_method="GET") == (204, {}, None)
     assert api.answer({"statusCode": 200}, {"origin": origin})["headers"] == {}
 
 
 def test_only_a_preflight_has_cors_headers(api: JwtApi) -> None:
+    """An OPTIONS without the method that it asks for, or without an origin, has none."""
     assert asked(api, "OPTIONS", "/mine") == (204, {}, None)
     assert asked(api, "OPTIONS", "/mine", origin=PAGE) == (204, {}, None)
 
 
 def test_the_apis_cors_replaces_the_functions(api: JwtApi) -> None:
+    """What the function says of CORS is dropped where the API has a configuration."""
     own = {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*", "etag": "x"}, "body": "{}"}
     assert api.answer(own, {"origin": PAGE}) == {
         "statusCode": 200,
@@ -159,6 +170,7 @@ def test_the_apis_cors_replaces_the_functions(api: JwtApi) -> None:
 
 
 def test_without_cors_a_preflight_is_404(issuer: tuple[Identity, Path]) -> None:
+    """An API without a configuration has no route for it, and changes no answer."""
     api = JwtApi({"name": "Api", "routes": ROUTES, "cors": None}, issuer[1])
     assert asked(api, "OPTIONS", "/mine", origin=PAGE, access_control_request_method="GET")[0] == 404
     assert api.answer({"statusCode": 200}, {"origin": PAGE}) == {"statusCode": 200}

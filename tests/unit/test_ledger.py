@@ -50,7 +50,7 @@ def test_errors_are_told_apart_by_code(codes: Iterable[int], *, lost: bool, dead
 @pytest.mark.parametrize(
     "error", [pymysql.InterfaceError(0, ""), pymysql.InternalError("out of step"), pymysql.Error()]
 )
-def test_an_error_without_a_number_means_that_the_connection_is_gone(error: pymysql.Error) -> None:
+def test_an_error_without_a_number_is_a_lost_connection(error: pymysql.Error) -> None:
     """Nobody knows what the server did: it is never the row's fault."""
     assert code_of(error) == 0
     assert is_lost(error)

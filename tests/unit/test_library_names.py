@@ -67,7 +67,7 @@ def test_the_protocol_has_its_three_steps() -> None:
     assert (number, response.error_code, response.mechanisms) == (1, 0, ["PLAIN"])
 
 
-def test_the_versions_of_requests_are_those_of_brokers_everywhere() -> None:
+def test_the_versions_of_requests_are_those_of_all_brokers() -> None:
     """As pinned, and the one whose bytes the producer writes itself."""
     versions = BrokerVersionData(KAFKA_API_VERSION)
     assert versions.api_version(ProduceRequest) == wire.VERSION == 9

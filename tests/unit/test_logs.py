@@ -30,6 +30,7 @@ def test_each_line_is_told_once_with_its_process(tmp_path: Path) -> None:
 
 
 def test_a_log_that_begins_anew_is_told_from_its_start(tmp_path: Path) -> None:
+    """A log that became shorter is read from its beginning; a missing one is waited for."""
     log = tmp_path / "cloud.log"
     log.write_text("a long line of the former one\n")
     logs = Logs(tmp_path)
@@ -41,6 +42,7 @@ def test_a_log_that_begins_anew_is_told_from_its_start(tmp_path: Path) -> None:
 
 
 def test_logs_end_with_the_cloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was written last is still shown."""
     (tmp_path / "cloud.log").write_text("said last\n")
     follow(tmp_path, lambda: False)
     assert capsys.readouterr().out == "       cloud | said last\n"

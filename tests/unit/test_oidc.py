@@ -95,10 +95,12 @@ def test_a_browser_signs_in(issuer: Issuer, signer: Identity) -> None:
 
 
 def test_the_challenge_is_that_of_the_standard() -> None:
+    """RFC 7636's own example."""
     assert challenge_of(VERIFIER) == CHALLENGE
 
 
 def test_a_code_is_used_once(issuer: Issuer) -> None:
+    """The second exchange is an `invalid_grant`."""
     code = told(signed_in(issuer))["code"]
     assert exchanged(issuer, code)[0] == 200
     assert exchanged(issuer, code) == (
@@ -125,11 +127,13 @@ def test_a_stolen_code_is_worth_nothing(issuer: Issuer, changed: dict[str, str])
 
 
 def test_a_late_code_is_worth_nothing(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code has its lifetime, like any issuer's."""
     monkeypatch.setattr(oidc, "_CODE_LIFETIME_S", -1)
     assert exchanged(issuer, told(signed_in(issuer))["code"])[0] == 400
 
 
 def test_another_grant_is_refused(issuer: Issuer) -> None:
+    """There is one way in: the code, with PKCE."""
     code = told(signed_in(issuer))["code"]
     assert exchanged(issuer, code, grant_type="password")[1]["error"] == "unsupported_grant_type"
 
@@ -169,6 +173,7 @@ def test_nobody_is_sent_elsewhere(issuer: Issuer, uri: str) -> None:
     ],
 )
 def test_the_page_hears_what_it_did_wrong(issuer: Issuer, changed: dict[str, str], error: str) -> None:
+    """The error goes back to the page with its state, and the form cannot be skipped."""
     back = told(asked(issuer, ASKED | changed))
     assert (back["error"], back["state"]) == (error, ASKED["state"])
     skipped = issuer.answer("POST", SIGN_IN, {}, urlencode(ASKED | changed | {"name": "alice"}))
@@ -191,6 +196,7 @@ def test_who_has_signed_in_is_not_asked_again(issuer: Issuer) -> None:
 
 
 def test_a_name_is_needed(issuer: Issuer) -> None:
+    """The form is shown again, and says so."""
     again = signed_in(issuer, name="  ")
     assert (again.status, "A name is needed." in again.body) == (200, True)
 
@@ -203,6 +209,7 @@ def test_what_the_page_sent_stays_text(issuer: Issuer) -> None:
 
 
 def test_a_client_finds_everything_by_the_discovery_document(issuer: Issuer, signer: Identity) -> None:
+    """Issuer, keys and PKCE are told where every client looks."""
     said = json.loads(issuer.answer("GET", DISCOVERY, {}).body)
     assert said["issuer"] == ISSUER
     assert said["jwks_uri"] == ISSUER + JWKS
@@ -212,6 +219,7 @@ def test_a_client_finds_everything_by_the_discovery_document(issuer: Issuer, sig
 
 @pytest.mark.parametrize(("origin", "allowed"), [("http://localhost:5173", True), ("https://elsewhere.example", False)])
 def test_pages_of_this_machine_may_read_it(issuer: Issuer, origin: str, allowed: bool) -> None:
+    """Loopback's pages may read every answer but the form's."""
     for method, path in (("GET", DISCOVERY), ("GET", JWKS), ("POST", TOKEN), ("OPTIONS", TOKEN)):
         answer = issuer.answer(method, path, {"origin": origin})
         assert (answer.headers.get("access-control-allow-origin") == origin) is allowed, path
@@ -219,5 +227,6 @@ def test_pages_of_this_machine_may_read_it(issuer: Issuer, origin: str, allowed:
 
 
 def test_anything_else_is_404(issuer: Issuer) -> None:
+    """And what was asked for is not repeated in the answer."""
     assert issuer.answer("GET", "/<b>", {}).status == 404
     assert "<b>" not in issuer.answer("GET", "/<b>", {}).body

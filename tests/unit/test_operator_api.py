@@ -91,7 +91,7 @@ def test_a_token_names_its_subject(door: Door, sub: Any) -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_nobody_is_let_in_without_a_token(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_token_lets_anybody_in(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by IAM's authorizer either, and not by the local identity that stands in for it before apply."""
     monkeypatch.setenv("FIRSTCOME_LOCAL_IDENTITY", "backend")
     assert door.anybody().get("/me").code == (401, "unauthenticated")

@@ -22,7 +22,7 @@ def test_each_promise_is_drawn_with_its_figure() -> None:
         assert cell in picture
 
 
-def test_what_has_no_proof_is_not_drawn() -> None:
+def test_only_a_run_with_a_proof_is_drawn() -> None:
     """A demonstration that ended before its proof gives one clear line."""
     with pytest.raises(SystemExit, match="make demo"):
         draw("Address in use")

@@ -40,6 +40,7 @@ def on_aws(opening: Opening, deployment: Deployment = DEPLOYED, packet: int = 1,
 
 
 def test_jobs_are_done_in_the_order_in_which_they_came() -> None:
+    """One core takes one job after the other."""
     env = simpy.Environment()
     server = Server(env)
     for at, job in enumerate([server.work(1, 1.0) for _ in range(3)], start=1):
@@ -49,6 +50,7 @@ def test_jobs_are_done_in_the_order_in_which_they_came() -> None:
 
 @pytest.mark.parametrize(("cores", "seconds"), [(1, 4.0), (2, 2.0), (8, 1.0)])
 def test_jobs_share_cores_and_each_has_one(cores: int, seconds: float) -> None:
+    """As many cores as there are jobs are used, and no more."""
     env = simpy.Environment()
     server = Server(env, cores)
     env.run(server.work(4, 1.0))
@@ -110,6 +112,7 @@ def test_people_come_in_at_the_rate_that_the_model_says() -> None:
 
 
 def test_who_reads_the_page_asks_no_more_once_it_is_sold_out() -> None:
+    """Nearly everybody learns it from the event, and everybody learns something."""
     crowd = replace(SMALL, burst=20_000, coupons=400)
     asking, reading = (on_aws(crowd, packet=20, looks=looks) for looks in (Looks.NEVER, Looks.AGAIN))
     told = "sold_out, as the page says"
@@ -119,6 +122,7 @@ def test_who_reads_the_page_asks_no_more_once_it_is_sold_out() -> None:
 
 
 def test_a_remembered_event_spares_the_gate() -> None:
+    """Most losers are answered from memory."""
     busy = [on_aws(replace(SMALL, coupons=50, memory=memory), packet=5).gate.busy_s for memory in (True, False)]
     assert busy[0] < 0.3 * busy[1]
 
@@ -127,6 +131,7 @@ def test_a_remembered_event_spares_the_gate() -> None:
 
 
 def test_a_bucket_gives_what_has_come_since() -> None:
+    """It holds what comes up to its size, and gives no crumbs."""
     env = simpy.Environment()
     bucket = Bucket(env, per_s=10, at_most=50, crumb=5)
     assert [bucket.take(30), bucket.take(30), bucket.take(30)] == [30, 20, 0]
@@ -147,6 +152,7 @@ def acquired(env: simpy.Environment, pool: LambdaPool, wanted: int) -> list[Grou
 
 
 def test_environments_start_cold_and_no_faster_than_allowed() -> None:
+    """Provisioned ones are there at once, and those that are back are used first."""
     env = simpy.Environment()
     pool = LambdaPool(env, at_most=100, provisioned=5, starts=Bucket(env, 1, 20), cold_s=1.0)
     warm = acquired(env, pool, 5)
@@ -157,7 +163,7 @@ def test_environments_start_cold_and_no_faster_than_allowed() -> None:
     assert count(acquired(env, pool, 50)) == 6  # those that are back, and one that may start by now
 
 
-def test_a_first_winner_waits_its_turn_to_be_connected_or_is_cut_off() -> None:
+def test_a_first_winner_waits_to_be_connected_or_is_cut_off() -> None:
     """Ten connections a second for 1.5 s; then nobody tries for as long as the breaker says."""
     env = simpy.Environment()
     connecting = Connecting(env, per_s=20, at_most=1_000, per_environment=2)
@@ -171,6 +177,7 @@ def test_a_first_winner_waits_its_turn_to_be_connected_or_is_cut_off() -> None:
 
 
 def test_brokers_take_no_more_connections_than_they_may() -> None:
+    """What exceeds the rate is cut off."""
     env = simpy.Environment()
     connecting = Connecting(env, per_s=1_000, at_most=20, per_environment=2)
     *_, (able, _, _), (cut, _, _) = connecting.parts([Group(40)])

@@ -51,7 +51,7 @@ def test_a_rebuilt_gate_says_what_ledger_and_stream_say(
     assert not set(built.released) & held
 
 
-def test_a_record_of_a_number_beyond_the_capacity_makes_no_giant_gate() -> None:
+def test_a_number_beyond_the_capacity_makes_no_giant_gate() -> None:
     """A poisoned record cannot make restore free two thousand million tickets."""
     built = rebuild([], [ticket("mallory", 2**31 - 1)], list, CAPACITY)
     assert (built.count, built.released, built.applied) == (0, [], {})

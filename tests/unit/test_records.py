@@ -155,7 +155,7 @@ def test_no_field_does_more_than_be_refused(name: str, value: object) -> None:
         (record(restore_epoch=True), Reason.BAD_FIELD),
     ],
 )
-def test_a_record_that_is_wrong_in_itself_is_refused_with_its_reason(value: bytes | None, reason: Reason) -> None:
+def test_a_record_wrong_in_itself_is_refused_with_its_reason(value: bytes | None, reason: Reason) -> None:
     """Every way to be wrong has a reason that the operator sees."""
     assert refused(value).reason == reason
 

@@ -22,6 +22,7 @@ def read(**variables: str) -> Settings:
 
 
 def test_the_defaults_fit_together() -> None:
+    """The settings refuse combinations that break the promise, and the defaults are none."""
     assert read() == Settings()
 
 

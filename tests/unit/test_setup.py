@@ -33,7 +33,8 @@ def test_what_pip_is_told_of_indexes_is_kept_and_the_rest_is_not() -> None:
     }
 
 
-def test_pip_reads_no_file_and_no_variable_of_the_users() -> None:
+def test_pip_is_kept_from_the_users_files_and_variables() -> None:
+    """Of the user's settings only the index reaches pip."""
     environ = {"PIP_USER": "yes", "PIP_TARGET": "/x", "PIP_CONSTRAINT": "c.txt", "PYTHONPATH": "/x", "HOME": "/home/me"}
     told = pip_environment(environ, {"index-url": "https://mirror/simple"})
     ours = {"PIP_CONFIG_FILE": "/dev/null", "PIP_USER": "no", "PIP_ROOT_USER_ACTION": "ignore"}
@@ -41,6 +42,7 @@ def test_pip_reads_no_file_and_no_variable_of_the_users() -> None:
 
 
 def test_uv_hears_of_pips_index_and_of_the_systems_certificates() -> None:
+    """Uv installs from where pip would."""
     told = uv_environment({"UV_SYSTEM_PYTHON": "1", "HOME": "/home/me"}, pip_settings(CONFIG))
     assert told == {
         "HOME": "/home/me",
@@ -69,5 +71,6 @@ def test_pip_resolves_nothing_and_checks_every_hash() -> None:
 
 @pytest.mark.parametrize(("name", "entry"), [("uv", "uv==2 \\\n    --hash=b \\\n    --hash=c\n"), ("u", None)])
 def test_one_packages_entry_is_found_with_its_hashes(name: str, entry: str | None) -> None:
+    """A package is installed by its line of the lock, and no name is taken for another that begins alike."""
     lock = "a==1 \\\n    --hash=a\n    # via uv\nuv==2 \\\n    --hash=b \\\n    --hash=c\n    # via -r x.in\nz==3\n"
     assert requirement(lock, name) == entry

@@ -26,17 +26,20 @@ def authorizer(tmp_path: Path) -> Authorizer:
 def test_a_token_names_its_owner_and_groups(
     tmp_path: Path, authorizer: Authorizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """It verifies at the issuer of the cloud that runs."""
     token.main(tmp_path, ["olga", "--group", "viewer", "--group", "operator"])
     said = authorizer.claims(capsys.readouterr().out.strip())
     assert (said["sub"], said["groups"]) == ("olga", ["viewer", "operator"])
 
 
 def test_a_token_may_have_expired(tmp_path: Path, authorizer: Authorizer, capsys: pytest.CaptureFixture[str]) -> None:
+    """For trying what a page does then."""
     token.main(tmp_path, ["alice", "--expires-in", "-60"])
     with pytest.raises(Refused, match="expired"):
         authorizer.claims(capsys.readouterr().out.strip())
 
 
-def test_without_a_cloud_there_is_no_token(tmp_path: Path) -> None:
+def test_a_token_needs_a_cloud(tmp_path: Path) -> None:
+    """The error says how to start one."""
     with pytest.raises(SystemExit, match="make up"):
         token.main(tmp_path, ["alice"])

@@ -72,6 +72,7 @@ def parts(token: str) -> tuple[str, dict[str, list[str]]]:
 
 
 def test_a_token_for_mysql_is_the_one_of_boto3() -> None:
+    """All parts but the signature's time are equal."""
     expected = boto3.client("rds", region_name=REGION).generate_db_auth_token(HOST, 3306, "coupons", REGION)
     user, token = mysql_token(DB_USER, HOST, 3306)
     assert user == "coupons"

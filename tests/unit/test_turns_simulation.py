@@ -75,6 +75,7 @@ def test_turns_that_a_stack_can_take_refuse_nobody() -> None:
 
 
 def test_who_looks_first_asks_only_until_it_is_sold_out() -> None:
+    """Looking costs less than asking."""
     first = found(10, Looks.FIRST)
     assert first.looks == SMALL
     assert first.requests < SMALL * 1.3  # check-ins, and the first turns

@@ -30,6 +30,7 @@ VIEWS = {
 def test_no_view_has_a_violation(
     campaign: Campaign, desk: Callable[..., Desk], axe: Callable[[Page], None], scheme: str
 ) -> None:
+    """Axe finds nothing in any view of the console, in light and dark."""
     campaign.open(5)
     campaign.win("alice")
     with campaign.rejected("bob"):
@@ -70,6 +71,7 @@ def test_the_console_fits_320_pixels(campaign: Campaign, desk: Callable[..., Des
 
 
 def test_the_keyboard_alone_pauses_an_event(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """A dialog opens, closes and is confirmed by keys, and gives the focus back."""
     campaign.open(5)
     at = desk("olga", "operator")
     at.show()

@@ -21,6 +21,7 @@ def fill(at: Desk, **fields: str) -> None:
 
 
 def test_an_event_is_made_with_its_zone_spelled_out(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """The form repeats each time in the event's zone, in UTC and in the operator's own."""
     at = desk("olga", "operator", timezone_id="America/New_York")
     at.page.get_by_role("link", name="New event").click()
     fill(at, name="Spring sale", event_id=campaign.event_id, capacity="100", timezone="Asia/Seoul", spread_s="10")
@@ -75,7 +76,7 @@ def test_the_form_names_what_is_missing(desk: Callable[..., Desk]) -> None:
     expect(at.page.get_by_role("button", name="Make the draft")).to_be_enabled()
 
 
-def test_a_time_that_no_clock_shows_is_no_time(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+def test_a_time_that_clocks_skip_is_refused(campaign: Campaign, desk: Callable[..., Desk]) -> None:
     """An hour is skipped in spring; in autumn one comes twice, and the form asks which."""
     at = desk("olga", "operator")
     at.go("new")
@@ -91,6 +92,7 @@ def test_a_time_that_no_clock_shows_is_no_time(campaign: Campaign, desk: Callabl
 
 
 def test_an_event_is_rescheduled_to_later_times_alone(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """The button stays off until a time is later."""
     campaign.create(3, opens_at="2030-03-01T00:00:00Z", closes_at="2030-03-02T00:00:00Z", timezone="Asia/Seoul")
     campaign.operate("open")
     at = desk("olga", "operator")

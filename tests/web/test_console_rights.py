@@ -95,6 +95,7 @@ def example(action: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("state", BAR)
 def test_no_button_is_for_what_the_promise_forbids(campaign: Campaign, desk: Callable[..., Desk], state: str) -> None:
+    """Each state shows the actions that lead out of it, and no other."""
     campaign.create(3)
     for action in PATHS[state]:
         campaign.operate(action)
@@ -105,6 +106,7 @@ def test_no_button_is_for_what_the_promise_forbids(campaign: Campaign, desk: Cal
 
 
 def test_an_operator_has_no_button_of_an_admin(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """People's names, and what cannot be undone, are an admin's."""
     campaign.open(3)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -120,6 +122,7 @@ def test_an_operator_has_no_button_of_an_admin(campaign: Campaign, desk: Callabl
 
 
 def test_what_cannot_be_undone_wants_the_events_id(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """The button stays off until the id is typed in full."""
     campaign.open(3)
     at = desk()
     at.show()
@@ -136,6 +139,7 @@ def test_what_cannot_be_undone_wants_the_events_id(campaign: Campaign, desk: Cal
 
 
 def test_a_coupon_is_revoked_by_name_once_it_is_typed(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """The person is then shown as refused for good."""
     campaign.open(1)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -150,6 +154,7 @@ def test_a_coupon_is_revoked_by_name_once_it_is_typed(campaign: Campaign, desk: 
 
 
 def test_a_token_that_has_expired_asks_to_sign_in(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """After the sign-in the operator is back at the same event."""
     campaign.open(1)
     at = desk()
     at.show()

@@ -31,6 +31,7 @@ def region(at: Desk, name: str) -> Locator:
 
 
 def test_a_failed_row_has_its_reason_and_what_to_do(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """A redrive makes it due, and the schedule issues it."""
     campaign.open(3)
     fail(campaign, "bob")
     at = desk("olga", "operator")
@@ -84,6 +85,7 @@ def test_a_bulk_redrive_meets_the_rows_that_were_on_screen(campaign: Campaign, d
 def test_a_winner_named_as_a_formula_is_text_in_the_csv(
     campaign: Campaign, desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
+    """A spreadsheet computes nothing of what a person chose as an id."""
     campaign.open(5)
     campaign.win("=1+1", "@sum", "alice")
     campaign.wait_consumed()
@@ -103,6 +105,7 @@ def test_a_winner_named_as_a_formula_is_text_in_the_csv(
 def test_codes_are_uploaded_in_chunks_with_progress(
     campaign: Campaign, desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
+    """A file of any size goes up in requests that the API takes."""
     campaign.open(2_500)
     file = tmp_path / "codes.txt"
     file.write_text("".join(f"CODE-{number:04}\r\n" for number in range(2_500)))
@@ -139,6 +142,7 @@ def test_a_line_that_is_no_code_stops_the_upload(campaign: Campaign, desk: Calla
 
 
 def test_a_finding_stands_beside_what_mends_it(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """A lost gate is found by the audit, with the action beside it."""
     campaign.open(5)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -156,6 +160,7 @@ def test_a_finding_stands_beside_what_mends_it(campaign: Campaign, desk: Callabl
 
 
 def test_a_viewer_sees_what_the_last_audit_found(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """Without a button that starts one."""
     campaign.open(5)
     olga = desk("olga", "operator")
     olga.show("audit")
@@ -168,6 +173,7 @@ def test_a_viewer_sees_what_the_last_audit_found(campaign: Campaign, desk: Calla
 
 
 def test_the_history_says_who_did_what(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """Each change has the operator, the action and the outcome."""
     campaign.open(5)
     at = desk("olga", "operator")
     at.show()

@@ -117,6 +117,7 @@ def test_a_decision_about_what_has_changed_is_refused(campaign: Campaign, desk: 
 def test_a_ledger_that_is_away_is_said_and_outlived(
     campaign: Campaign, desk: Callable[..., Desk], cloud: Cloud
 ) -> None:
+    """The figures stay as they were known, and move again when it is back."""
     campaign.open(5)
     campaign.win("alice")
     campaign.wait_consumed()
@@ -143,6 +144,7 @@ def test_a_ledger_that_is_away_is_said_and_outlived(
 
 
 def test_a_gate_that_is_away_is_said(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """What only the gate knows is shown as unknown, and never as 0."""
     campaign.open(5)
     at = desk()
     at.show()
@@ -153,6 +155,7 @@ def test_a_gate_that_is_away_is_said(campaign: Campaign, desk: Callable[..., Des
 
 
 def test_what_is_left_at_the_end_is_given_to_nobody(campaign: Campaign, desk: Callable[..., Desk]) -> None:
+    """The same figure has other words once the event has ended."""
     campaign.open(5)
     campaign.win("alice")
     at = desk()

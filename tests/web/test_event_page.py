@@ -46,6 +46,7 @@ SAMPLES = """async (count) => {
 
 
 def test_a_winner_is_told_the_ticket_and_then_the_coupon(campaign: Campaign, come: Callable[..., Page]) -> None:
+    """The page asks on by itself until the coupon is there."""
     campaign.open(2)
     page = come("alice")
     step(page, "Ask for a coupon").click()
@@ -183,6 +184,7 @@ def test_a_wrong_clock_on_the_device_changes_nothing(
 
 
 def test_paused_closed_refused_and_unknown_have_their_words(campaign: Campaign, come: Callable[..., Page]) -> None:
+    """Each of these answers has one sentence."""
     campaign.open(5)
     page = come("alice")
     campaign.operate("pause")

@@ -174,7 +174,7 @@ def test_a_paused_event_goes_on_by_itself(simulate: Callable[..., list[Simulated
     assert asked[-1] > 90_000 + PAUSED_UNTIL_MS + 30_000, "over the spread, after the look that found it open"
 
 
-def test_the_clock_runs_neither_backwards_nor_ahead(bare: Page) -> None:
+def test_the_clock_never_runs_backwards_or_ahead(bare: Page) -> None:
     """Answers that took longer than others, and were older when they came, move the clock forward or not at all."""
     readings = bare.evaluate(CLOCK, [[0, 400], [1_000, 90], [2_000, 3_000], [9_000, 10], [9_500, 2_000], [20_000, 700]])
     shown = [server for server, _ in readings]
@@ -183,7 +183,7 @@ def test_the_clock_runs_neither_backwards_nor_ahead(bare: Page) -> None:
     assert readings[-1][1] - readings[-1][0] == 10, "the quickest answer counts"
 
 
-def test_nobody_is_asked_for_without_having_said_so(simulate: Callable[..., list[Simulated]]) -> None:
+def test_the_page_asks_only_for_who_has_said_so(simulate: Callable[..., list[Simulated]]) -> None:
     """Until somebody takes part the page looks at the event once, and shows a button when it is open."""
     for page in simulate(pages=50, joined=False):
         assert [what for what, _ in page.trace] == ["event"]

@@ -82,6 +82,7 @@ def test_nothing_is_cut_off_at_320_pixels(language: str, visit: Visit, address: 
 
 
 def test_each_state_has_one_sentence_and_one_step(visit: Visit, address: str) -> None:
+    """In both languages, and never two buttons."""
     page = standing(visit, address)
     for language in LANGUAGES:
         for name in STATES:
@@ -125,7 +126,8 @@ def test_the_timer_speaks_when_it_counts(visit: Visit, address: str) -> None:
     assert len(heard) == 8
 
 
-def test_whoever_wants_no_motion_sees_none(visit: Visit, address: str) -> None:
+def test_reduced_motion_is_respected(visit: Visit, address: str) -> None:
+    """Nothing moves for whoever asked the system for no motion."""
     moving = "[...document.querySelectorAll('*')].flatMap(one => one.getAnimations({subtree: true})).length"
     for reduced, names in (("reduce", list(STATES)), ("no-preference", ["asking"])):
         page = standing(visit, address, reduced_motion=reduced)

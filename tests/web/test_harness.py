@@ -30,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_page_of_its_own_files_is_no_complaint(folder: Path, visit: Visit, axe: Callable[[Page], None]) -> None:
+    """A page that loads only what is its own passes."""
     with serving(folder, CONFIG) as url:
         page = visit(url)
         axe(page)
@@ -49,6 +50,7 @@ def test_a_page_of_its_own_files_is_no_complaint(folder: Path, visit: Visit, axe
 def test_the_harness_hears_what_goes_wrong(
     more: str, complaint: str, folder: Path, visit: Visit, watches: list[Watch]
 ) -> None:
+    """Errors, warnings and refused policies of a page fail its test."""
     (folder / "index.html").write_text(HELLO.format(more=more))
     (folder / "throws.js").write_text("throw new Error('no')")
     with serving(folder, CONFIG) as url:
@@ -59,6 +61,7 @@ def test_the_harness_hears_what_goes_wrong(
 
 
 def test_the_harness_hears_requests_to_another_host(folder: Path, visit: Visit, watches: list[Watch]) -> None:
+    """A page that leaves its own origin fails its test."""
     with serving(folder, CONFIG) as url, serving(folder, CONFIG) as other:
         visit(url).goto(other)
     (watch,) = watches
@@ -67,12 +70,14 @@ def test_the_harness_hears_requests_to_another_host(folder: Path, visit: Visit, 
 
 
 def test_axe_hears_what_a_screen_reader_misses(folder: Path, visit: Visit, axe: Callable[[Page], None]) -> None:
+    """A button without a name fails its test."""
     (folder / "index.html").write_text(HELLO.format(more="<button></button>"))
     with serving(folder, CONFIG) as url, pytest.raises(AssertionError, match="button-name"):
         axe(visit(url))
 
 
 def test_every_answer_of_the_front_has_its_headers(folder: Path) -> None:
+    """Errors too: the policy allows nothing but the page's own files and its APIs."""
     pages = Pages(folder, CONFIG)
     for target in ("/", "/config.json", "/missing.js", "/../conftest.py", "/%2e%2e/conftest.py", "/%00.js"):
         said = pages.answer("GET", target).headers
@@ -83,6 +88,7 @@ def test_every_answer_of_the_front_has_its_headers(folder: Path) -> None:
 
 
 def test_the_front_serves_pages_and_nothing_else(folder: Path) -> None:
+    """No path leads out of the folder, and no other file of it is served."""
     (folder.parent / "outside.js").write_text("outside")
     (folder / "LICENSE").write_text("no page")
     pages = Pages(folder, CONFIG)
@@ -92,6 +98,7 @@ def test_the_front_serves_pages_and_nothing_else(folder: Path) -> None:
 
 
 def test_a_page_that_is_known_is_not_sent_again(folder: Path) -> None:
+    """304 for the very time that was given, and the page for any other."""
     pages = Pages(folder, CONFIG)
     known = pages.answer("GET", "/").headers["last-modified"]
     assert pages.answer("GET", "/", known).status == HTTPStatus.NOT_MODIFIED

@@ -57,6 +57,7 @@ class Reader:
 def test_the_clicks_of_the_tutorial_lead_to_its_end(
     cloud: Cloud, campaign: Campaign, visit: Visit, tmp_path: Path
 ) -> None:
+    """Each click and text of docs/tutorial.md is done here, in its order."""
     urls, reader = cloud.doors.urls, Reader()
     codes = tmp_path / "codes.txt"
     codes.write_text("".join(f"SPRING-{number:04}\n" for number in range(1, 101)))

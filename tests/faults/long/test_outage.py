@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("coupons", [100, 1_000])
-def test_a_broker_that_is_killed_for_130_s_in_a_burst_costs_no_coupon(
+def test_a_broker_killed_for_130_s_in_a_burst_costs_no_coupon(
     town: Town, coupons: int, wait_until: Callable[..., None]
 ) -> None:
     """Longer than every client's patience; and all coupons are given before the broker is back, by the sweep."""

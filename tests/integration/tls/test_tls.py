@@ -194,7 +194,7 @@ class Recorder(Proxy):
 
 
 @every_use
-def test_a_server_without_tls_is_refused_and_told_nothing(
+def test_a_server_in_plain_text_is_refused_and_told_nothing(
     right: Settings,
     use: Callable[[Settings], None],
     redis_url: str,

@@ -135,7 +135,7 @@ def test_only_the_console_may_read_the_operators_answers(origin: str) -> None:
     assert not cors.get("allowCredentials")
 
 
-def test_an_operators_token_is_verified_for_its_issuer_and_audience() -> None:
+def test_an_operators_token_is_for_its_issuer_and_audience() -> None:
     """Not for the applicants': their tokens open nothing here."""
     api = deployed(**OPERATORS)["OperatorApi"]["Properties"]["Body"]
     [authorizer] = api["components"]["securitySchemes"].values()

@@ -89,7 +89,7 @@ def test_the_description_of_a_version_fits() -> None:
 
 
 @pytest.mark.parametrize("start", ["none", "snapstart", "provisioned"])
-def test_snapstart_and_provisioned_concurrency_are_never_together(start: str) -> None:
+def test_snapstart_excludes_provisioned_concurrency(start: str) -> None:
     """Lambda refuses both. One parameter chooses, and only apply, where a person waits, has either."""
     resources = deployed(ColdStart=start)
     from_snapshot = {

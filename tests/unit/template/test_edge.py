@@ -172,5 +172,6 @@ def test_the_waf_keeps_nobodys_requests() -> None:
 
 @pytest.mark.parametrize("waf", ["true", "false"])
 def test_the_waf_is_a_parameters(waf: str) -> None:
+    """The firewall stands before the page exactly where `Waf` is true."""
     resources = decide(edge.content, Waf=waf)
     assert ("FirewallOfThePage" in resources) is ("WebACLId" in distribution(waf)) is (waf == "true")

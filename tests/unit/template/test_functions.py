@@ -73,7 +73,7 @@ def test_apply_cannot_take_all_connections() -> None:
     assert functions["ApplyFunction"]["ReservedConcurrentExecutions"] == {"Ref": "ApplyConcurrency"}
 
 
-def test_apply_serves_nobody_without_a_token() -> None:
+def test_apply_serves_only_who_has_a_token() -> None:
     """Whatever is open to all has a function of its own, whose environments are few and are not apply's."""
     open_to_all = [
         name
@@ -104,7 +104,7 @@ def test_the_schedule_is_every_minute_and_its_failures_are_kept() -> None:
     assert only(resources, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
 
 
-def test_what_is_invoked_asynchronously_has_a_failure_destination() -> None:
+def test_asynchronous_invokes_have_a_failure_destination() -> None:
     """What Scheduler invokes is asynchronous. HTTP, the event source and the operator wait for the answer."""
     asynchronous = {
         name
@@ -152,7 +152,7 @@ def test_api_gateway_waits_for_the_operators_api() -> None:
     assert functions["OperatorApiFunction"]["Timeout"] == 30
 
 
-def test_without_an_issuer_there_is_no_operators_api() -> None:
+def test_the_operators_api_needs_an_issuer() -> None:
     """Nothing of it: no function, no API, no role, no logs; with one, nothing else changes."""
     without, with_ = deployed(), deployed(**OPERATORS)
     assert not [name for name in without if name.startswith("Operator")]

@@ -182,7 +182,7 @@ def test_what_holds_data_outlives_the_stack() -> None:
             assert each["UpdateReplacePolicy"] == kept[each["Type"]]
 
 
-def test_the_database_is_protected_unless_somebody_says_otherwise() -> None:
+def test_the_database_is_protected_by_default() -> None:
     """Backups for as long as the stream keeps what would make an older ledger whole again."""
     database = infrastructure.of_type("AWS::RDS::DBInstance")["Database"]
     assert infrastructure.parameters["DeletionProtection"]["Default"] == "true"

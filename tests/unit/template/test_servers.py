@@ -84,7 +84,7 @@ def test_the_gate_is_never_evicted() -> None:
     assert cache["AutomaticFailoverEnabled"] is cache["MultiAZEnabled"] is True
 
 
-def test_the_database_has_connections_for_two_versions_of_everything() -> None:
+def test_the_database_has_connections_for_two_versions() -> None:
     """The sum that template.yaml's ApplyConcurrency speaks of; frozen environments of the old version keep theirs."""
     apply = application.parameters["ApplyConcurrency"]["Default"]
     consume = application.parameters["KafkaPartitions"]["Default"]
@@ -130,7 +130,7 @@ def minutes(time: str) -> int:
     return int(time[:2]) * 60 + int(time[3:])
 
 
-def test_both_servers_are_maintained_and_backed_up_in_the_windows() -> None:
+def test_both_servers_are_maintained_in_the_windows() -> None:
     """No change of a minor version, and no failover of AWS's, at an hour that nobody chose."""
     cache = infrastructure.of_type("AWS::ElastiCache::ReplicationGroup")["Cache"]
     database = infrastructure.of_type("AWS::RDS::DBInstance")["Database"]
@@ -153,6 +153,7 @@ def test_the_windows_are_an_hour_and_apart() -> None:
 
 @pytest.mark.parametrize("window", ["Tue:08:00-Tue:09:00", "tue:08:00", "08:00-09:00", "day:08:00-day:09:00"])
 def test_a_mistyped_window_is_refused_at_once(window: str) -> None:
+    """The parameter's pattern refuses it, before a server is made."""
     assert not re.search(infrastructure.parameters["MaintenanceWindow"]["AllowedPattern"], window)
 
 
