@@ -43,7 +43,7 @@ OF_DEMO = ("redis", "mariadb", "kafka", "run", "logs", "lock")
 
 
 def up(*, dies_with_us: bool = False) -> None:
-    """Have the cloud running in the background, and say where it listens; a second one changes nothing."""
+    """Start the cloud in the background, and say where it listens; a second one changes nothing."""
     owned(DATA, OF_UP)
     settings, nothing = settings_of(os.environ)
     for name in nothing:
@@ -125,7 +125,7 @@ def serve() -> None:
 
 
 def run() -> None:
-    """Be the starter: own servers and cloud until SIGTERM. `up` puts it into the background."""
+    """Keep servers and cloud running until SIGTERM. `up` puts it into the background."""
     interrupts.end_once()
     with Servers(DATA, durable=True) as servers, cloud_of(DATA, servers, os.environ):
         threading.Event().wait()  # for the signal, which raises
@@ -143,7 +143,7 @@ def demo() -> None:
 
 
 def demo_web() -> None:
-    """Have the cloud running, and let a crowd come to an event that is watched in a browser; the cloud stays."""
+    """Start the cloud, and let a crowd come to an event that is watched in a browser; the cloud stays."""
     up()
     sys.path.insert(0, str(LAYER))
     from dev import demo_web as demonstration  # noqa: PLC0415  only this command draws progress bars

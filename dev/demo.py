@@ -92,7 +92,7 @@ def _open(cloud: Cloud, name: str) -> str:
 
 
 def naive(cloud: Cloud, console: Console) -> None:
-    """The same crowd against the first attempt of every tutorial: count the rows, then insert."""
+    """Let the same crowd ask the first attempt of every tutorial: count the rows, then insert."""
     settings = _settings(cloud)
     with mysql_connection(settings, 10_000) as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS naive_coupon")

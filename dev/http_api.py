@@ -114,7 +114,7 @@ class JwtApi(HttpApi):
         return gateway.compose(204, said, b"")
 
     def _allows(self, origin: str) -> bool:
-        """Whether pages of `origin` may call: those that the template names, and here those of this machine too."""
+        """Say whether pages of `origin` may call: those that the template names, and here those of this machine too."""
         assert self._cors is not None
         return origin in self._cors["origins"] or origins.is_local(origin)
 

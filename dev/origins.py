@@ -10,7 +10,7 @@ _PLAIN = re.compile('[!"$-~]*')  # printable ASCII, so that it can stand in a he
 
 
 def is_local(origin: str) -> bool:
-    """Whether `origin`, as in the header of that name, is a page of this machine."""
+    """Say whether `origin`, as in the header of that name, is a page of this machine."""
     return _OF_THIS_MACHINE.fullmatch(origin) is not None
 
 

@@ -161,7 +161,7 @@ class Process:
             raise ProcessError(f"{error} (last: {last!r})\n{self.tail()}") from last
 
     def tail(self, lines: int = 15) -> str:
-        """The end of the log, with the path of the rest."""
+        """Return the end of the log, with the path of the rest."""
         return tail(self.log, lines)
 
     def _ended(self) -> bool:

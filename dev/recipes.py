@@ -94,7 +94,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def is_free(port: int, host: str = HOST) -> bool:
-    """Whether a server could listen on this port now."""
+    """Say whether a server could listen on this port now."""
     try:
         bind(port, host, shared=True).close()
     except OSError:
@@ -180,7 +180,7 @@ def _mariadb_command(folder: Path, host: str, port: int, programs: Mapping[str, 
 
 
 def _is_root() -> bool:
-    """Whether MariaDB has to be told that it may run as root, which it refuses otherwise."""
+    """Say whether MariaDB has to be told that it may run as root, which it refuses otherwise."""
     return os.geteuid() == 0
 
 

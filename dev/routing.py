@@ -69,7 +69,7 @@ def _match(number: int, route: Route) -> str:
 
 
 def _limited(table: str, number: int, limit: Limit) -> list[str]:
-    """Only what is let through counts: a flood does not shut its own door."""
+    """Return the rules that answer 429 above the limit; only what is let through counts: a flood ends by itself."""
     return [
         f"http-request track-sc0 int(0) table {table} if {_is(number)}",
         f"http-request return {_TOO_MANY} if {_is(number)} {{ sc0_gpc0_rate ge {limit.burst} }}",
@@ -78,7 +78,7 @@ def _limited(table: str, number: int, limit: Limit) -> list[str]:
 
 
 def _window_ms(limit: Limit) -> int:
-    """In this time the bucket fills: `burst` of them are at once no more than that, and on average the rate."""
+    """Return the time in which the bucket fills: `burst` requests in it are, on average, the rate."""
     return max(1, round(limit.burst / limit.rate_per_s * 1000))
 
 

@@ -89,7 +89,7 @@ class Server:
         self.process.wait_ready(lambda: self.recipe.probe(self.host, self.port), timeout_s=timeout_s)
 
     def start(self) -> None:
-        """Have it running and answering, on the port and with the data that it had before."""
+        """Start it, on the port and with the data that it had before, and wait until it answers."""
         if not self._port_file.exists():
             self.prepare()
         self.launch()
@@ -186,7 +186,7 @@ class Servers:
         return {name: pid for name, server in self.ours.items() if (pid := server.process.pid) is not None}
 
     def start(self, say: Callable[[str], None] = print, *, dies_with_us: bool = False) -> None:
-        """Have all three answering, after installing what is missing; stop them again if one does not come up.
+        """Install what is missing, and start all three; stop them again if one does not come up.
 
         With `dies_with_us` (see `Process.start`) they end with the calling thread; else they outlive this process.
         Raises `ProcessError`, which says what to do.

@@ -56,7 +56,7 @@ class SetupError(Exception):
 
 
 def set_up(venv: Path, lock: Path, ours: Path | None = None) -> None:
-    """Have `venv` hold the packages of `lock`, `ours` and no others; a second one that is asked for meanwhile waits."""
+    """Install the packages of `lock` and `ours` into `venv`, and no others; a second call waits for the first."""
     # In an image whose packages come first, ours is not there yet.
     about = ours / "pyproject.toml" if ours else lock
     newest = max(file.stat().st_mtime for file in (lock, about) if file.exists())
@@ -83,7 +83,7 @@ def set_up(venv: Path, lock: Path, ours: Path | None = None) -> None:
 
 
 def is_sound(venv: Path) -> bool:
-    """Whether `venv` was made whole once, and its Python and pip are still there."""
+    """Say whether `venv` was made whole once, and its Python and pip are still there."""
     return (venv / READY).exists() and _runs([_python(venv), "-c", "import pip"])
 
 

@@ -38,13 +38,13 @@ _PATHS = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in DOCUME
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
-    """What holds a value to a schema whose references are the document's."""
+    """Return what holds a value to a schema whose references are the document's."""
     root = {**DOCUMENT, "$id": "urn:api", "allOf": [schema]}
     return Draft202012Validator(root, format_checker=FormatChecker(("date-time",)))
 
 
 def jwt(sub: str) -> dict[str, Any]:
-    """What API Gateway's JWT authorizer says of this person."""
+    """Return what API Gateway's JWT authorizer says of this person."""
     return {"jwt": {"claims": {"sub": sub, "iss": "https://idp.example.com/"}, "scopes": None}}
 
 
@@ -74,7 +74,7 @@ class Api:
     authorizer: dict[str, Any] | None
 
     def as_(self, authorizer: dict[str, Any] | None) -> Api:
-        """The same environment, called by somebody else."""
+        """Return the same environment, called by somebody else."""
         return Api(self.module, authorizer)
 
     def post(self, event_id: str, body: object, headers: dict[str, str] = JSON) -> Reply:
@@ -138,7 +138,7 @@ class _Beyond:
 
 
 def without_servers(edge: str = "") -> Api:
-    """An execution environment that ends where the servers begin, called by a back end: see `reached`.
+    """Return an execution environment that ends where the servers begin, called by a back end: see `reached`.
 
     `edge` has the hashes of what an edge before it sends.
     """

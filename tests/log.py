@@ -44,7 +44,7 @@ class Log:
         return cls(settings)
 
     def producer(self, **config: Any) -> Any:
-        """A producer that ends with the test."""
+        """Return a producer that ends with the test."""
         self._producers.append(KafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap, **config))
         return self._producers[-1]
 

@@ -31,7 +31,7 @@ _ROUTES = gateway.Routes([("GET", "$default")])
 
 
 def token(sub: str, *groups: str, claim: object = None) -> dict[str, Any]:
-    """What API Gateway's JWT authorizer says of this operator; a list of groups is one string there."""
+    """Return what API Gateway's JWT authorizer says of this operator; a list of groups is one string there."""
     said = f"[{' '.join(groups)}]" if claim is None else claim
     return {"jwt": {"claims": {"sub": sub, GROUPS_CLAIM: said, "iss": "https://idp.example.com/"}, "scopes": None}}
 
@@ -59,11 +59,11 @@ class Door:
     faked: bool = False  # the actions are not the real ones, and their answers are nobody's
 
     def as_(self, sub: str, *groups: str) -> Door:
-        """The same environment, asked by this person."""
+        """Return the same environment, asked by this person."""
         return replace(self, authorizer=token(sub, *groups))
 
     def anybody(self) -> Door:
-        """The same environment, asked without a token."""
+        """Return the same environment, asked without a token."""
         return replace(self, authorizer=None)
 
     def get(self, path: str, **query: object) -> Reply:
@@ -142,7 +142,7 @@ def well_formed(reply: Reply) -> None:
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
-    """What holds a value to a schema whose references are the document's."""
+    """Return what holds a value to a schema whose references are the document's."""
     root = {**DOCUMENT, "$id": "urn:operators", "allOf": [schema]}
     return Draft202012Validator(root, format_checker=FormatChecker(("date-time",)))
 

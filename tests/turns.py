@@ -18,24 +18,24 @@ MARGIN_MS = 60_000
 
 
 def offset(event_id: str, user_id: str, spread_ms: int = HOUR_MS, secret: bytes = SECRET) -> int:
-    """How long after the opening this person's turn is, ms."""
+    """Return how long after the opening this person's turn is, ms."""
     digits = sha1(f"{secret.hex()}:{event_id}:{user_id}".encode(), usedforsecurity=False).hexdigest()[:12]
     return int(digits, 16) % spread_ms
 
 
 def is_early(event_id: str, user_id: str, secret: bytes) -> bool | None:
-    """Whether their turn is far off, of an event that opened half an hour ago; None where it is near."""
+    """Return this person where their turn is far off, of an event that opened half an hour ago; else None."""
     left = offset(event_id, user_id, secret=secret) - OPENED_AGO_MS
     return left > 0 if abs(left) > MARGIN_MS else None
 
 
 def early(event_id: str, secret: bytes = SECRET, which: int = 0) -> str:
-    """Somebody whose turn is far off, of an event that opened half an hour ago."""
+    """Return somebody whose turn is far off, of an event that opened half an hour ago."""
     return _one(lambda name: is_early(event_id, name, secret) is True, which)
 
 
 def due(event_id: str, secret: bytes = SECRET, which: int = 0) -> str:
-    """Somebody whose turn has come long ago."""
+    """Return somebody whose turn has come long ago."""
     return _one(lambda name: is_early(event_id, name, secret) is False, which)
 
 

@@ -67,7 +67,7 @@ class World:
         return actions.act(self.stores, {"action": action, **event, **payload})
 
     def outcome(self, user_id: str) -> ApplyOutcome:
-        """What the gate tells this person."""
+        """Return what the gate tells this person."""
         return self.stores.gate.apply(self.event_id, user_id, NEVER_REPEATED + user_id).outcome
 
     def apply(self, user_id: str) -> Ticket:
@@ -78,7 +78,7 @@ class World:
         return Ticket(self.event_id, user_id, decision.ticket, decision.applied_at_ms)
 
     def ticket(self, user_id: str, number: int) -> Ticket:
-        """A ticket that no gate has handed out."""
+        """Return a ticket that no gate has handed out."""
         return Ticket(self.event_id, user_id, number, int(time.time() * 1000))
 
     def send(self, *tickets: Ticket, values: Iterable[bytes] = ()) -> None:
@@ -120,7 +120,7 @@ class World:
         return holders(self.rows())
 
     def pending(self) -> set[str]:
-        """The people whose rows are not known to exist."""
+        """Return the people whose rows are not known to exist."""
         key = self.stores.gate.keys(self.event_id).pending
         return {str(user_id) for user_id in self.stores.gate.redis.zrange(key, 0, -1)}
 
@@ -133,7 +133,7 @@ class World:
         self.stores.gate.redis.hdel(self.stores.gate.keys(self.event_id).event, "sizes")
 
     def snapshot(self) -> dict[str, Any]:
-        """The gate as a replica has it now."""
+        """Return the gate as a replica has it now."""
         redis = self.stores.gate.redis
         return {key: redis.dump(key) for key in self.stores.gate.keys(self.event_id)}
 
@@ -147,7 +147,7 @@ class World:
         redis.hset(self.stores.gate.keys(self.event_id).event, "replid", "the old primary's")
 
     def audit(self) -> dict[str, Any]:
-        """The promise, checked."""
+        """Return what `audit` finds."""
         return self.operate("audit")
 
     def assert_promise(self, rows: int | None = None) -> None:
@@ -155,7 +155,7 @@ class World:
         assert_promise(self, rows)
 
     def with_settings(self, **changed: Any) -> World:
-        """The same world under other settings."""
+        """Return the same world under other settings."""
         settings = replace(self.stores.settings, **changed)
         gate = type(self.stores.gate)(self.stores.gate.redis, settings)
         reader = type(self.stores.reader)(settings, self.stores.ledger.outcomes)
@@ -177,7 +177,7 @@ def lose_keys(gate: Gate, event_id: str, *parts: str) -> None:
 
 
 def msk_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0, start: int = 0) -> dict[str, Any]:
-    """An `aws:kafka` event as the event source mapping sends it."""
+    """Return an `aws:kafka` event as the event source mapping sends it."""
     records = [
         {
             "topic": topic,
@@ -200,20 +200,27 @@ def msk_event(topic: str, values: Iterable[bytes | None], *, partition: int = 0,
 
 
 def fields(**changed: Any) -> dict[str, Any]:
-    """The event hash of an open event of three coupons, but for what is changed."""
+    """Return the event hash of an open event of three coupons, but for what is changed."""
     now = int(time.time() * 1000)
     window = {"opens_at_ms": now - HOUR_MS, "closes_at_ms": now + HOUR_MS}
     return {"name": "Spring", "capacity": 3, **window, "state": "open", "restore_epoch": 1, **changed}
 
 
 def row(event_id: str, user_id: str, ticket: int) -> Ticket:
-    """A coupon row of some time ago."""
+    """Return a coupon row of some time ago."""
     return Ticket(event_id, user_id, ticket, 1_700_000_000_000)
 
 
 def outcome_of(gate: Gate, event_id: str, user_id: str, call: str = "call") -> ApplyOutcome:
-    """What the gate tells this person."""
+    """Return what the gate tells this person."""
     return gate.apply(event_id, user_id, call).outcome
+
+
+def write_seq_of(gate: Gate, event_id: str) -> int:
+    """Return how often the gate has been written."""
+    view = gate.show(event_id)
+    assert view is not None
+    return view.write_seq
 
 
 def log_in_over_tls(mysql_url: str, user: str, password: str) -> None:

@@ -26,7 +26,7 @@ class Typed:
     answer: str
 
     def is_answered_by(self, said: str) -> bool:
-        """Whether the document's answer stands in what was said, whatever the spaces between."""
+        """Say whether the document's answer stands in what was said, whatever the spaces between."""
         parts = re.sub(r"\s", "", self.answer).split(OPEN)
         return re.search(".*".join(map(re.escape, parts)), re.sub(r"\s", "", said)) is not None
 

@@ -188,7 +188,7 @@ class Campaign:
             assert gate.apply(self.event_id, user_id, "call").outcome is ApplyOutcome.ACCEPTED
 
     def ticket(self, user_id: str, number: int) -> Ticket:
-        """A ticket that no gate has handed out."""
+        """Return a ticket that no gate has handed out."""
         return Ticket(self.event_id, user_id, number, int(time.time() * 1000))
 
     def send(self, *tickets: Ticket) -> None:

@@ -35,12 +35,12 @@ class Case(NamedTuple):
 
 
 def http(status: int, word: str) -> tuple[int, str]:
-    """A part of an answer over HTTP: its status, and the word or the code that the body carries."""
+    """Return a part of an answer over HTTP: its status, and the word or the code that the body carries."""
     return status, word
 
 
 def event(state: str, capacity: int = 100) -> dict[str, Any]:
-    """A part of the operator's answer about the event."""
+    """Return a part of the operator's answer about the event."""
     return {"event": {"event_id": EVENT_ID, "state": state, "capacity": capacity}}
 
 

@@ -62,7 +62,7 @@ class Clone:
         )
 
     def is_starting(self) -> bool:
-        """Whether a start waits for Redis."""
+        """Say whether a start waits for Redis."""
         return (self.data / "redis" / "redis.pid").exists()
 
 

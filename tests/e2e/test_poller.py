@@ -105,7 +105,7 @@ class Line:
         producer.close()
 
     def worker(self) -> Worker:
-        """A worker of the poller's in this process, which commits its offsets again at each turn."""
+        """Return a worker of the poller's in this process, which commits its offsets again at each turn."""
         source = {"topic": self.topic, "group": self.group, "arn": "arn", "starting_position": "TRIM_HORIZON"}
         function = {"name": "tiny", "streams": [source | {"batch_size": BATCH_SIZE, "window_s": 0}]}
         return Worker(function, self.bootstrap, self.cloud.lambda_url, 0, commit_again_s=0)
@@ -118,7 +118,7 @@ class Line:
             return Invocation(json.loads(lines.readline()), connection)
 
     def committed(self, partition: int = 0) -> int | None:
-        """The group's offset, None where none was ever committed."""
+        """Return the group's offset, None where none was ever committed."""
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             offsets = admin.list_group_offsets([self.group])[self.group]

@@ -173,7 +173,7 @@ def _forget_what_was_read(servers: Servers, settings: Settings) -> None:
 
 
 def name_of(request: pytest.FixtureRequest) -> str:
-    """The file and name of the test, as the table of figures knows it."""
+    """Return the file and name of the test, as the table of figures knows it."""
     return f"{request.node.path.relative_to(HERE)}::{request.node.name}"
 
 

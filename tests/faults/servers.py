@@ -155,12 +155,12 @@ def mysql_rolls_the_insert_back_as_a_deadlock(town: Town) -> Iterator[None]:
 
 
 def _worker(town: Town, user_id: str) -> int:
-    """Which of the poller's workers carries this person's records: those of one come in one batch."""
+    """Return which of the poller's workers carries this person's records: those of one come in one batch."""
     return int(murmur2(user_id.encode()) & 0x7FFFFFFF) % town.settings.kafka_partitions % WORKERS
 
 
 def deadlocks(cursor: Any) -> int:
-    """How many there have been since the server started."""
+    """Return how many there have been since the server started."""
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
     return int(cursor.fetchall()[0][1])
 

@@ -51,12 +51,12 @@ def town(hasty_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Town]:
 
 
 def failures(town: Town) -> int:
-    """How often the poller was told that a batch could not be issued."""
+    """Return how often the poller was told that a batch could not be issued."""
     return (town.cloud.folder / "logs" / "poller.log").read_text().count("consume: Unavailable")
 
 
 def drained(town: Town) -> bool:
-    """Whether consume has issued everything, without any help of the schedule."""
+    """Say whether consume has issued everything, without any help of the schedule."""
     shown = town.operate("show")
     return bool(shown["gate"]["pending"] == 0 and shown["unread"] == 0)
 

@@ -117,7 +117,7 @@ def release(town: Town) -> Callable[[], None]:
 def lost(town: Town) -> Callable[[], None]:
     """Retry finds a gate lost, and cannot note since when."""
     unfinished.a_lost_gate(town)
-    return lambda: stays_fenced(town)
+    return lambda: stays_lost(town)
 
 
 def restore(town: Town) -> Callable[[], None]:
@@ -125,7 +125,7 @@ def restore(town: Town) -> Callable[[], None]:
     unfinished.a_lost_gate(town)
     with town.gate() as whole:
         wait_until(lambda: lost_ms(whole, town) > RESTORE_WAIT_MS, "the loss is as old as a restore wants it")
-    return lambda: stays_fenced(town)
+    return lambda: stays_lost(town)
 
 
 def reconcile(town: Town) -> Callable[[], None]:
@@ -162,14 +162,14 @@ def committed(town: Town, rows: int) -> None:
     assert len(town.rows()) == rows
 
 
-def stays_fenced(town: Town) -> None:
+def stays_lost(town: Town) -> None:
     """Let the schedule run: the gate is not rebuilt, and nobody is given anything."""
     put_off(town)
     assert town.ask("late").answer.word == "gate_lost"
 
 
 def lost_ms(whole: Gate, town: Town) -> int:
-    """For how long the gate has been known to be lost."""
+    """Return for how long the gate has been known to be lost."""
     found = whole.lost(town.event_id)
     assert found is not None
     return found[0]

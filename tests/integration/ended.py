@@ -33,7 +33,7 @@ def outlive(world: World) -> None:
 
 
 def everything(world: World) -> str:
-    """Every row of the ledger as text: what somebody reads who looks for a name."""
+    """Return every row of the ledger as text: what somebody reads who looks for a name."""
     found = []
     with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
         for table in TABLES:
@@ -53,7 +53,7 @@ def fail(world: World, user_id: str | None, payload: bytes, status: FailedStatus
 
 
 def code(call: Callable[[], Any]) -> str:
-    """What the operator is told."""
+    """Return what the operator is told."""
     with pytest.raises(BadInput) as told:
         call()
     return told.value.code

@@ -28,7 +28,7 @@ def fail(world: World, *payloads: bytes, detail: str = "a record of somebody els
 
 
 def size(answer: dict[str, Any]) -> int:
-    """How long the answer is as JSON in its longest form."""
+    """Return how long the answer is as JSON in its longest form."""
     assert len(json.dumps(answer)) < ANSWER_MAX_BYTES < LAMBDA_MAX_BYTES
     return len(json.dumps(answer))
 

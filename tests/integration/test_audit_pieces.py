@@ -98,14 +98,14 @@ def whole(world: World) -> World:
 
 
 def the_event(world: World) -> Event:
-    """The event as the ledger has it."""
+    """Return the event as the ledger has it."""
     event = world.stores.ledger.event(world.event_id)
     assert event is not None
     return event
 
 
 def in_order(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, its findings in one order, without an age that grows."""
+    """Return the answer, its findings in one order, without an age that grows."""
     answer["invariants"]["I4"]["figures"].pop("oldest_pending_age_ms", None)
     return answer | {"findings": sorted(answer["findings"], key=str)}
 

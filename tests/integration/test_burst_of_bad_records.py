@@ -24,12 +24,12 @@ numbers = count(1)
 
 
 def wiped(world: World, number: int) -> bytes:
-    """A record of an event that is not there any more."""
+    """Return a record of an event that is not there any more."""
     return encode(Ticket(f"{world.event_id[:50]}-gone", f"user-{number}", number, 1_700_000_000_000), 1)
 
 
 def beyond(world: World, number: int) -> bytes:
-    """A record whose ticket the event does not have."""
+    """Return a record whose ticket the event does not have."""
     return encode(world.ticket(f"user-{number}", 1_000_000 + number), 1)
 
 
@@ -42,7 +42,7 @@ BAD = [wiped, beyond, junk]
 
 
 def statements(connection: Any) -> int:
-    """How many statements this connection has sent."""
+    """Return how many statements this connection has sent."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Questions'")
         return int(cursor.fetchone()[1])

@@ -48,7 +48,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def accepted(server: socket.socket) -> int:
-    """How many have connected."""
+    """Return how many connections there have been."""
     server.setblocking(False)
     number = 0
     with suppress(BlockingIOError):

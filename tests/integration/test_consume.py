@@ -278,7 +278,7 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(
 
 
 def _calls(environment: ModuleType) -> tuple[int, int]:
-    """How many statements this environment's own connection has sent, and how many scripts its Redis has run."""
+    """Return how many statements this environment's own connection has sent, and how many scripts its Redis has run."""
 
     def questions(connection: Any) -> int:
         with connection.cursor() as cursor:

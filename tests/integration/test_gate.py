@@ -13,7 +13,7 @@ from firstcome.gate.connect import redis_client
 from firstcome.gate.gate import Gate
 from firstcome.rules import Ticket, Unavailable
 from firstcome.settings import Settings
-from tests.world import FAR, fields, outcome_of, row
+from tests.world import FAR, fields, outcome_of, row, write_seq_of
 
 
 def test_tickets_are_numbered_in_the_order_of_the_applications(gate: Gate, event: str) -> None:
@@ -34,21 +34,21 @@ def test_a_person_who_asks_again_gets_the_same_ticket(gate: Gate, event: str) ->
 def test_a_repetition_of_the_same_call_gets_the_same_answer(gate: Gate, event: str) -> None:
     """The client library repeats a call after a timeout: the repetition is ACCEPTED too, and changes nothing."""
     first = gate.apply(event, "alice", "one")
-    before = _rev(gate, event)
+    before = write_seq_of(gate, event)
     again = gate.apply(event, "alice", "one")
     assert (again.outcome, again.ticket) == (ApplyOutcome.ACCEPTED, first.ticket)
-    assert _rev(gate, event) == before
+    assert write_seq_of(gate, event) == before
 
 
 def test_a_hundred_thousandth_loser_leaves_no_trace(gate: Gate, client: redis.Redis, event: str) -> None:
     """Memory grows with the winners alone."""
     for n in range(3):
         outcome_of(gate, event, f"winner-{n}")
-    before = _rev(gate, event)
+    before = write_seq_of(gate, event)
     for n in range(50):
         assert outcome_of(gate, event, f"loser-{n}") is ApplyOutcome.SOLD_OUT
     assert client.hlen(gate.keys(event).applied_user) == 3
-    assert _rev(gate, event) == before
+    assert write_seq_of(gate, event) == before
 
 
 def test_a_thousand_at_once_get_exactly_the_capacity(redis_url: str, gate: Gate, event: str) -> None:
@@ -174,9 +174,3 @@ def test_a_server_that_is_away_is_unavailable(event_id: str) -> None:
     gate = Gate(redis_client(Settings(redis_url="redis://127.0.0.1:9/0")), Settings())
     with pytest.raises(Unavailable):
         gate.apply(event_id, "alice", "call")
-
-
-def _rev(gate: Gate, event_id: str) -> int:
-    view = gate.show(event_id)
-    assert view is not None
-    return view.write_seq

@@ -35,7 +35,7 @@ def gate(redis_url: str) -> Iterator[Gate]:
 
 
 def kept_of(gate: Gate) -> Connection:
-    """The one connection that the gate keeps."""
+    """Return the one connection that the gate keeps."""
     assert isinstance(gate.redis, KeptClient)
     [connection] = gate.redis._kept
     assert isinstance(connection, Connection)

@@ -44,7 +44,7 @@ def shown(world: World, operation: dict[str, Any], who: Who = OPERATOR) -> dict[
 
 
 def column(world: World, name: str, operation: dict[str, Any]) -> Any:
-    """What the row has in one column."""
+    """Return what the row has in one column."""
     with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT {name} FROM operation WHERE id = %s", (operation["id"],))
         row = cursor.fetchone()
@@ -53,7 +53,7 @@ def column(world: World, name: str, operation: dict[str, Any]) -> Any:
 
 
 def after(pieces: int) -> Any:
-    """What stops a worker after so many pieces."""
+    """Return what stops a worker after so many pieces."""
     left = iter(range(pieces))
     return lambda: next(left, None) is None
 

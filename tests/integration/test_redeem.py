@@ -40,7 +40,7 @@ def take_back(api: Api, event_id: str, key: str) -> Reply:
 
 
 def by(arn: str) -> dict[str, Any]:
-    """What API Gateway says of this principal."""
+    """Return what API Gateway says of this principal."""
     return {"iam": {"userArn": arn}}
 
 

@@ -65,7 +65,7 @@ def gate_at(url: str) -> Iterator[Gate]:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The fields that were missed, in the order in which it was said."""
+    """Return the fields that were missed, in the order in which it was said."""
     return [record.__dict__["field"] for record in caplog.records if record.msg == "redis does not say"]
 
 

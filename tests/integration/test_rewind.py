@@ -23,7 +23,7 @@ FUTURE_MS = 4_000_000_000_000
 
 
 def stored_at(written: Any) -> int:
-    """When the broker has stored it."""
+    """Return when the broker has stored it."""
     at: int = written.timestamp
     return at
 

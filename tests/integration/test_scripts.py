@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from firstcome.gate.answers import ApplyOutcome, ReassignOutcome
 from firstcome.gate.gate import ROWS_AN_ARGUMENT
 from firstcome.rules import Ticket
-from tests.world import FAR, HOUR_MS, fields, outcome_of, row
+from tests.world import FAR, HOUR_MS, fields, outcome_of, row, write_seq_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from firstcome.gate.gate import Gate
 
 
-def _rev(gate: Gate, event_id: str) -> int:
-    view = gate.show(event_id)
-    assert view is not None
-    return view.write_seq
-
-
-# --- settle, own -------------------------------------------------------------------------------------------------
+# --- settle, mark_failed -------------------------------------------------------------------------------------------------
 
 
 def test_settle_takes_the_mark_off(gate: Gate, event: str) -> None:
@@ -38,10 +32,10 @@ def test_settle_takes_the_mark_off(gate: Gate, event: str) -> None:
 def test_settle_of_another_ticket_changes_nothing(gate: Gate, event: str) -> None:
     """A stale caller, who speaks of a ticket that the person no longer holds, is not heard."""
     outcome_of(gate, event, "alice")
-    before = _rev(gate, event)
+    before = write_seq_of(gate, event)
     gate.settle(event, [row(event, "alice", 2)])
     assert gate.standing(event, "alice").pending
-    assert _rev(gate, event) == before
+    assert write_seq_of(gate, event) == before
 
 
 def test_settle_tells_tickets_apart_whose_digits_are_alike(gate: Gate, event_id: str) -> None:
@@ -177,7 +171,7 @@ def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, clien
             client.expire(key, 600)
         return temporary
 
-    new = {**fields(), "coupon_count": 3, "version": 1, "replid": "r"}
+    new = {**fields(), "coupon_count": 3, "config_version": 1, "replid": "r"}
     assert gate.restore(event, rebuilt(), [2, 1, 1], 0, new) == "ALIVE"
     client.delete(gate.keys(event).event)
     _, since = gate.lost(event) or (0, 0)
@@ -195,7 +189,7 @@ def test_restore_leaves_a_gate_alone_that_was_made_meanwhile(gate: Gate, event_i
     _, since = gate.lost(event_id) or (0, 0)
     assert gate.configure(event_id, 1, fields(), create=True) == "CREATED"
     alice = gate.apply(event_id, "alice", "call")
-    new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
+    new = {**fields(), "coupon_count": 0, "config_version": 1, "replid": "r"}
     assert gate.restore(event_id, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "ALIVE"
     assert gate.apply(event_id, "alice", "again").ticket == alice.ticket
 
@@ -204,7 +198,7 @@ def test_restore_of_an_event_with_no_winners_makes_a_new_gate(gate: Gate, client
     """Marks of the old gate do not live on in the new one."""
     outcome_of(gate, event, "alice")
     client.delete(gate.keys(event).event)
-    new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
+    new = {**fields(), "coupon_count": 0, "config_version": 1, "replid": "r"}
     _, since = gate.lost(event) or (0, 0)
     assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "RESTORED"
     assert client.exists(*gate.keys(event)) == 1
@@ -213,7 +207,7 @@ def test_restore_of_an_event_with_no_winners_makes_a_new_gate(gate: Gate, client
 
 def test_reconcile_does_nothing_once_the_gate_has_moved(gate: Gate, event: str) -> None:
     """What was read is stale: not one of the repairs is made."""
-    seen = _rev(gate, event)
+    seen = write_seq_of(gate, event)
     outcome_of(gate, event, "alice")
     assert gate.reconcile(event, seen, "new", [("refuse", "bob")]) == "MOVED"
     assert not gate.standing(event, "bob").refused
@@ -225,7 +219,7 @@ def test_reconcile_makes_every_repair(gate: Gate, client: redis.Redis, event: st
         outcome_of(gate, event, name)
     gate.settle(event, [row(event, "alice", 1), row(event, "bob", 2)])
     repairs = [("learn", "alice", 3, 7), ("pend", "bob", 8), ("refuse", "carol"), ("free", 1, 0), ("taken", 3)]
-    assert gate.reconcile(event, _rev(gate, event), "new", repairs) == "RECONCILED"
+    assert gate.reconcile(event, write_seq_of(gate, event), "new", repairs) == "RECONCILED"
     view = gate.show(event)
     assert view is not None
     assert (view.coupon_count, view.free, view.pending, view.replid) == (3, 1, 1, "new")
@@ -275,7 +269,7 @@ def test_a_gate_is_lost_from_the_first_look_until_it_lives_again(
     assert age_ms == 0
     wait_until(lambda: (gate.lost(event) or (0, 0))[0] > 0, "the time since the loss grows")
     assert (gate.lost(event) or (0, 0))[1] == since
-    new = {**fields(), "coupon_count": 0, "version": 1, "replid": "r"}
+    new = {**fields(), "coupon_count": 0, "config_version": 1, "replid": "r"}
     assert gate.restore(event, ["no:1", "no:2", "no:3"], [0, 0, 0], since, new) == "RESTORED"
     assert gate.lost(event) is None
 

@@ -70,7 +70,7 @@ def test_a_loser_is_answered_from_memory_as_by_the_gate(world: World, start: Cal
 
 
 def _same(one: Reply, other: Reply) -> bool:
-    """Whether both are the same, but for the time."""
+    """Say whether both are the same, but for the time."""
     return (one.status, one.headers, one.body | {"now": ""}) == (other.status, other.headers, other.body | {"now": ""})
 
 
@@ -211,7 +211,7 @@ def test_numbers_that_are_added_to_a_sold_out_event_rest_as_well(
 
 
 def _short_memory(client: redis.Redis, event: str) -> tuple[Gate, SoldOut, float]:
-    """An environment that was told just now, its gate, and until when it may say so (ms)."""
+    """Return an environment that was told just now, its gate, and until when it may say so (ms)."""
     settings = Settings(sold_out_memory_ms=200, released_rest_ms=300)
     gate = Gate(client, settings)
     memory = SoldOut(gate, settings)

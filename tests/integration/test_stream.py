@@ -64,7 +64,7 @@ def ticket(user_id: str = "u", number: int = 1) -> Ticket:
 
 
 def written(bootstrap: str, topic: str) -> list[Any]:
-    """Everything that stands in the topic."""
+    """Return everything that stands in the topic."""
     partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest")
     try:

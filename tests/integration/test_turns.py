@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _turns(**changed: Any) -> dict[str, Any]:
-    """The event hash of an event in the middle of its turns."""
+    """Return the event hash of an event in the middle of its turns."""
     now = int(time.time() * 1000)
     return fields(**{"opens_at_ms": now - OPENED_AGO_MS, "closes_at_ms": now + HOUR_MS, **SPREAD, **changed})
 

@@ -19,7 +19,7 @@ RANKS = list(Group)
 
 
 def token(*groups: str, actor: str = "ana") -> Who:
-    """Somebody whose token was verified."""
+    """Return somebody whose token was verified."""
     return Who(actor, ActorKind.TOKEN, frozenset(groups))
 
 

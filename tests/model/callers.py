@@ -35,7 +35,7 @@ class Callers:
         }
 
     def begin(self, w: State, i: int) -> Iterator[tuple[str, Half]]:
-        """What consume, sweep, retry and the operator may begin for this person."""
+        """Return what consume, sweep, retry and the operator may begin for this person."""
         yield from self._consume(w, i)
         yield from self._sweep(w, i)
         for ticket in self.stores.members[w.people[i].waiting]:
@@ -49,12 +49,12 @@ class Callers:
             yield from self._use(w, i)
 
     def not_heard(self, w: State, i: int) -> bool:
-        """Whether the scheduled retry finds that the gate has not heard of this refusal."""
+        """Say whether the scheduled retry finds that the gate has not heard of this refusal."""
         unheard = w.event and not w.lost and w.people[i].refused and w.people[i].holds != REFUSED
         return unheard and self.world.broken is not Broken.REFUSALS_UNHEARD
 
     def go_on(self, w: State, i: int, todo: Todo) -> Half:
-        """The next half-step of a caller."""
+        """Return the next half-step of a caller."""
         others = list(w.people[i].doing)
         if todo in others:
             others.remove(todo)

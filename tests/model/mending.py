@@ -19,7 +19,7 @@ class Mending:
         self._members = stores.members
 
     def read_owed(self, w: State) -> State:
-        """What restore reads first: records, failed rows, waiting and dead, and an applied_user that survived."""
+        """Return what restore reads first: records, failed rows (waiting, dead), and an applied_user that survived."""
         survived = w.event and w.sizes is not None and w.sizes.applied == found(w).applied
         if self.world.broken is Broken.SURVIVORS_DROPPED:
             survived = False
@@ -32,7 +32,7 @@ class Mending:
         return w._replace(people=tuple(people))
 
     def read_next(self, w: State) -> State | None:
-        """What restore reads then, one by one where coupons may be revoked meanwhile; None: it has read all."""
+        """Return what restore reads then, one by one where coupons may be revoked meanwhile; None: it has read all."""
         order = ["restore", "rows", "refusals"]
         if self.world.broken is Broken.REFUSALS_FIRST:
             order = ["restore", "refusals", "rows"]
@@ -101,11 +101,11 @@ class Mending:
 
     @staticmethod
     def quiet(w: State) -> bool:
-        """Whether nothing is on its way, so that reconcile may compare."""
+        """Say whether nothing is on its way, so that reconcile may compare."""
         nothing = not any(person.pending or person.log or person.waiting for person in w.people)
         return w.event and not w.lost and nothing
 
     def may_reconcile(self, w: State) -> bool:
-        """Whether the scheduled retry compares gate and ledger now."""
+        """Say whether the scheduled retry compares gate and ledger now."""
         # Crashes alone never need it: only a failover starts it.
         return self.quiet(w) and w.failovers > 0 and self.world.broken is not Broken.NO_RECONCILE

@@ -163,7 +163,7 @@ def pool_changed(w: State, released: int, **changes: object) -> State:
 
 
 def found(w: State) -> Sizes:
-    """What the gate's keys hold."""
+    """Return what the gate's keys hold."""
     people = w.people
     return Sizes(sum(bool(p.holds) for p in people), sum(p.pending for p in people), w.released.bit_count())
 

@@ -72,7 +72,7 @@ class Protocol:
                 yield "reads their code", i, changed(w, i, shown=person.shown | 1 << code)
 
     def _of_restore(self, w: State) -> Iterator[Step]:
-        """What comes of restore or reconcile, which have read and not written yet."""
+        """Return what comes of restore or reconcile, which have read and not written yet."""
         if not w.reading:
             return
         if w.reading != "reconcile" and self._may_restore(w) and self.world.two_callers:
@@ -179,7 +179,7 @@ class Protocol:
     # --- the end -------------------------------------------------------------------------------------------------
 
     def end(self, w: State) -> tuple[State, bool]:
-        """Where the world comes to rest once the faults stop, and whether it does."""
+        """Return where the world comes to rest once the faults stop, and whether it does."""
         people = tuple(
             Person(
                 holds=p.holds,
@@ -235,7 +235,7 @@ class Protocol:
         return w
 
     def wrong(self, w: State) -> str | None:
-        """What of the promise does not hold at the end, if anything."""
+        """Return what of the promise does not hold at the end, if anything."""
         end, rests = self.end(w)
         people = end.people
         rows = [person.row for person in people if person.row]

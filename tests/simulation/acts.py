@@ -33,6 +33,6 @@ class Act:
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """A `stop` that says so from that call on."""
+    """Return a `stop` that says so from that call on."""
     left = iter(range(calls))
     return lambda: next(left, None) is None

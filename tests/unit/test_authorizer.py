@@ -35,13 +35,13 @@ def authorizer(issuer: Identity) -> Authorizer:
 
 
 def made(folder: Path) -> Identity:
-    """An issuer with a key of its own."""
+    """Return an issuer with a key of its own."""
     identity.make(folder, ISSUER)
     return Identity(folder)
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Claims that count, with these changes; None leaves one out."""
+    """Return claims that count, with these changes; None leaves one out."""
     now = int(time.time())
     said = {"iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + AWAY_S} | changed
     return {name: value for name, value in said.items() if value is not None}

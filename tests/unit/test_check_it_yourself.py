@@ -23,12 +23,12 @@ MODEL = {each.__name__: each for each in (Stores, Callers, Mending, Protocol)}
 
 
 def section(heading: str) -> str:
-    """The page's text from a heading to the next."""
+    """Return the page's text from a heading to the next."""
     return re.split(r"^## ", PAGE.read_text().partition(f"## {heading}")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the section's table, without its head."""
+    """Return the cells of the section's table, without its head."""
     lines = [line for line in section(heading).splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[2:]]
 

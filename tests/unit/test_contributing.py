@@ -43,7 +43,7 @@ def targets() -> set[str]:
 
 
 def called(text: str) -> set[str]:
-    """The targets that a text calls: as a step, a command of a container, or between backquotes."""
+    """Return the targets that a text calls: as a step, a command of a container, or between backquotes."""
     before = r"(?:^\s*(?:- )?(?:run: |RUN )?|`|#\s+|cloud |\$ )"
     lines = re.findall(rf"{before}make ([a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*)", text, re.MULTILINE)
     return {word for line in lines for word in line.split()}
@@ -55,13 +55,13 @@ def jobs() -> dict[str, Any]:
 
 
 def steps() -> list[dict[str, Any]]:
-    """Every step of the workflow, and of the actions of this repository that it uses."""
+    """Return every step of the workflow, and of the actions of this repository that it uses."""
     ours = [step for path in ACTIONS for step in parsed(path)["runs"]["steps"]]
     return [step for job in jobs().values() for step in job["steps"]] + ours
 
 
 def instructions(name: str) -> list[str]:
-    """The arguments of each instruction of the Dockerfile that has this name."""
+    """Return the arguments of each instruction of the Dockerfile that has this name."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     return re.findall(rf"^{name} (.*)$", text, re.MULTILINE)
 

@@ -41,7 +41,7 @@ def template(name: str) -> dict[str, Any]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a document's headings, as they are made where it is read."""
+    """Return the anchors of a document's headings, as they are made where it is read."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -92,7 +92,7 @@ def test_the_index_names_each_decision_once() -> None:
 
 
 def commands(text: str = DEPLOY) -> str:
-    """What a document asks to be typed, one command a line."""
+    """Return what a document asks to be typed, one command a line."""
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return "\n".join(line[2:] for line in lines if line.startswith("$ "))
@@ -153,7 +153,7 @@ def test_only_apply_writes_into_the_topic() -> None:
 
 
 def actions(resource: dict[str, Any]) -> set[str]:
-    """What the policies in a role or a policy allow."""
+    """Return what the policies in a role or a policy allow."""
     properties = resource.get("Properties", {})
     policies = [
         policy.get("PolicyDocument", {}) for policy in properties.get("Policies", []) if isinstance(policy, dict)

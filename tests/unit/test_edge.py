@@ -31,7 +31,7 @@ def api() -> Api:
 
 
 def asked(api: Api, headers: dict[str, str]) -> list[Callable[[], Reply]]:
-    """Everything that the applicants' API has."""
+    """Return everything that the applicants' API has."""
     alice, path = api.as_(jwt("alice")), f"/events/{EVENT_ID}"
     return [
         lambda: alice.call("POST", f"{path}/applications", b"{}", JSON | headers),

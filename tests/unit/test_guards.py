@@ -25,7 +25,7 @@ def test_a_text_is_found_only_where_it_stands_once(there: str, *, found: bool) -
 
 
 def exists(test: str) -> bool:
-    """Whether there is such a file, with a test of that name where one is named."""
+    """Say whether there is such a file, with a test of that name where one is named."""
     file, _, name = test.partition("[")[0].partition("::")
     text = (ROOT / file).read_text()
     return not name or re.search(rf"^def {re.escape(name)}\(", text, re.MULTILINE) is not None

@@ -42,11 +42,11 @@ class Measured:
                 self._learn(node)
 
     def is_clock(self, node: ast.AST) -> bool:
-        """Whether a reading is in it."""
+        """Say whether a reading is in it."""
         return any(called(each) in CLOCKS or _name(each) in self.clocks for each in ast.walk(node))
 
     def is_duration(self, node: ast.AST) -> bool:
-        """Whether the time that something took is in it."""
+        """Say whether the time that something took is in it."""
         return any(self._is_difference(each) or _name(each) in self.durations for each in ast.walk(node))
 
     def _learn(self, node: ast.AST) -> None:

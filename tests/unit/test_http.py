@@ -28,7 +28,7 @@ json_values = st.recursive(
 
 
 def event(**changed: Any) -> dict[str, Any]:
-    """The parts of a request that the functions of `problem` read."""
+    """Return the parts of a request that the functions of `problem` read."""
     return {"headers": {}, "requestContext": {"requestId": "JKJaXmPLvHcESHA="}, "isBase64Encoded": False, **changed}
 
 

@@ -48,7 +48,7 @@ def token(issuer: tuple[Identity, Path]) -> str:
 
 
 def asked(api: JwtApi, method: str, path: str, **headers: str) -> Any:
-    """The event of a request, or API Gateway's own answer to it: status, headers and body."""
+    """Return the event of a request, or API Gateway's own answer to it: status, headers and body."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     event = api.event(Request(method, path, "HTTP/1.1", named, b""), "an-id")
     if isinstance(event, dict):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("codes", "lost", "deadlock", "transient"),
+    ("codes", "lost", "deadlock", "indefinite"),
     [
         pytest.param([2002, 2003, 2006, 2013, 1053, 1927, 4031], True, False, True, id="the server is away"),
         pytest.param([1290, 1792, 1836], True, False, True, id="read-only: another one is the primary now"),
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
         pytest.param([1062, 1264, 1366, 1406, 1644, 3819, 4025, 1114], False, False, False, id="the row's own fault"),
     ],
 )
-def test_errors_are_told_apart_by_code(codes: Iterable[int], *, lost: bool, deadlock: bool, transient: bool) -> None:
-    """Transient trouble is tried again; only a row's own fault makes a failed row."""
+def test_errors_are_told_apart_by_code(codes: Iterable[int], *, lost: bool, deadlock: bool, indefinite: bool) -> None:
+    """Trouble of the server is tried again; only a row's own fault makes a failed row."""
     for code in codes:
         error = pymysql.OperationalError(code, "for the test")
-        assert (is_lost(error), is_deadlock(error), is_indefinite(error)) == (lost, deadlock, transient), code
+        assert (is_lost(error), is_deadlock(error), is_indefinite(error)) == (lost, deadlock, indefinite), code
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
-    """The lines as CloudWatch cuts them, each of which must be one JSON object."""
+    """Return the lines as CloudWatch cuts them, each of which must be one JSON object."""
     return [json.loads(line) for line in log.getvalue().split("\n") if line]
 
 

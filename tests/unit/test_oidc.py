@@ -62,7 +62,7 @@ def signed_in(issuer: Issuer, fields: Mapping[str, str] = ASKED, name: str = "al
 
 
 def told(answer: Answer) -> dict[str, str]:
-    """What the page is told in the address to which the browser goes back."""
+    """Return what the page is told in the address to which the browser goes back."""
     assert answer.status == 303, answer
     back = urlsplit(answer.headers["location"])
     assert f"{back.scheme}://{back.netloc}{back.path}" == "http://127.0.0.1:5173/back"

@@ -38,7 +38,7 @@ GOOD = {
 
 
 def record(**changed: object) -> bytes:
-    """A good record but for these fields; `...` takes one away."""
+    """Return a good record but for these fields; `...` takes one away."""
     return json.dumps({name: value for name, value in (GOOD | changed).items() if value is not ...}).encode()
 
 
@@ -56,7 +56,7 @@ def test_what_is_encoded_is_decoded_unchanged(ticket: Ticket, restore_epoch: int
 
 
 def outcome(value: bytes) -> object:
-    """What becomes of a value, right or wrong."""
+    """Return what becomes of a value, right or wrong."""
     try:
         return decode(value)
     except BadRecord as bad:

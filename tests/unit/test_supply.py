@@ -19,7 +19,7 @@ LOCKS = (LAYER, *sorted(path.name for path in ROOT.glob("requirements-*.txt")))
 
 
 def locked(lock: str) -> dict[tuple[str, str], set[str]]:
-    """The packages of a lock, each with its version and its hashes."""
+    """Return the packages of a lock, each with its version and its hashes."""
     found: dict[tuple[str, str], set[str]] = {}
     for entry in re.split(r"\n(?=\S)", (ROOT / lock).read_text()):
         if not entry.startswith("#"):

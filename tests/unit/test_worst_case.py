@@ -22,7 +22,7 @@ template = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
 
 
 def timeout_ms(function: str) -> int:
-    """When Lambda ends one invocation."""
+    """Return when Lambda ends one invocation."""
     return int(template["Resources"][function]["Properties"]["Timeout"]) * 1000
 
 
@@ -74,7 +74,7 @@ def status_ms(settings: Settings) -> int:
 
 
 def batch_ms(settings: Settings) -> int:
-    """The ledger; the gate: of one event, settled and owned; the password of each; the key of the logs."""
+    """The ledger; the gate: of one event, settled and marked; the password of each; the key of the logs."""
     return 3 * secret_ms() + mysql_write_ms(settings) + 2 * redis_ms(settings)
 
 

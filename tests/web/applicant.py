@@ -31,5 +31,5 @@ def sentence(page: Page) -> Locator:
 
 
 def applications(watch: Watch) -> int:
-    """How often the context has asked for a coupon."""
+    """Return how often the context has asked for a coupon."""
     return sum(request.method == "POST" and "/applications" in request.url for request in watch.requests)

@@ -85,7 +85,7 @@ def test_a_viewer_sees_no_button_and_is_refused(
 
 
 def example(action: Any) -> dict[str, Any]:
-    """The fields of the action's first form, as their documents have them."""
+    """Return the fields of the action's first form, as their documents have them."""
     fields = {field.name: field.example for field in (*action.forms[0], *action.fields) if field in action.forms[0]}
     if action.versioned:
         fields["expect_version"] = 1

@@ -50,7 +50,7 @@ class Simulated:
     ticket: int | None
 
     def asked(self, kind: str) -> list[float]:
-        """When its requests of this kind came to the server."""
+        """Return when its requests of this kind came to the server."""
         return [at for what, at in self.trace if what == kind]
 
 

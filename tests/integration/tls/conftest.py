@@ -46,7 +46,7 @@ class Tls:
     stranger: Authority
 
     def settings(self, host: str = NAME, ca: Authority | None = None) -> Settings:
-        """Settings that reach all three by this name, and trust this CA; by default everything is right."""
+        """Return settings that reach all three by this name, and trust this CA; by default everything is right."""
         ca_file = str((ca or self.authority).ca_file)
         return Settings(
             redis_url=f"rediss://{USER}:{PASSWORD}@{host}:{self.redis.port}/0",

@@ -216,7 +216,7 @@ def test_a_server_in_plain_text_is_refused_and_told_nothing(
 
 
 def called(settings: Settings, host: str) -> Settings:
-    """The same servers, by another name."""
+    """Return the same servers, by another name."""
     named: dict[str, Any] = {
         name: getattr(settings, name).replace(NAME, host) for name in ("redis_url", "kafka_bootstrap", "mysql_url")
     }

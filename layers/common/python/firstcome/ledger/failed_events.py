@@ -40,7 +40,7 @@ class Source(NamedTuple):
     timestamp_ms: int
 
     def __str__(self) -> str:
-        """Where the logs say it stood."""
+        """Return the place as logs write it."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 

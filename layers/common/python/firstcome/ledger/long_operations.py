@@ -43,7 +43,7 @@ def begin_long_operation(ledger: Database, request: Request) -> bool:
 
 
 def claim_operation(ledger: Database, operation_id: int | None = None) -> Claimed | None:
-    """Lease the operation that has been due for longest, or this one; None where it is not due."""
+    """Take a lease of the operation that has been due for longest, or of this one; None where none is due."""
 
     def work(connection: Connection) -> Claimed | None:
         give_up_ms, lease_ms = ledger.settings.operation_give_up_ms, ledger.settings.operation_lease_ms

@@ -39,7 +39,7 @@ def credentials(secret_arn: str) -> tuple[str, str]:
 
 
 def forget(secret_arn: str) -> bool:
-    """Have the secret read again, since its password was refused; answer False when it was read just now."""
+    """Drop a secret whose password was refused, so that it is read again; return False if it was read just now."""
     if secret_arn not in _known or time.monotonic() - _known[secret_arn][0] < REREAD_S:
         return False
     del _known[secret_arn]
@@ -47,7 +47,7 @@ def forget(secret_arn: str) -> bool:
 
 
 def forget_all() -> None:
-    """Have every secret read again when it is needed next."""
+    """Drop every secret; each is read again when it is needed next."""
     _known.clear()
 
 

@@ -54,7 +54,7 @@ def conceal(error: BaseException) -> None:
 
 
 def forget_key() -> None:
-    """Have the key read, or made up, again."""
+    """Drop the key; it is read, or made up, again."""
     _kept.clear()
 
 

@@ -24,7 +24,7 @@ class Part(Protocol):
 
 
 def register(settings: Settings, *parts: Part) -> None:
-    """Have Lambda call the hooks, where this is Lambda: its runtime brings the module. Init is over then."""
+    """Register the hooks where this is Lambda, whose runtime brings the module, and end init."""
     collector.over()
     try:
         from snapshot_restore_py import register_after_restore, register_before_snapshot  # noqa: PLC0415
