@@ -99,6 +99,16 @@ def test_who_saw_an_older_version_decides_nothing(world: World) -> None:
     assert row(world, "b").version_before == seen + 1
 
 
+def test_a_restore_is_nobodys_change(world: World) -> None:
+    """An operator who looked before the gate was lost decides afterwards; the gate follows them."""
+    seen = world.operate("show")["event"]["config_version"]
+    world.lose_gate()
+    assert world.with_settings(restore_wait_ms=0).operate("restore")["outcome"] == "restored"
+    order = {"action": "pause", "event_id": world.event_id, "expect_version": seen}
+    assert act(world.stores, order, ANA)["gate"] == "UPDATED"
+    assert world.outcome("alice") == "PAUSED"
+
+
 def test_a_refusal_to_act_has_a_row(world: World) -> None:
     """Nothing else of it stays, and a repeat is refused in the same words, whatever has happened since."""
     world.operate("end")
