@@ -45,6 +45,7 @@ made is not known: repeat it with its `request_id`."""
 
 _COUNTED: Json = {"type": "integer", "minimum": 1, "maximum": fields.ID_MAX}
 _MOMENT: Json = {"type": "string", "format": "date-time"}
+_CODE: Json = {"type": "string", "pattern": f"^{rules.CODE_PATTERN}$"}
 # What a value must be; of other fields the type of the example says it.
 VALUES: dict[Field, Json] = {
     fields.EVENT_ID: EVENT_ID,
@@ -68,7 +69,7 @@ VALUES: dict[Field, Json] = {
     fields.WINNERS_LIMIT: _COUNTED | {"maximum": fields.WINNERS_LIMIT_MAX},
     fields.PARTITIONS: _COUNTED | {"maximum": fields.PARTITIONS_MAX},
     fields.REPLICATION: _COUNTED | {"maximum": fields.REPLICATION_MAX},
-    fields.CODES: {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": fields.CODES_MAX},
+    fields.CODES: {"type": "array", "items": _CODE, "minItems": 1, "maxItems": fields.CODES_MAX},
     fields.REQUEST_ID: {"type": "string", "pattern": f"^{rules.CORRELATION_ID_PATTERN}$"},
     fields.EXPECT_VERSION: _COUNTED | {"maximum": 2**31 - 1},
 }
@@ -148,7 +149,7 @@ def _acting(action: Action, forms: list[tuple[Field, ...]], *, on_event: bool) -
     }
     answers = {"200": _success(action.name)}
     if action.long:
-        operation = {"id": 7, "status": "begun", "action": action.name, "event_id": "spring-sale"}
+        operation = {"id": 7, "status": "working", "action": action.name, "event_id": "spring-sale"}
         answers["202"] = {
             "description": "It was begun: ask about the operation",
             "headers": HEADERS,

@@ -95,6 +95,13 @@ def test_every_restore_raises_the_restore_epoch(ledger: Ledger) -> None:
     assert [ledger.next_restore_epoch("E").restore_epoch for _ in range(3)] == [2, 3, 4]
 
 
+def test_a_restore_leaves_the_version_as_it_is(ledger: Ledger) -> None:
+    """Nobody has decided anything: an operator who saw the event before it has still seen it."""
+    before, after = ledger.set_state("E", EventState.OPEN), ledger.next_restore_epoch("E")
+    assert (after.config_version, after.restore_epoch) == (before.config_version, before.restore_epoch + 1)
+    assert ledger.event("E") == after
+
+
 def test_events_have_a_gate_until_their_retention_is_over(ledger: Ledger) -> None:
     """A live event has one, an ended one for some days more."""
     ledger.create_event("F", "Ended just now", 1, 0, 1)

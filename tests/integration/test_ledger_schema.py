@@ -72,11 +72,14 @@ def test_the_keys_of_codes_and_redemptions_hold_without_any_code(ledger: Ledger)
 
 
 def test_impossible_rows_are_refused(ledger: Ledger) -> None:
-    """Ticket 0, an event of no coupons, a window that ends before it begins."""
+    """Ticket 0, an event of no coupons, a window that ends before it begins or before the last turn."""
     for impossible in (
         lambda: insert_coupon(ledger, "E", 0, "a"),
         lambda: ledger.create_event("F", "", 0, 0, 1),
         lambda: ledger.create_event("F", "", 1, 1, 1),
+        lambda: ledger.create_event("F", "", 1, 0, 1_000, spread_ms=1_000),
+        lambda: ledger.create_event("F", "", 1, 0, 2**42, spread_ms=-1),
+        lambda: ledger.create_event("F", "", 1, 0, 2**42, spread_ms=3_600_001),
     ):
         with pytest.raises(pymysql.Error) as raised:
             impossible()

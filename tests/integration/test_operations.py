@@ -103,6 +103,19 @@ def test_refuse_releases_the_ticket(world: World) -> None:
         world.operate("refuse", user_id="carol")
 
 
+def test_refuse_frees_no_ticket_that_has_a_row(world: World) -> None:
+    """After a failover two people hold one ticket: the one without the row loses it, and nobody is given it anew."""
+    world = world.with_settings(released_rest_ms=0)
+    replica = world.snapshot()
+    alice = world.apply("alice")
+    world.fail_over(replica)
+    assert world.apply("bob").number == alice.number
+    world.consume(alice)
+    assert world.operate("refuse", user_id="bob")["gate"] == "RELEASED"
+    assert world.apply("carol").number == 2
+    assert world.outcome("bob") == "REFUSED"
+
+
 def test_expire_waits_for_the_end(world: World) -> None:
     """A live event's gate never goes by itself."""
     with pytest.raises(BadInput, match="end the event first"):

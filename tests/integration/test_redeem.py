@@ -11,7 +11,7 @@ import pytest
 
 from firstcome.operate.actions import act
 from firstcome.operate.who import Who
-from firstcome.rules import ActorKind
+from firstcome.rules import ActorKind, BadInput
 from tests.api import JSON, NO_MYSQL, Api, Reply, jwt
 
 if TYPE_CHECKING:
@@ -172,7 +172,10 @@ def test_operators_see_who_redeemed_and_admins_the_codes(api: Api, sold: World) 
 def test_no_code_is_in_a_log_a_record_or_the_gate(
     api: Api, sold: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor is a key, which is its caller's own: redeemed, refused, malformed, and where a server fails."""
+    """Nor is a key, which is its caller's own: redeemed, refused, malformed, and where a server fails.
+
+    Nor does the history have it, of an upload that was done or refused.
+    """
     key = str(uuid.uuid4())
     caplog.set_level("INFO", "firstcome")
     told = [
@@ -182,6 +185,8 @@ def test_no_code_is_in_a_log_a_record_or_the_gate(
         redeem(api, sold.event_id, code=CODES[0] + "ä", key=OTHER_KEY),
         take_back(api, sold.event_id, key),
     ]
+    with pytest.raises(BadInput, match="another code already"):
+        sold.operate("upload_codes", codes=[CODES[0], "another"])
     sold.operate("revoke", user_id="alice")
 
     with sold.stores.ledger.connect() as connection, connection.cursor() as cursor:
@@ -190,6 +195,9 @@ def test_no_code_is_in_a_log_a_record_or_the_gate(
             told.append(redeem(api, sold.event_id, code=CODES[0], key=key))
         finally:
             cursor.execute("ALTER TABLE coupon_code RENAME COLUMN renamed TO code")
+        cursor.execute("SELECT * FROM operation")
+        history = str(cursor.fetchall())
+    assert "upload_codes" in history
     assert told[-1].code == (503, "try_again")
     text = capsys.readouterr().out + repr([vars(record) for record in caplog.records])
     assert "redeemed" in text
@@ -198,6 +206,7 @@ def test_no_code_is_in_a_log_a_record_or_the_gate(
     for secret in (CODES[0], CODES[0].encode().hex(), key):
         assert secret not in text
         assert secret not in gate
+        assert secret not in history
         assert not any(
             secret in json.dumps(one.body) for one in told if one.status != 410 and "instance" not in one.body
         )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firstcome.ledger.connect import mysql_connection
+from firstcome.ledger.failed_events import Failure
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.redemptions import Redeeming
-from firstcome.rules import BadInput
+from firstcome.rules import BadInput, Reason
 from tests.patience import PATIENCE_MS
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ def test_a_redeemed_coupon_is_not_revoked(sold: World) -> None:
     assert sold.operate("revoke", user_id="bob")["ticket"] == 2
     assert ledger.redeem_code(sold.event_id, "B", "k1", SHOP).outcome is Redeeming.TAKEN_BACK
     assert ledger.redeem_code(sold.event_id, "B", "k2", SHOP).outcome is Redeeming.REVOKED
+
+
+def test_a_revocation_closes_open_failed_rows(sold: World) -> None:
+    """A record of bob's had failed before another one became his row: nobody works on it any more."""
+    sold.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *sold.ticket("bob", 2))])
+    sold.operate("revoke", user_id="bob")
+    assert [(row["user_id"], row["status"]) for row in sold.operate("list_failed")["rows"]] == [("bob", "refused")]
+    sold.consume(sold.apply("dave"))
+    sold.assert_promise(rows=3)
 
 
 def test_without_codes_a_revoked_person_is_told_so(world: World) -> None:

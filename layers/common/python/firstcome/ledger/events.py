@@ -36,7 +36,7 @@ class Event:
     closes_at_ms: int
     state: EventState
     restore_epoch: int  # raised by every restore of the gate
-    config_version: int  # raised by every change
+    config_version: int  # raised by every change of an operator
     created_at_ms: int
     ended_at_ms: int | None
     timezone: str  # an IANA name
@@ -187,7 +187,15 @@ def check_window(opens_at_ms: int, closes_at_ms: int, spread_ms: int) -> None:
 
 def next_restore_epoch(ledger: Database, event_id: str) -> Event:
     """Count one more restore of the event's gate, and answer the event as it is then."""
-    return _change(ledger, event_id, lambda was: {"restore_epoch": was.restore_epoch + 1})
+
+    def work(connection: Connection) -> Event:
+        statements.next_restore_epoch(connection, event_id=event_id)
+        row = statements.event_locked(connection, event_id=event_id)
+        if row is None:
+            raise _unknown(event_id)
+        return event_of(row)
+
+    return ledger.transact(work)
 
 
 def wipe(ledger: Database, event_id: str) -> None:
@@ -212,7 +220,7 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
     def work(connection: Connection) -> Event:
         row = statements.event_locked(connection, event_id=event_id)
         if row is None:
-            raise BadInput("unknown_event", f"there is no event {event_id}")
+            raise _unknown(event_id)
         was = event_of(row)
         changed = change(was)
         if not changed:
@@ -229,13 +237,16 @@ def _change(ledger: Database, event_id: str, change: Callable[[Event], dict[str,
             spread_ms=now.spread_ms,
             turn_secret=now.turn_secret,
             state=now.state,
-            restore_epoch=now.restore_epoch,
         )
         if now.state is EventState.DELETED:
             return replace(now, config_version=was.config_version + 1)
         return event_of(statements.event_locked(connection, event_id=event_id))
 
     return ledger.transact(work)
+
+
+def _unknown(event_id: str) -> BadInput:
+    return BadInput("unknown_event", f"there is no event {event_id}")
 
 
 def event_of(columns: tuple[Any, ...]) -> Event:

@@ -309,13 +309,17 @@ FROM coupon_event
 WHERE state NOT IN ('ended', 'deleted') OR ended_at > UTC_TIMESTAMP(3) - INTERVAL :retention_days DAY
 ORDER BY event_id
 
--- name: change_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms, turn_secret, state, restore_epoch)!
+-- name: change_event(event_id, name, capacity, opens_at, closes_at, timezone, spread_ms, turn_secret, state)!
 UPDATE coupon_event
 SET name = :name, capacity = :capacity, opens_at = :opens_at, closes_at = :closes_at, timezone = :timezone,
-  spread_ms = :spread_ms, turn_secret = :turn_secret, state = :state, restore_epoch = :restore_epoch,
+  spread_ms = :spread_ms, turn_secret = :turn_secret, state = :state,
   config_version = config_version + 1,
   updated_at = UTC_TIMESTAMP(3), ended_at = IF(:state = 'ended', COALESCE(ended_at, UTC_TIMESTAMP(3)), NULL)
 WHERE event_id = :event_id
+
+-- name: next_restore_epoch(event_id)!
+-- The version stays: nobody has decided anything, so whoever saw the event before has still seen it.
+UPDATE coupon_event SET restore_epoch = restore_epoch + 1, updated_at = UTC_TIMESTAMP(3) WHERE event_id = :event_id
 
 -- name: wipe_coupons(event_id)!
 DELETE FROM coupon WHERE event_id = :event_id
