@@ -17,6 +17,8 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 # A folder's name may have letters that the developer's locale does not know.
 export PYTHONUTF8 := 1
+# Where a shell forbids byte code, as images of containers do, each of a thousand processes compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(PY) -m pytest
 AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
