@@ -11,6 +11,7 @@ from firstcome.gate.entry import REFUSED, parse_entry, ticket_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from firstcome.gate.answers import Snapshot
     from firstcome.rules import Ticket
     from tests.faults.town import Told, Town
 
@@ -90,33 +91,36 @@ def assert_told(town: Town, *, full: bool, reassigned: Collection[str] = (), for
     if full:
         dead = sum(status == "dead" for _, status, _ in failures)
         assert len(rows) + dead == town.capacity, f"I4: {figures}"
-    _in_order(town, rows)
+    gate = _read_gate(town)
+    _in_order(gate, rows)
     _one_answer(told, promised, rows, reassigned)
-    _gate_agrees(town, rows, refused)
+    _gate_agrees(gate, rows, refused)
     assert seen <= ANSWERS | {"503 None"}, f"I7: {seen}"  # None: API Gateway's own, which has no code
     return figures
 
 
-def _in_order(town: Town, rows: list[Ticket]) -> None:
-    """I5: of two tickets that were never given back, the lower one was applied for earlier."""
+def _read_gate(town: Town) -> Snapshot:
     with town.gate() as gate:
-        reissued = int(gate.redis.hget(gate.keys(town.event_id).event, "reissued") or 0)
-        restore_epoch = int(gate.redis.hget(gate.keys(town.event_id).event, "restore_epoch") or 1)
-        learned = int(gate.redis.hget(gate.keys(town.event_id).event, "learned") or 0)
-        held: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id).applied_user)  # type: ignore[assignment]
-    given = [(row, parse_entry(held.get(row.user_id, ""))) for row in rows]
+        found = gate.read_all(town.event_id)
+    assert found, "I7: the gate is lost"
+    return found
+
+
+def _in_order(gate: Snapshot, rows: list[Ticket]) -> None:
+    """Assert I5: of two tickets that were never given back, the lower one was applied for earlier."""
+    given = [(row, parse_entry(gate.applied.get(row.user_id, ""))) for row in rows]
     again = [row for row, once in given if once and row.applied_at_ms < once[1]]
     earliest = list(accumulate((row.applied_at_ms for row in reversed(rows)), min))[::-1]
     late = [row for row, least in zip(rows, earliest, strict=True) if row.applied_at_ms > least]
     # A gate that was rebuilt, or forgot somebody, has free numbers below the highest.
-    if restore_epoch == 1 and not learned and not again:
-        assert len(late) <= reissued, f"I5: out of order, {reissued} reissued: {late}"
+    if gate.view.restore_epoch == 1 and not gate.view.learned and not again:
+        assert len(late) <= gate.view.reissued, f"I5: out of order, {gate.view.reissued} reissued: {late}"
 
 
 def _one_answer(
     told: Iterable[Told], promised: dict[str, set[int]], rows: list[Ticket], reassigned: Collection[str]
 ) -> None:
-    """I6: a winner has the ticket that was told, one, and what a person is told only moves forward."""
+    """Assert I6: a winner has the ticket that was told, one, and what a person is told only moves forward."""
     theirs = {row.user_id: row.number for row in rows}
     for user_id, tickets in promised.items():
         if user_id not in reassigned:
@@ -140,12 +144,9 @@ def _rank(one: Told) -> int:
     return 3 if one.answer.word == "refused" else RANKS.get(one.answer.status, 0)
 
 
-def _gate_agrees(town: Town, rows: list[Ticket], refused: set[str]) -> None:
-    """Redis says the same as MySQL, person by person."""
-    with town.gate() as gate:
-        applied: dict[str, str] = gate.redis.hgetall(gate.keys(town.event_id).applied_user)  # type: ignore[assignment]
-        pending = gate.redis.zcard(gate.keys(town.event_id).pending)
-    held = {user_id: ticket_of(value) for user_id, value in applied.items() if value != REFUSED}
+def _gate_agrees(gate: Snapshot, rows: list[Ticket], refused: set[str]) -> None:
+    """Assert that Redis says the same as MySQL, person by person."""
+    held = {user_id: ticket_of(value) for user_id, value in gate.applied.items() if value != REFUSED}
     assert {row.user_id: row.number for row in rows}.items() <= held.items(), "I6: gate and ledger"
-    assert {user_id for user_id, value in applied.items() if value == REFUSED} == refused, "I6: refused"
-    assert pending == 0, f"I4: {pending} pending"
+    assert {user_id for user_id, value in gate.applied.items() if value == REFUSED} == refused, "I6: refused"
+    assert not gate.pending, f"I4: {len(gate.pending)} pending"

@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from firstcome import issue
+from firstcome.gate.entry import entry_of
 from firstcome.ledger.coupons import Claim
 from firstcome.operate import actions
 from firstcome.retry import run as retry
@@ -131,6 +132,15 @@ class World:
     def adopt(self) -> None:
         """Let what a test has written into the gate count as an older version's: the next script adopts the sizes."""
         self.stores.gate.redis.hdel(self.stores.gate.keys(self.event_id).event, "sizes")
+
+    def plant(self, user_id: str, number: int, applied_at_ms: int = 1, call: str = "call") -> None:
+        """Write past the scripts that this person holds the ticket, as a fault may leave it."""
+        gate, ticket = self.stores.gate, Ticket(self.event_id, user_id, number, applied_at_ms)
+        gate.redis.hset(gate.keys(self.event_id).applied_user, user_id, entry_of(ticket, call))
+
+    def mark(self, user_id: str, at_ms: int) -> None:
+        """Write past the scripts that this person's ticket is pending since then."""
+        self.stores.gate.redis.zadd(self.stores.gate.keys(self.event_id).pending, {user_id: at_ms})
 
     def snapshot(self) -> dict[str, Any]:
         """Return the gate as a replica has it now."""

@@ -116,7 +116,7 @@ def test_the_audit_of_many_findings_is_bounded(world: World) -> None:
     """Its figures count all, and its findings are examples."""
     people = [f"{number:0>255}" for number in range(5_000)]
     for user_id in people:
-        world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, user_id, "1 1 call")
+        world.plant(user_id, 1)
     fail(world, *[b"x" * 65_000] * 50)
     found = world.audit()
     size(found)

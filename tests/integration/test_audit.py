@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firstcome.gate.entry import NO_CALL, REFUSED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,7 +30,7 @@ def _gate_forgot_a_row(world: World) -> None:
 
 
 def _gate_names_another_ticket(world: World) -> None:
-    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, "bob", "3 5 -")
+    world.plant("bob", 3, 5, NO_CALL)
 
 
 def _row_is_missing(world: World) -> None:
@@ -45,20 +47,18 @@ def _free_ticket_has_a_row(world: World) -> None:
 
 
 def _stuck(world: World) -> None:
-    gate = world.stores.gate
-    gate.redis.hset(gate.keys(world.event_id).applied_user, "dave", "4 1 call")
-    gate.redis.zadd(gate.keys(world.event_id).pending, {"dave": 1})
-    gate.redis.hset(gate.keys(world.event_id).event, "coupon_count", 4)
+    world.plant("dave", 4)
+    world.mark("dave", 1)
+    _nobody_owns_a_number(world)
 
 
 def _two_people_hold_a_ticket(world: World) -> None:
-    gate = world.stores.gate
-    gate.redis.hset(gate.keys(world.event_id).applied_user, "dave", f"2 {2**40} call")
-    gate.redis.zadd(gate.keys(world.event_id).pending, {"dave": 2**42})
+    world.plant("dave", 2, 2**40)
+    world.mark("dave", 2**42)
 
 
 def _mark_without_ticket(world: World) -> None:
-    world.stores.gate.redis.zadd(world.stores.gate.keys(world.event_id).pending, {"nobody": 2**42})
+    world.mark("nobody", 2**42)
 
 
 def _gate_is_lost(world: World) -> None:
@@ -74,7 +74,7 @@ def _refused_in_the_ledger_alone(world: World) -> None:
 
 
 def _refused_in_the_gate_alone(world: World) -> None:
-    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, "mallory", "refused")
+    world.stores.gate.redis.hset(world.stores.gate.keys(world.event_id).applied_user, "mallory", REFUSED)
 
 
 def _order_is_wrong(world: World) -> None:

@@ -50,8 +50,8 @@ def two_pending_people_hold_a_ticket(world: World) -> None:
     """Neither of them has a row."""
     gate = world.stores.gate
     for name in ("frank", "grace"):
-        gate.redis.hset(gate.keys(world.event_id).applied_user, name, f"5 {2**40} call")
-        gate.redis.zadd(gate.keys(world.event_id).pending, {name: 2**42})
+        world.plant(name, 5, 2**40)
+        world.mark(name, 2**42)
     gate.redis.hset(gate.keys(world.event_id).event, "coupon_count", 5)
 
 

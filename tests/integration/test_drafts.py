@@ -92,7 +92,7 @@ def test_create_deletes_what_an_id_has_left_behind(world: World) -> None:
     keys = world.stores.gate.keys(fresh.event_id)
     redis = world.stores.gate.redis
     redis.hset(keys.event, mapping={"config_version": 99, "capacity": 100, "state": "open"})
-    redis.hset(keys.applied_user, "old", "1 1 -")
+    fresh.plant("old", 1)
     redis.zadd(keys.released, {"77": 77})
     assert fresh.operate("create", name="Again", capacity=3, **WINDOW)["gate"] == "CREATED"
     assert fresh.operate("show")["gate"]["capacity"] == 3

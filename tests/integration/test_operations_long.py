@@ -135,11 +135,11 @@ def test_two_workers_do_not_work_on_one_operation(whole: World) -> None:
 def test_what_is_kept_between_pieces_is_small(whole: World) -> None:
     """Counts and a cursor, whatever the event holds and however much is wrong with it."""
     begun = ask(whole, "audit")
-    gate, name = whole.stores.gate, "{:0>255}".format
-    gate.redis.hset(
-        gate.keys(whole.event_id).applied_user, mapping={name(number): f"{number} 1 call" for number in range(9, 2_000)}
-    )
-    gate.redis.zadd(gate.keys(whole.event_id).pending, {name(number): 1 for number in range(1_000, 2_000)})
+    name = "{:0>255}".format
+    for number in range(9, 2_000):
+        whole.plant(name(number), number)
+    for number in range(1_000, 2_000):
+        whole.mark(name(number), 1)
     whole.adopt()
     largest = 0
     while column(whole, "status", begun) == "working":

@@ -116,7 +116,7 @@ def test_what_older_scripts_wrote_is_adopted(full: World) -> None:
     ]
     for look in looks:
         number = int(str(gate.redis.hlen(gate.keys(event).applied_user)))
-        gate.redis.hset(gate.keys(event).applied_user, f"old-{number}", f"{number + 1} 5 call")
+        full.plant(f"old-{number}", number + 1, 5)
         gate.redis.hincrby(gate.keys(event).event, "write_seq", 1)
         assert look()
     full.lose_gate("pending")

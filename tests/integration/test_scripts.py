@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from firstcome.gate.answers import ApplyOutcome, ReassignOutcome
+from firstcome.gate.entry import NO_CALL, entry_of
 from firstcome.gate.gate import ROWS_AN_ARGUMENT
 from firstcome.rules import Ticket
 from tests.world import FAR, HOUR_MS, fields, outcome_of, row, write_seq_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from firstcome.gate.gate import Gate
 
 
-# --- settle, mark_failed -------------------------------------------------------------------------------------------------
+# --- settle, mark_failed ---------------------------------------------------------------------------------------------
 
 
 def test_settle_takes_the_mark_off(gate: Gate, event: str) -> None:
@@ -161,10 +162,11 @@ def test_configure_makes_a_gate_once_then_follows_versions(gate: Gate, event: st
 def test_restore_puts_the_rebuilt_gate_in_place_once_and_whole(gate: Gate, client: redis.Redis, event: str) -> None:
     """A gate that lives is left alone; rebuilt keys that lost members are not used; none of the keys may expire."""
     keys = gate.keys(event)
+    held = {one.user_id: entry_of(one, NO_CALL) for one in (Ticket(event, "alice", 2, 5), Ticket(event, "bob", 3, 6))}
 
     def rebuilt() -> list[str]:
         temporary = [f"{key}:test" for key in (keys.applied_user, keys.pending, keys.released)]
-        client.hset(temporary[0], mapping={"alice": "2 5 -", "bob": "3 6 -"})
+        client.hset(temporary[0], mapping=dict[Any, Any](held))
         client.zadd(temporary[1], {"bob": 6})
         client.zadd(temporary[2], {"1:0": 1})
         for key in temporary:
