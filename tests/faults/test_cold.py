@@ -93,7 +93,8 @@ OTHERS: dict[Fault, tuple[bool, bool, set[str] | None]] = {
 def test_a_cold_start_into_an_outage_answers_within_its_bound(distant: Town, fault: Fault) -> None:
     """Nothing is asked of a server before a request needs it, and then it is given up while the outage lasts.
 
-    How long each library waits is held to its settings in tests/integration: test_connect.py and test_stream.py.
+    How long each library waits is held to its settings in tests/integration: test_connect.py, test_connect_mysql.py
+    and test_stream.py.
     """
     word, statuses = EXPECTED[fault]
     distant.open(COUPONS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import boto3
+import moto
 import pytest
 import redis
 
@@ -14,11 +16,13 @@ from firstcome.gate.gate import Gate
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.migrate import migrate
+from firstcome.runtime import credentials
 from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.stream.reader import StreamReader
 from firstcome.stream.topic import ensure_topic
 from tests.api import Api, environments
+from tests.integration.claims import AT_MS, CAPACITY
 from tests.log import Log
 from tests.patience import PATIENCE_MS, PATIENT
 from tests.world import World, fields
@@ -119,3 +123,27 @@ def start(
 def api(start: Callable[..., Api]) -> Api:
     """An execution environment of apply with every server in reach."""
     return start()
+
+
+@pytest.fixture
+def event_e(ledger: Ledger) -> None:
+    """Event `E` of three coupons, in the ledger alone: see claims.py."""
+    ledger.create_event("E", "An event", CAPACITY, AT_MS, AT_MS + 1)
+
+
+@pytest.fixture
+def sold(world: World) -> World:
+    """Alice and bob have a coupon, mallory was refused; nothing of it was ever in the stream."""
+    world = world.with_settings(ledger_retention_days=0)
+    world.consume(world.apply("alice"), world.apply("bob"))
+    world.operate("refuse", user_id="mallory", reason="mallory is a bot")
+    return world
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Secrets Manager; nothing is remembered from the test before."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    credentials.forget_all()
+    with moto.mock_aws():
+        yield boto3.client("secretsmanager")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TABLES = ("coupon_event", "coupon", "coupon_code", "redemption", "refusal", "failed_event")
 
+SOURCE = Source("coupon_create", 0, 7, 1_700_000_000_000)
+
 
 def end(world: World) -> None:
     """End the event, longer ago than its retention: its gate goes as a whole."""

@@ -6,24 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firstcome.ledger.coupons import Claim, Outcome
+from firstcome.ledger.coupons import Outcome
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.refusals import Refused
 from firstcome.ledger.statements import statements
-from firstcome.rules import BadInput, FailedStatus, Ticket, Unavailable
+from firstcome.rules import BadInput, FailedStatus, Unavailable
 from firstcome.settings import Settings
+from tests.integration.claims import claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from firstcome.ledger.database import Connection
 
-AT_MS = 1_700_000_000_123
-
-
-@pytest.fixture(autouse=True)
-def _event(ledger: Ledger) -> None:
-    ledger.create_event("E", "An event", 3, AT_MS, AT_MS + 1)
+pytestmark = pytest.mark.usefixtures("event_e")
 
 
 @pytest.fixture
@@ -39,10 +35,6 @@ def impatient(ledger: Ledger) -> Iterator[Ledger]:
     impatient = Ledger(connect, Settings(mysql_deadlock_retries=0))
     yield impatient
     impatient.close()
-
-
-def claim(user_id: str, ticket: int) -> Claim:
-    return Claim(Ticket("E", user_id, ticket, AT_MS))
 
 
 def test_a_refused_person_gets_no_row_whatever_is_delivered(ledger: Ledger) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,34 +10,19 @@ from hypothesis import strategies as st
 
 from firstcome.ledger.coupons import Claim, Outcome
 from firstcome.ledger.failed_events import Failure, Source
-from firstcome.rules import FailedStatus, Reason, Ticket, Unavailable
+from firstcome.rules import FailedStatus, Reason, Ticket
+from tests.integration.claims import AT_MS, CAPACITY, claim, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pymysql
 
     from firstcome.ledger.ledger import Ledger
 
-AT_MS = 1_700_000_000_123
-CAPACITY = 3
-
-
-@pytest.fixture(autouse=True)
-def _event(ledger: Ledger) -> None:
-    ledger.create_event("E", "An event", CAPACITY, AT_MS, AT_MS + 1)
-
-
-def claim(user_id: str, ticket: int, event_id: str = "E", source: Source | None = None) -> Claim:
-    return Claim(Ticket(event_id, user_id, ticket, AT_MS), b"the record", source)
+pytestmark = pytest.mark.usefixtures("event_e")
 
 
 def outcomes(ledger: Ledger, *claims: Claim) -> list[Outcome]:
     return [verdict.outcome for verdict in ledger.write(claims).verdicts]
-
-
-def reasons(ledger: Ledger) -> list[tuple[Reason, str | None]]:
-    return [(row.reason, row.user_id) for row in ledger.list_failed(None, None, 100)]
 
 
 def test_a_whole_batch_becomes_rows(ledger: Ledger) -> None:
@@ -192,63 +176,6 @@ def test_what_the_server_would_convert_is_rejected_before(ledger: Ledger, ticket
     """Both servers cut and round without a word: a ticket that is not one never reaches them, its neighbours do."""
     assert outcomes(ledger, Claim(ticket), claim("b", 2)) == [Outcome.REJECTED, Outcome.ISSUED]
     assert [reason for reason, _ in reasons(ledger)] == [Reason.LEDGER_REJECTED]
-
-
-@contextmanager
-def trigger(ledger: Ledger, table: str, condition: str, signal: str) -> Iterator[None]:
-    """Let the server reject the rows of a table for which the condition holds."""
-    with ledger.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TRIGGER reject_{table} BEFORE INSERT ON {table} FOR EACH ROW BEGIN "
-            f"IF {condition} THEN SIGNAL {signal}; END IF; END"
-        )
-        try:
-            yield
-        finally:
-            cursor.execute(f"DROP TRIGGER reject_{table}")
-
-
-SIGNALS = [
-    "SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'",
-    "SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'",
-]
-
-
-@pytest.mark.parametrize("signal", SIGNALS)
-@pytest.mark.parametrize("poison", [{0}, {3}, {9}, {2, 3}, set(range(10))])
-def test_rows_that_the_server_rejects_fail_alone(ledger: Ledger, signal: str, poison: set[int]) -> None:
-    """A row that is wrong in itself ends as a failed row; its neighbours are committed."""
-    ledger.create_event("many", "Many", 10, AT_MS, AT_MS + 1)
-    batch = [claim(f"poison{n}" if n in poison else f"user{n}", n + 1, "many") for n in range(10)]
-    with trigger(ledger, "coupon", "NEW.user_id LIKE 'poison%'", signal):
-        written = ledger.write(batch)
-        told = ledger.write([batch[min(poison)]], record=False).verdicts[0]
-    assert written.issued == 10 - len(poison)
-    assert {n for n, one in enumerate(written.verdicts) if one.outcome is Outcome.REJECTED} == poison
-    rows = ledger.list_failed("many", FailedStatus.WAITING, 20)
-    assert {(row.reason, row.user_id) for row in rows} == {(Reason.LEDGER_REJECTED, f"poison{n}") for n in poison}
-    assert all(signal.split("'")[-2] in row.detail for row in rows)
-    assert told.outcome is Outcome.REJECTED
-    assert signal.split("'")[-2] in told.detail
-
-
-@pytest.mark.parametrize("signal", SIGNALS)
-def test_a_batch_is_rolled_back_if_its_failed_row_cannot_be_kept(ledger: Ledger, signal: str) -> None:
-    """Where neither the row nor its failed row can be stored, the stream keeps the record: nothing is swallowed."""
-    with trigger(ledger, "coupon", "NEW.user_id = 'poison'", signal), trigger(ledger, "failed_event", "TRUE", signal):
-        with pytest.raises(Unavailable, match="failed row"):
-            ledger.write([claim("a", 1), claim("poison", 2)])
-        assert ledger.audit_counts("E").rows == 0
-    assert ledger.write([claim("a", 1), claim("poison", 2)]).issued == 2
-
-
-@pytest.mark.parametrize(("code", "what"), [(1290, "read-only"), (1021, "disk full"), (1146, "no such table")])
-def test_the_servers_trouble_is_never_a_failed_row(ledger: Ledger, code: int, what: str) -> None:
-    """What would fail for every row leaves no failed row: the batch comes again."""
-    signal = f"SQLSTATE 'HY000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{what}'"
-    with trigger(ledger, "coupon", "NEW.user_id = 'poison'", signal), pytest.raises(Unavailable, match=what):
-        ledger.write([claim("a", 1), claim("poison", 2)])
-    assert (ledger.audit_counts("E").rows, reasons(ledger)) == (0, [])
 
 
 def questions(ledger: Ledger) -> int:

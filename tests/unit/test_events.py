@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import runpy
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,15 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2, KafkaEvent
 
+from events import generate
+from events.shapes import APPLIED_AT_MS, EVENT_ID, TOPIC, USER_ID
 from firstcome.consume.kafka_event import read
 from firstcome.operate.actions import ACTIONS
 from firstcome.rules import Reason, Ticket
 from firstcome.stream.record import encode
 
 FOLDER = Path(__file__).parents[2] / "events"
-made = runpy.run_path(str(FOLDER / "generate.py"))
-texts: dict[str, str] = made["samples"]()
-TOPIC = made["TOPIC"]
+texts = generate.samples()
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def samples(function: str) -> list[str]:
 def test_the_files_are_what_the_generator_makes() -> None:
     """A change by hand, or one of the generator that was not written out, is drift."""
     files = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
-    assert files == texts, "run: python events/generate.py"
+    assert files == texts, "run: .venv/bin/python -m events.generate"
 
 
 def test_every_sample_names_its_function() -> None:
@@ -104,7 +103,7 @@ def test_powertools_reads_both_identities() -> None:
     assert iam is not None
     read_back = (iam.access_key, iam.account_id, iam.caller_id, iam.user_arn, iam.user_id)
     assert all(read_back), read_back
-    assert applicant.jwt_claim["sub"] == made["USER_ID"]
+    assert applicant.jwt_claim["sub"] == USER_ID
 
 
 # --- MSK -------------------------------------------------------------------------------------------------------------
@@ -131,7 +130,7 @@ def test_a_batch_reads_as_powertools_reads_it(name: str) -> None:
 def test_a_good_record_is_what_the_stream_writes() -> None:
     """The bytes are those of `encode`, so that a change of the record's format shows here."""
     [first, *_] = KafkaEvent(sample("consume-good")).records
-    ticket = Ticket(made["EVENT_ID"], made["USER_ID"], 1, made["APPLIED_AT_MS"])
+    ticket = Ticket(EVENT_ID, USER_ID, 1, APPLIED_AT_MS)
     assert first.decoded_value == encode(ticket, restore_epoch=1)
 
 

@@ -14,6 +14,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from dev import openapi
+from dev.openapi_applicants import PROBLEMS
 from dev.openapi_parts import ROOT
 from firstcome.apply.problem import CODES, METHODS
 from tests.api import DOCUMENT, validator
@@ -56,7 +57,7 @@ def test_the_guide_names_each_status_of_each_request() -> None:
 
 def test_every_code_is_somewhere() -> None:
     """Each code is an answer of some operation, but for those of a path or method that does not exist."""
-    documented = {code for codes in openapi.PROBLEMS.values() for code in codes}
+    documented = {code for codes in PROBLEMS.values() for code in codes}
     assert documented == CODES.keys() - {"unknown_path", "method_not_allowed"}
     assert DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == list(CODES)
 

@@ -1,7 +1,7 @@
 -- The ledger's whole schema, to be read: what the files of migrations/ come to. What a table is for stands there.
 --
 -- Nothing runs this file but a test, which builds one database from it and one from the migrations, and compares the two
--- (tests/integration/test_ledger_schema.py). A deployment runs the migrations alone. A new migration is written here, too;
+-- (tests/integration/test_migrations.py). A deployment runs the migrations alone. A new migration is written here, too;
 -- what it adds to a table stands at the end, as on a server that has had the table before.
 --
 -- Every id is ASCII, compared byte by byte (ascii_bin): `a` and `A` are two people on every server. Times are UTC, in

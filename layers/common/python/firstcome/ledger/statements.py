@@ -23,7 +23,10 @@ LARGE_BYTES = 262_144
 SECONDS_KEPT = 256
 
 # One file a room of tables.
-FILES = ("ledger.sql", "codes.sql", "operations.sql", "long_operations.sql", "views.sql")
+FILES = (
+    *("ledger.sql", "failed_events.sql", "codes.sql", "erasure.sql"),
+    *("operations.sql", "long_operations.sql", "views.sql"),
+)
 
 _COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
 _PARAMETER = re.compile(r"('[^']*')|:(\w+)")
