@@ -23,7 +23,7 @@ class Callers:
         self.world = world
         self.stores = Stores(world)
         self._halves = {
-            "own": self._own,
+            "mark_failed": self._mark_failed,
             "tell": self._tell_of_row,
             "write": lambda w, i, todo: next(self.write(w, i, todo.ticket, todo.source)),  # where a rule is broken
             "reassign": self._reassign,
@@ -71,9 +71,9 @@ class Callers:
         elif source == "retry":
             yield done, Todo("reassign", ticket)
         else:
-            yield failed(done, i, ticket), Todo("own", ticket, source)
+            yield failed(done, i, ticket), Todo("mark_failed", ticket, source)
         if self.world.poison and outcome == "new" and source == "consume":
-            yield failed(w, i, ticket), Todo("own", ticket, source)
+            yield failed(w, i, ticket), Todo("mark_failed", ticket, source)
 
     @staticmethod
     def _to_tell(w: State, i: int, ticket: int, outcome: str, source: str) -> Todo:
@@ -88,7 +88,7 @@ class Callers:
             )
         return self.stores.release(w, i, todo.ticket, REFUSED, has_row=todo.has_row)
 
-    def _own(self, w: State, i: int, todo: Todo) -> Half:
+    def _mark_failed(self, w: State, i: int, todo: Todo) -> Half:
         w = self.stores.mark_failed(w, i, todo.ticket)
         return (_without_log(w, i, todo.ticket) if todo.source == "consume" else w), None
 
@@ -118,7 +118,7 @@ class Callers:
             return w, told._replace(kind="retell", ticket=todo.ticket, new=todo.new)
         if not person.waiting >> todo.ticket & 1:
             return w, None  # it is not ours any more: whoever has it decides
-        return failed(_without_waiting(w, i, todo.ticket), i, todo.new), Todo("own", todo.new)
+        return failed(_without_waiting(w, i, todo.ticket), i, todo.new), Todo("mark_failed", todo.new)
 
     def _retell(self, w: State, i: int, todo: Todo) -> Half:
         w = self._tell(w, i, todo._replace(ticket=todo.new))

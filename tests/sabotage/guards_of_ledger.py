@@ -7,6 +7,7 @@ from tests.sabotage.guard import Guard
 ISSUE = "tests/integration/test_issue.py"
 CONSUME = "tests/integration/test_consume.py"
 WRITE = "tests/integration/test_ledger_write.py"
+REJECTED = "tests/integration/test_ledger_rejected.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 CONCURRENCY = "tests/integration/test_ledger_concurrency.py"
 SIZE = "tests/integration/test_ledger_size.py"
@@ -87,7 +88,7 @@ GUARDS = [
         "rows of a bad neighbour are committed",
         "if len(batch) == 1:",
         "if len(batch) >= 1:",
-        f"{WRITE}::test_rows_that_the_server_rejects_fail_alone",
+        f"{REJECTED}::test_rows_that_the_server_rejects_fail_alone",
     ),
     Guard(
         "what faces the internet makes no coupon",

@@ -11,7 +11,7 @@ CONSUME = "tests/integration/test_consume.py"
 TRANSACTIONS = "tests/integration/test_reader_transactions.py"
 EXPIRED = "tests/integration/test_offsets_expired.py"
 BURST = "tests/integration/test_burst_of_bad_records.py"
-WRITE = "tests/integration/test_ledger_write.py"
+REJECTED = "tests/integration/test_ledger_rejected.py"
 FAILED = "tests/integration/test_ledger_failed.py"
 STREAM = "tests/integration/test_stream.py"
 WIRE = "tests/unit/test_wire.py"
@@ -45,7 +45,7 @@ GUARDS = [
         "the ledger's trouble is never a failed row",
         "        if is_indefinite(error):\n            raise\n        if len",
         "        if len",
-        f"{WRITE}::test_the_servers_trouble_is_never_a_failed_row",
+        f"{REJECTED}::test_the_servers_trouble_is_never_a_failed_row",
     ),
     Guard(
         "a lost answer is unknown, not refused",
