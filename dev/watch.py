@@ -1,4 +1,4 @@
-"""Waiting for an answer from processes that may be unable to start: whoever falls over again and again is named."""
+"""Wait for an answer from processes, and name the one that ends again and again."""
 
 from __future__ import annotations
 

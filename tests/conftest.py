@@ -28,6 +28,8 @@ import pytest
 import dev.process
 from dev.servers import Servers
 from tests import workers
+from tests.clouds import Clouds
+from tests.e2e.campaign import Campaign
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -128,11 +130,23 @@ def child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]) -> Clouds:
+    """`clouds.over(servers)`: each folder of tests that needs a cloud makes its own, as its fixture `cloud`."""
+    return Clouds(tmp_path_factory, child_environment)
+
+
 @pytest.fixture(scope="module")  # no longer: the next folder has another cloud
 def http(cloud: Cloud) -> Iterator[httpx.Client]:
     """An HTTP client of the API of the folder's own cloud."""
     with httpx.Client(base_url=cloud.api_url, timeout=PATIENCE_S) as client:
         yield client
+
+
+@pytest.fixture
+def campaign(cloud: Cloud, http: httpx.Client, event_id: str) -> Campaign:
+    """An event that does not exist yet, in the folder's own cloud."""
+    return Campaign(cloud, http, event_id)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from firstcome.gate.answers import Snapshot
     from firstcome.rules import Ticket
-    from tests.faults.town import Told, Town
+    from tests.faults.told import Told
+    from tests.faults.town import Town
 
 # A process that was killed owes its own request: 500 or a connection that breaks (0). "Try again" is 503.
 ANSWERS = {

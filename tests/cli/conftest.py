@@ -6,32 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cloud import Cloud
 from tests.cli.program import Program
-from tests.e2e.campaign import Campaign
-from tests.e2e.conftest import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
-
+    from dev.cloud import Cloud
     from dev.servers import Servers
+    from tests.clouds import Clouds
 
 
 @pytest.fixture(scope="package")
-def cloud(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
-) -> Iterator[Cloud]:
+def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The whole cloud, with few environments."""
-    with Cloud(
-        tmp_path_factory.mktemp("cloud"),
-        servers=servers,
-        environment=SETTINGS | child_environment,
-        apply_environments=2,
-        clock=False,
-    ) as cloud:
+    with clouds.over(servers, apply_environments=2, clock=False) as cloud:
         yield cloud
 
 
@@ -47,9 +36,3 @@ def cloud_file(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def program(cloud_file: Path) -> Program:
     """`firstcome`, on this cloud."""
     return Program({"FIRSTCOME_CLOUD": str(cloud_file)})
-
-
-@pytest.fixture
-def campaign(cloud: Cloud, http: httpx.Client, event_id: str) -> Campaign:
-    """An event that does not exist yet."""
-    return Campaign(cloud, http, event_id)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cloud import Cloud
-from tests.e2e.conftest import SETTINGS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dev.cloud import Cloud
     from dev.servers import Servers
+    from tests.clouds import Clouds
 
 ROOT = Path(__file__).parents[2]
 # `make up` has made the test's cloud; what installs, starts and ends things is not run again by a document.
@@ -29,13 +28,9 @@ done
 
 
 @pytest.fixture(scope="package")
-def cloud(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
-) -> Iterator[Cloud]:
+def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The cloud of `make up`, with its issuer and its pages."""
-    folder = tmp_path_factory.mktemp("cloud")
-    environment = SETTINGS | child_environment
-    with Cloud(folder, servers=servers, environment=environment, apply_environments=2, identity=True) as cloud:
+    with clouds.over(servers, apply_environments=2, identity=True) as cloud:
         yield cloud
 
 

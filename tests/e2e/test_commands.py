@@ -17,7 +17,7 @@ import redis
 
 from dev.cloud import Cloud
 from dev.process import Process
-from tests.e2e.conftest import SETTINGS
+from tests.clouds import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

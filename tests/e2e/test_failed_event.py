@@ -12,7 +12,7 @@ import pytest
 
 from dev.cloud import ROOT
 from firstcome.rules import FailedStatus
-from tests.e2e.conftest import SETTINGS
+from tests.clouds import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dev.crowd import Answer
-from tests.faults.town import Told
+from tests.faults.told import Told
 from tests.promise import assert_told
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from dev.process import wait_until
 from firstcome.rules import Ticket
 from tests.e2e.campaign import Campaign
 from tests.faults.table import note
+from tests.faults.told import Told
 from tests.promise import assert_told
 
 if TYPE_CHECKING:
@@ -33,25 +34,6 @@ if TYPE_CHECKING:
 
 WHOLE_S = 180.0  # the longest that anything may take to mend: 15,000 records drain in some seconds, on two free cores
 ASK_AGAIN = 200  # of the winners, drawn by lot: all of them, where there are no more
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One answer, and between which times it was asked for and given (monotonic, s)."""
-
-    answer: Answer
-    asked: float
-    given: float
-
-    @property
-    def ticket(self) -> int | None:
-        """The ticket that it promises; None where it promises none."""
-        return self.answer.body["ticket"] if self.answer.status in (200, 202) else None
-
-    @property
-    def definite(self) -> bool:
-        """Whether it is a yes or a no; the others are "try again", and the loss of the process that was asked."""
-        return self.answer.status in (200, 202, 409)
 
 
 @dataclass(kw_only=True)

@@ -16,12 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from dev.cloud import Cloud
 from dev.doors import APPLICANT_URL, ISSUER_URL, PAGE_URL
 from dev.install import programs
 from dev.pages import origin
-from tests.e2e.campaign import Campaign
-from tests.e2e.conftest import SETTINGS
 from tests.patience import PATIENCE_MS
 from tests.web.applicant import sign_in
 from tests.web.console import Desk, sit_down
@@ -29,10 +26,12 @@ from tests.web.console import Desk, sit_down
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+    from dev.cloud import Cloud
     from dev.servers import Servers
+    from tests.clouds import Clouds
+    from tests.e2e.campaign import Campaign
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
@@ -148,20 +147,10 @@ def visit(browser: Browser, watches: list[Watch]) -> Iterator[Visit]:
 
 
 @pytest.fixture(scope="session")
-def cloud(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
-) -> Iterator[Cloud]:
+def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The local cloud with its issuer and its pages: `cloud.doors.urls` has their addresses."""
-    folder = tmp_path_factory.mktemp("cloud")
-    environment = SETTINGS | child_environment
-    with Cloud(folder, servers=servers, environment=environment, clock=False, identity=True) as cloud:
+    with clouds.over(servers, clock=False, identity=True) as cloud:
         yield cloud
-
-
-@pytest.fixture
-def campaign(cloud: Cloud, http: httpx.Client, event_id: str) -> Campaign:
-    """An event that does not exist yet."""
-    return Campaign(cloud, http, event_id)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from dev.cloud import ROOT, Cloud
 from dev.servers import Servers
+from tests.clouds import SETTINGS
 from tests.conftest import recreate
-from tests.e2e.conftest import SETTINGS
 from tests.sam.containers.local import Invocations, NoContainersError, adapted, aim, bridge_address, start_api
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+
+    from tests.clouds import Clouds
 
 # A busy machine is no dead broker.
 PATIENT = {name: value for name, value in SETTINGS.items() if name.startswith("FIRSTCOME_KAFKA_")}
@@ -45,13 +47,9 @@ def servers(bridge: str) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def cloud(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
-) -> Iterator[Cloud]:
+def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The local cloud beside the containers: it does what happened before, and it reads the stream."""
-    folder = tmp_path_factory.mktemp("cloud")
-    environment = SETTINGS | child_environment
-    with Cloud(folder, servers=servers, environment=environment, apply_environments=1, clock=False) as cloud:
+    with clouds.over(servers, apply_environments=1, clock=False) as cloud:
         yield cloud
 
 

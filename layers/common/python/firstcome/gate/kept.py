@@ -48,7 +48,7 @@ class KeptClient(redis.Redis):
 
 
 def begin(words: Iterable[str], more: int) -> bytes:
-    """Return the bytes with which a command of these words, and so many `more`, begins."""
+    """Return the beginning of a command: these words, to be followed by so many `more`."""
     known = list(words)
     return b"*%d\r\n%b" % (len(known) + more, b"".join(map(word, known)))
 

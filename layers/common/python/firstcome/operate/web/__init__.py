@@ -1,1 +1,1 @@
-"""The operator's API: the same actions over HTTP, for whom a verified token names."""
+"""The operator's API: the same actions over HTTP, for whoever a verified token names."""
