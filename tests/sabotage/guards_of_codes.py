@@ -79,7 +79,8 @@ GUARDS = [
     Guard(
         "a revocation closes open failed rows",
         "        _refuse(connection, event_id, user_id, reason)\n        spent",
-        "        statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)\n        spent",
+        "        statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)\n"
+        "        spent",
         f"{REVOKE}::test_a_revocation_closes_open_failed_rows",
     ),
     Guard(
