@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firstcome.ledger.failed_events import Failure
+from firstcome.operate.actions import ACTIONS, act
 from firstcome.operate.bounded import ANSWER_MAX_BYTES, EVENTS_SHOWN, bounded, counted
 from firstcome.operate.listing import PAYLOAD_SHOWN_BYTES
-from firstcome.rules import Reason
+from firstcome.operate.who import Who
+from firstcome.rules import ActorKind, Reason
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -137,3 +139,11 @@ def test_what_nobody_thought_of_is_left_out_by_name() -> None:
     answer = bounded({"action": "show", "small": 1, "large": ["\N{ROCKET}"] * 1_000_000, "larger": "x" * 9_000_000})
     size(answer)
     assert (answer["small"], answer["left_out"]) == (1, ["large", "larger"])
+
+
+def test_every_action_is_held_to_the_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it answers, directly or with a token."""
+    monkeypatch.setitem(ACTIONS, "show", lambda *_: {"small": 1, "large": "x" * ANSWER_MAX_BYTES})
+    order = {"action": "show", "event_id": world.event_id}
+    for who in (None, Who("ana", ActorKind.TOKEN, frozenset({"viewer"}))):
+        assert act(world.stores, order, who) == {"action": "show", "small": 1, "left_out": ["large"]}

@@ -189,6 +189,19 @@ def test_a_large_event_is_audited_in_pieces(world: World, monkeypatch: pytest.Mo
     assert len(took) > 30
 
 
+def test_records_that_come_meanwhile_are_left_alone(whole: World) -> None:
+    """What will be read is fixed at the start: an audit in the middle of an opening ends."""
+    event, progress = the_event(whole), Progress()
+    assert piece(whole.stores, event, progress) is None
+    while progress.stage != "stream" or progress.cursor is None:
+        assert piece(whole.stores, event, progress) is None
+        whole.send(whole.rows()[0])
+    while (answer := piece(whole.stores, event, progress)) is None:
+        whole.send(whole.rows()[0])
+    figures = answer["invariants"]["I3"]["figures"]
+    assert (answer["ok"], figures["delivered"], figures["unread"]) == (True, 3, 0)
+
+
 def test_who_moves_meanwhile_is_not_found(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is seen late is no finding: whoever looks wrong is asked about again."""
     people = whole.stores.ledger.people

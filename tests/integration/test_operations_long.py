@@ -10,7 +10,7 @@ import pytest
 from firstcome.operate.actions import act
 from firstcome.operate.who import Group, Who
 from firstcome.retry import operations
-from firstcome.rules import ActorKind, BadInput, Unavailable
+from firstcome.rules import ActorKind, BadInput, OperationStatus, Unavailable
 from tests.integration.test_audit_pieces import in_order, the_event, whole
 
 if TYPE_CHECKING:
@@ -129,7 +129,18 @@ def test_two_workers_do_not_work_on_one_operation(whole: World) -> None:
     second = whole.stores.ledger.claim_operation(begun["id"])
     assert second is not None
     assert not whole.stores.ledger.keep_operation(first, "{}")
+    assert not whole.stores.ledger.end_operation(first, OperationStatus.DONE, {"ok": True})
+    assert shown(whole, begun)["status"] == "working"
     assert whole.stores.ledger.keep_operation(second, "{}")
+
+
+def test_a_large_gate_is_left_to_the_schedule(whole: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one piece, for which nobody can wait; an audit of the same event goes on while it is asked about."""
+    monkeypatch.setattr(operations, "AT_ONCE_COUPONS", 2)
+    repair, audit = ask(whole, "reconcile"), ask(whole, "audit")
+    assert [shown(whole, one)["status"] for one in (repair, audit)] == ["working", "done"]
+    assert whole.retry()["operations"] == 1
+    assert shown(whole, repair)["answer"]["outcome"] == "reconciled"
 
 
 def test_what_is_kept_between_pieces_is_small(whole: World) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firstcome.ledger.failed_events import Failure
+from firstcome.ledger.operations import Request
 from firstcome.operate import changes, table
 from firstcome.operate.actions import ACTIONS, act
 from firstcome.operate.recorded import Decision, Long, Repeatable
 from firstcome.operate.who import Who
-from firstcome.rules import ActorKind, BadInput, EventState, Reason, Unavailable
+from firstcome.rules import ActorKind, BadInput, EventState, OperationStatus, Reason, Unavailable
 from firstcome.stores import Stores
 
 if TYPE_CHECKING:
@@ -219,6 +220,21 @@ def test_migrate_has_its_row_afterwards(world: World) -> None:
     act(world.stores, {"action": "migrate", "partitions": 1, "replication": 1, "request_id": "m", "actor": "ci"})
     assert (row(world, "m").actor, row(world, "m").status) == ("ci", "done")
     assert row(world, "m").what == {"partitions": 1, "replication": 1}
+
+
+def test_a_repeated_migrate_answers_what_it_answered_first(world: World) -> None:
+    """It looks again, for the table may not have been there; another request's id is not taken for its own."""
+    order = {"action": "migrate", "partitions": 1, "replication": 1, "request_id": "m"}
+    world.stores.ledger.begin_operation(
+        Request("m", "ci", ActorKind.CLAIMED, "migrate", None, None, {"partitions": 1, "replication": 1}),
+        OperationStatus.DONE,
+        {"migrations": ["the first"]},
+    )
+    assert act(world.stores, order) == {"action": "migrate", "migrations": ["the first"], "repeated": True}
+    world.operate("pause", request_id="p")
+    with pytest.raises(BadInput) as told:
+        act(world.stores, order | {"request_id": "p"})
+    assert told.value.code == "request_id_used"
 
 
 def test_a_refused_person_is_named_by_column(world: World) -> None:

@@ -21,6 +21,8 @@ from tests.turns import HOUR_MS, MARGIN_MS, OPENED_AGO_MS, due, early, offset
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import redis
+
     from tests.api import Api, Reply
     from tests.world import World
 
@@ -251,3 +253,22 @@ def test_nothing_that_is_said_before_the_end_has_the_secret(
     everything = json.dumps(said, default=str) + "".join(capsys.readouterr())
     assert secret.hex()[:12] not in everything.lower()
     assert repr(secret)[2:14] not in everything
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def test_without_turns_an_acceptance_asks_redis_twice(
+    world: World, client: redis.Redis, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the decision, and to note the delivery; the ledger, which has the codes, is not asked at all."""
+    asked: list[object] = []
+    api.post(world.event_id, {"user_id": "ann"})  # connects, and loads the scripts
+    for name in ("read", "transact"):
+        monkeypatch.setattr(api.module.applications.ledger, name, asked.append)
+    client.config_resetstat()
+    assert api.post(world.event_id, {"user_id": "ben"}).word == (202, "accepted")
+    stats: dict[str, dict[str, int]] = client.info("commandstats")
+    assert {name: stats[f"cmdstat_{name}"]["calls"] for name in ("evalsha", "hmget")} == {"evalsha": 2, "hmget": 2}
+    assert {"cmdstat_eval", "cmdstat_get", "cmdstat_script|load"} & stats.keys() == set()
+    assert asked == []

@@ -76,4 +76,17 @@ GUARDS = [
         "if False:",
         f"{REDEMPTION}::test_a_key_stands_for_one_code_and_one_caller",
     ),
+    Guard(
+        "a revocation closes open failed rows",
+        "        _refuse(connection, event_id, user_id, reason)\n        spent",
+        "        statements.insert_refusal(connection, event_id=event_id, user_id=user_id, reason=reason)\n"
+        "        spent",
+        f"{REVOKE}::test_a_revocation_closes_open_failed_rows",
+    ),
+    Guard(
+        "a refusal frees no ticket that has a row",
+        "has_row = bool(ticket) and ledger.has_row(event_id, ticket)",
+        "has_row = False",
+        "tests/integration/test_operations.py::test_refuse_frees_no_ticket_that_has_a_row",
+    ),
 ]

@@ -13,7 +13,7 @@ NOBODY_CAN = "none: a key of the ledger is missing or a clock went back; call a 
 LAWS = {
     "I1": "never more than N coupon rows",
     "I2": "never two coupons for one person, nor one ticket for two",
-    "I3": "whoever was accepted has a row, a ticket on its way, or a failed row that an operator sees",
+    "I3": "whoever was accepted has a row, a ticket on its way, a failed row that an operator sees, or their refusal",
     "I4": "every ticket has a row, is on its way, is held by a failed row, or is free",
     "I5": "tickets are numbered in the order of the applications",
     "I6": "gate and ledger give one answer to one person",

@@ -72,9 +72,7 @@ class Recorded:
         if isinstance(work, Long):
             return self._later()
         if isinstance(work, Repeatable) and not work.row_first:
-            done = self._run(work)
-            self.stores.ledger.begin_operation(self.request, OperationStatus.DONE, done)
-            return done
+            return self._run_before_row(work)
         row = self.stores.ledger.operation(self.request.request_id)
         if row is None:
             answer = self._decide(work) if isinstance(work, Decision) else self._begin(work)
@@ -83,6 +81,16 @@ class Recorded:
             row = self.stores.ledger.operation(self.request.request_id)  # the same request was faster elsewhere
             assert row is not None
         return self._repeat(work, row) | {"repeated": True}
+
+    def _run_before_row(self, work: Repeatable) -> dict[str, Any]:
+        """Do the work, be it again, and then write its row: only the work makes sure that there is a table for it."""
+        done = self._run(work)
+        if self.stores.ledger.begin_operation(self.request, OperationStatus.DONE, done):
+            return done
+        row = self.stores.ledger.operation(self.request.request_id)
+        assert row is not None
+        self._check_same(row)
+        return (row.answer or done) | {"repeated": True}
 
     def _decide(self, work: Decision, *, again: bool = False) -> dict[str, Any] | None:
         """Decide, in one transaction with the row; None, and nothing changed, where the request has one."""
