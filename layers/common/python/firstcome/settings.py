@@ -70,7 +70,14 @@ class Settings:
     kafka_request_timeout_ms: int = 1_000  # one produce request
     kafka_delivery_timeout_ms: int = 2_000  # from send() to the verdict, repetitions included
     kafka_idle_ms: int = 60_000  # a frozen environment's connection dies unseen: renew it rather than wait for it
-    kafka_breaker_ms: int = 5_000  # after a failed send: answer `reserved` at once for this long
+    # After a failed send: answer `reserved` at once for so long, and by chance for up to as long again: thousands of
+    # environments that failed together must not probe together.
+    kafka_breaker_ms: int = 5_000
+    # After a broker has refused a connection because too many are new (MSK with IAM: above 100 a second), make none for
+    # so long, doubled from one refusal to the next; half of it is chance. The first is at least the second that AWS asks
+    # for. The last is 45 s on average: 3,000 clients, the most that a broker takes, then ask 67 times a second.
+    kafka_backoff_base_ms: int = 2_000
+    kafka_backoff_cap_ms: int = 60_000
     kafka_partitions: int = 12  # of a topic that `migrate` makes: as many consumers may share the drain
     kafka_replication: int = 3  # of a topic that `migrate` makes: one broker may be away; 1 on a cluster of one
     kafka_read_timeout_ms: int = 10_000  # reading offsets, and the first unread record of each partition
