@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["streams", "topic"]
 
 ENVIRONMENTS = 200
-LIMIT = 20  # of the door, a second: all of them would need ten seconds in single file
+LIMIT = 10  # of the door, a second: all of them would need twenty seconds in single file
 THREADS = 16  # that really send at once
 STEP_S = 0.25
 END_S = 600.0

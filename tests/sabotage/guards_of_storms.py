@@ -11,7 +11,7 @@ GUARDS = [
         "too many connects are told from a wrong password",
         'too_many = TOO_MANY in (response.error_message or "").lower()',
         "too_many = False",
-        f"{STORM}::test_a_storm_of_environments_calms_down",
+        f"{STORM}::test_a_refused_connection_costs_the_others_nothing",
     ),
     Guard(
         "who was refused does not connect again at once",
@@ -23,7 +23,19 @@ GUARDS = [
         "who was refused together returns apart",
         "wait_ms = backoff_ms(self._failures, self._base_ms, self._cap_ms, random.random())",
         "wait_ms = backoff_ms(self._failures, self._base_ms, self._cap_ms, 0.0)",
-        f"{STORM}::test_a_storm_of_environments_calms_down {STORM}::test_breakers_that_trip_together_probe_apart",
+        f"{STORM}::test_a_storm_of_environments_calms_down",
+    ),
+    Guard(
+        "whose breakers tripped together probe apart",
+        "self._breaker = Backoff(2 * settings.kafka_breaker_ms, 2 * settings.kafka_breaker_ms)",
+        "self._breaker = Backoff(1, 1)",
+        f"{STORM}::test_breakers_that_trip_together_probe_apart",
+    ),
+    Guard(
+        "who could not connect to Redis comes back apart",
+        "Retry(FullJitterBackoff(pause_s, pause_s), settings.redis_retries)",
+        "Retry(FullJitterBackoff(0, 0), settings.redis_retries)",
+        "tests/integration/tls/test_crowd.py::test_who_could_not_connect_comes_back_apart",
     ),
     Guard(
         "who is refused again waits for longer",
