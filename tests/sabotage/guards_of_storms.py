@@ -45,14 +45,14 @@ GUARDS = [
     ),
     Guard(
         "a refused connection leaves the others open",
-        "if not self._delivery.left and isinstance(error, TooManyConnectsError):",
-        "if False:",
+        "if left or not too_many:",
+        "if True:",
         f"{STORM}::test_a_refused_connection_costs_the_others_nothing",
     ),
     Guard(
         "a refused connection does not make a record refused that has left",
-        "if not self._delivery.left and isinstance(error, TooManyConnectsError):",
-        "if isinstance(error, TooManyConnectsError):",
+        'if left:\n                logger.warning("record\'s fate unknown"',
+        'if left and not too_many:\n                logger.warning("record\'s fate unknown"',
         f"{STORM}::test_a_record_that_has_left_stays_unknown",
     ),
 ]

@@ -43,32 +43,32 @@ class Stream:
         """
         if self._breaker.quiet:
             return Sent.REFUSED
-        key, value = ticket.user_id.encode(), encode(ticket, restore_epoch)
-        # Whatever is raised, the winner keeps the ticket and the sweep finishes the work.
-        try:
-            self._delivery.deliver(key, value, correlation_id.encode())
-        except Exception as error:  # noqa: BLE001
-            return self._not_delivered(error, ticket, correlation_id)
-        self._breaker.reset()
-        return Sent.DELIVERED
+        sent = self._attempt(ticket, restore_epoch, correlation_id)
+        if sent is Sent.DELIVERED:
+            self._breaker.reset()
+        return sent
 
     def close(self) -> None:
         """Let go of the connections and of a bad experience; the next send makes others."""
         self._breaker.reset()
         self._delivery.forget()
 
-    def _not_delivered(self, error: Exception, ticket: Ticket, correlation_id: str) -> Sent:
+    def _attempt(self, ticket: Ticket, restore_epoch: int, correlation_id: str) -> Sent:
+        key, value = ticket.user_id.encode(), encode(ticket, restore_epoch)
         about = {"event_id": ticket.event_id, "user_id": ticket.user_id, "correlation_id": correlation_id}
-        about["reason"] = repr(error)
-        if not self._delivery.left and isinstance(error, TooManyConnectsError):
-            if not isinstance(error, NotConnectingError):  # the refusal that it repeats was logged
-                logger.warning("record not sent", extra=about)
+        # Whatever is raised, the winner keeps the ticket and the sweep finishes the work.
+        try:
+            self._delivery.deliver(key, value, correlation_id.encode())
+        except Exception as error:  # noqa: BLE001
+            left, too_many = self._delivery.left, isinstance(error, TooManyConnectsError)
+            if left or not too_many:
+                # With the connections goes whatever they still hold: the record that waits in a socket.
+                self._delivery.close()
+                self._breaker.failed()
+            if left:
+                logger.warning("record's fate unknown", extra={"reason": repr(error), **about})
+                return Sent.UNKNOWN
+            if not isinstance(error, NotConnectingError):  # which repeats a refusal that was logged
+                logger.warning("record not sent", extra={"reason": repr(error), **about})
             return Sent.REFUSED
-        # With the connections goes whatever they still hold: the record that waits in a socket.
-        self._delivery.close()
-        self._breaker.failed()
-        if not self._delivery.left:
-            logger.warning("record not sent", extra=about)
-            return Sent.REFUSED
-        logger.warning("record's fate unknown", extra=about)
-        return Sent.UNKNOWN
+        return Sent.DELIVERED
