@@ -95,8 +95,8 @@ class Proxy:
         with self._lock:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
-            _hang_up(pair.client)
-            _hang_up(pair.server)
+            hang_up(pair.client)
+            hang_up(pair.server)
 
     def forget(self) -> None:
         """Forget every connection that there is, as a NAT does: neither side is told, and nothing gets through.
@@ -151,7 +151,7 @@ class Proxy:
             try:
                 server = socket.create_connection(self.upstream(), timeout=5)
             except OSError:
-                _hang_up(client)
+                hang_up(client)
                 client.close()
                 continue
             server.settimeout(None)
@@ -252,7 +252,8 @@ def _frames(data: bytes) -> tuple[list[bytes], bytes]:
     return frames, data
 
 
-def _hang_up(end: socket.socket) -> None:
+def hang_up(end: socket.socket) -> None:
+    """End both directions of a connection."""
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
 

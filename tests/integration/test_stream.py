@@ -12,9 +12,9 @@ from kafka import KafkaConsumer, TopicPartition
 
 from firstcome.rules import Ticket
 from firstcome.settings import Settings
+from firstcome.stream import backoff as backoff_module
 from firstcome.stream import brokers as brokers_module
 from firstcome.stream import connection as connection_module
-from firstcome.stream import producer as stream_module
 from firstcome.stream.producer import Sent, Stream
 from firstcome.stream.record import decode
 from firstcome.stream.topic import ensure_topic
@@ -156,7 +156,7 @@ def test_after_a_failure_the_next_sends_answer_at_once(
     """While Kafka is down an applicant waits for it once per breaker time; one probe then finds it back."""
     clock = SimpleNamespace(now_s=1_000.0)
     clock.monotonic = lambda: clock.now_s
-    monkeypatch.setattr(stream_module, "time", clock)
+    monkeypatch.setattr(backoff_module, "time", clock)
     proxy.drop()
     stream = streams(kafka_bootstrap=proxy.address, kafka_topic=topic, kafka_max_block_ms=400, kafka_breaker_ms=1_500)
     assert stream.send(ticket(), 0, "c") is Sent.REFUSED

@@ -9,6 +9,7 @@ from tests.sabotage import (
     guards_of_ledger,
     guards_of_memory,
     guards_of_order,
+    guards_of_storms,
     guards_of_told,
     guards_of_turns,
 )
@@ -18,6 +19,7 @@ GUARDS = [
     *guards_of_gate.GUARDS,
     *guards_of_memory.GUARDS,
     *guards_of_order.GUARDS,
+    *guards_of_storms.GUARDS,
     *guards_of_told.GUARDS,
     *guards_of_turns.GUARDS,
     *guards_of_codes.GUARDS,

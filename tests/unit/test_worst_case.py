@@ -30,8 +30,9 @@ def timeout_ms(function: str) -> int:
 
 
 def redis_ms(settings: Settings) -> int:
-    """Each try may have to connect, and connecting is tried as often."""
-    return settings.redis_timeout_ms * (settings.redis_retries + 1) ** 2
+    """Each try may have to connect, and connecting is tried as often, with a pause before each repetition."""
+    tries = settings.redis_retries + 1
+    return settings.redis_timeout_ms * tries**2 + settings.redis_pause_ms * settings.redis_retries * tries
 
 
 def kafka_ms(settings: Settings) -> int:
@@ -96,7 +97,7 @@ def test_a_secret_is_not_read_twice_by_one_call() -> None:
 
 
 def test_a_retry_of_redis_costs_more_than_it_seems() -> None:
-    """One more repetition is five more timeouts, not one: that is why there is one only."""
+    """One more repetition is five more timeouts and four more pauses, not one: that is why there is one only."""
     usual = Settings()
     more = replace(usual, redis_retries=usual.redis_retries + 1)
-    assert redis_ms(more) - redis_ms(usual) == 5 * usual.redis_timeout_ms
+    assert redis_ms(more) - redis_ms(usual) == 5 * usual.redis_timeout_ms + 4 * usual.redis_pause_ms

@@ -61,16 +61,28 @@ class Settings:
     # to try again. One repetition: a connection that died while the environment was frozen costs one.
     redis_timeout_ms: int = 500
     redis_retries: int = 1
+    # Before a connection is tried again: anything up to this, by chance. A thousand handshakes of TLS take Redis a good
+    # part of a second, and who timed out together must not come back together. Four of them are in apply's timeout.
+    redis_pause_ms: int = 250
     # Redis closes nothing by itself, but a load balancer or NAT on the way forgets idle connections.
     redis_health_check_s: int = 30
 
     # --- Kafka ---------------------------------------------------------------------------------------------------
     # acks=all takes 1 to 10 ms; an election of a leader takes longer, and then the sweep finishes the work.
-    kafka_max_block_ms: int = 1_500  # metadata, TLS and authentication of an environment's first send
+    # Names, TCP, TLS, a token, SASL and metadata of an environment's first send; each broker has a third of it. A cold
+    # connection takes a tenth of that third as a rule, and half of it where CPU is short (docs/connections.md).
+    kafka_max_block_ms: int = 3_000
     kafka_request_timeout_ms: int = 1_000  # one produce request
     kafka_delivery_timeout_ms: int = 2_000  # from send() to the verdict, repetitions included
     kafka_idle_ms: int = 60_000  # a frozen environment's connection dies unseen: renew it rather than wait for it
-    kafka_breaker_ms: int = 5_000  # after a failed send: answer `reserved` at once for this long
+    # After a failed send: answer `reserved` at once for so long, and by chance for up to as long again: thousands of
+    # environments that failed together must not probe together.
+    kafka_breaker_ms: int = 5_000
+    # After a broker has refused a connection because too many are new (MSK with IAM: above 100 a second), make none for
+    # so long, doubled from one refusal to the next; half of it is chance. The first is at least the second that AWS
+    # asks for. The last is 45 s on average: 3,000 clients, the most that a broker takes, then ask 67 times a second.
+    kafka_backoff_base_ms: int = 2_000
+    kafka_backoff_cap_ms: int = 60_000
     kafka_partitions: int = 12  # of a topic that `migrate` makes: as many consumers may share the drain
     kafka_replication: int = 3  # of a topic that `migrate` makes: one broker may be away; 1 on a cluster of one
     kafka_read_timeout_ms: int = 10_000  # reading offsets, and the first unread record of each partition
@@ -110,7 +122,7 @@ class Settings:
     # The same while Kafka cannot be read, so that a backlog cannot be told from a loss.
     sweep_overdue_blind_ms: int = 120_000
     # A lost gate is rebuilt no sooner than the longest life of one apply, so that records in flight have arrived.
-    restore_wait_ms: int = 13_000
+    restore_wait_ms: int = 14_000
     # No unit of work starts when less is left before the timeout. The longest: a batch that waits for a lock four times
     # (20 s), then for an answer (20 s), then for the gate (2 s). A unit that is cut off is only done again.
     retry_reserve_ms: int = 45_000

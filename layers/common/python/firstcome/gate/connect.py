@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import FullJitterBackoff
 from redis.cluster import RedisCluster
 from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError, RedisClusterException
@@ -19,15 +19,17 @@ from firstcome.settings import Settings
 def redis_client(settings: Settings) -> redis.Redis:
     """Return the client of this environment, which connects at its first command.
 
-    A command takes at most (retries + 1)² x the timeout, since each try may have to connect and tries that as often;
-    then it raises one of redis-py's errors.
+    A command takes at most (retries + 1)² x the timeout, since each try may have to connect and tries that as often,
+    and the pauses between them; then it raises one of redis-py's errors.
     """
+    pause_s = settings.redis_pause_ms / 1000
     options: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout_ms / 1000,
         "socket_connect_timeout": settings.redis_timeout_ms / 1000,
-        # Explicit: the default is several retries with pauses, seconds in all. No pause: the usual reason is a
-        # connection that died while the environment was frozen, and a new one serves at once.
-        "retry": Retry(NoBackoff(), settings.redis_retries),
+        # Explicit: the default is several retries, seconds in all. The pause is anything up to its limit: environments
+        # that were too many to connect at once must not come back at once. (An application whose connection died while
+        # the environment was frozen is asked again without a pause.)
+        "retry": Retry(FullJitterBackoff(pause_s, pause_s), settings.redis_retries),
         "health_check_interval": settings.redis_health_check_s,
         "client_name": "firstcome",
         "decode_responses": True,

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
+from redis.retry import Retry
 
 
 class KeptClient(redis.Redis):
@@ -18,6 +20,8 @@ class KeptClient(redis.Redis):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._kept: list[Any] = []
+        # Connecting repeats with pauses. That a kept connection has died says nothing against a new one.
+        self._again = Retry(NoBackoff(), self.connection_pool.connection_kwargs["retry"].get_retries())
 
     def ask(self, command: bytes) -> Any:
         """Send one packed command and return its answer; raise what any command of redis-py raises.
@@ -34,7 +38,7 @@ class KeptClient(redis.Redis):
             return connection.read_response()
 
         try:
-            answer = connection.retry.call_with_retry(exchange, lambda error: connection.disconnect(error=error))
+            answer = self._again.call_with_retry(exchange, lambda error: connection.disconnect(error=error))
         except ResponseError:
             self._kept.append(connection)
             raise

@@ -9,6 +9,7 @@ from kafka.partitioner import murmur2
 from kafka.protocol.metadata import MetadataRequest
 
 from firstcome.settings import Settings
+from firstcome.stream.backoff import Backoff, NotConnectingError, TooManyConnectsError
 from firstcome.stream.connect import kafka_config
 from firstcome.stream.connection import Address, Connection, after, left_s, tls_context
 
@@ -30,6 +31,8 @@ class Brokers:
         self._tls = tls_context(self._config)
         self._bootstrap = [_address(server) for server in self._config["bootstrap_servers"]]
         self._connections: dict[Address, Connection] = {}
+        # Of the whole environment: a storm reaches all brokers, and connections that there are serve on.
+        self._backoff = Backoff(settings.kafka_backoff_base_ms, settings.kafka_backoff_cap_ms)
         self._leaders: list[Address | None] = []  # of each partition
         self._known: list[Address] = []
         self._stale_at = 0.0  # monotonic: ask who leads
@@ -37,7 +40,8 @@ class Brokers:
     def leader(self, key: bytes, deadline: float) -> tuple[Connection, int]:
         """Return a connection to the leader of the key's partition, and the partition. Nothing was sent to it yet.
 
-        Where there is none, ask again until the deadline; then raise what was wrong, as for what does not pass.
+        Where there is none, ask again until the deadline; then raise what was wrong, as for what does not pass, and for
+        what a moment does not mend: `TooManyConnectsError`.
         """
         while True:
             try:
@@ -65,6 +69,11 @@ class Brokers:
         if not isinstance(error, KafkaError):
             self._drop(connection)
 
+    def forget(self) -> None:
+        """Close all connections, and forget that one was refused."""
+        self._backoff.reset()
+        self.close()
+
     def close(self) -> None:
         """Close all connections, and forget who leads."""
         self._stale_at = 0.0
@@ -78,8 +87,15 @@ class Brokers:
             if connection.usable:
                 return connection
             self._drop(connection)
+        if self._backoff.quiet:
+            raise NotConnectingError(f"{address[0]}:{address[1]}")
         setup = min(deadline, after(self._setup_ms))
-        connection = self._connections[address] = Connection(address, self._config, self._tls, setup)
+        try:
+            connection = self._connections[address] = Connection(address, self._config, self._tls, setup)
+        except TooManyConnectsError:
+            self._backoff.failed()
+            raise
+        self._backoff.reset()
         return connection
 
     def _drop(self, connection: Connection) -> None:

@@ -18,6 +18,7 @@ from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
+from firstcome.stream.backoff import TooManyConnectsError
 from firstcome.stream.connect import KAFKA_API_VERSION
 
 Address = tuple[str, int]
@@ -28,6 +29,10 @@ SESSION_SHARE = 0.85  # of a SASL session's lifetime, after which a connection i
 # A connection that is closed takes its unsent bytes with it. Otherwise the kernel goes on trying to deliver a record
 # that was given up, for minutes, and after the thaw of a frozen environment.
 NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+# Of the message with which MSK answers an IAM client beyond its rate of new connections ("[id]: Too many connects").
+# The error's code is that of a wrong password.
+TOO_MANY = "too many connect"
 
 VERSIONS = BrokerVersionData(KAFKA_API_VERSION)
 
@@ -57,7 +62,8 @@ def tls_context(config: dict[str, Any]) -> ssl.SSLContext | None:
 class Connection:
     """One blocking socket. Every call raises OSError or a KafkaError; after an OSError it is of no more use.
 
-    `config` is what the library's clients are given. The constructor connects, within `deadline`.
+    `config` is what the library's clients are given. The constructor connects, within `deadline`, or raises
+    `TooManyConnectsError`.
     """
 
     def __init__(self, address: Address, config: dict[str, Any], tls: ssl.SSLContext | None, deadline: float) -> None:
@@ -135,7 +141,8 @@ class Connection:
             response = self.ask(SaslAuthenticateRequest(mechanism.auth_bytes()), deadline)
             if response.error_code:
                 reason = f"{for_code(response.error_code).__name__}: {response.error_message}"
-                raise SaslAuthenticationFailedError(reason)
+                too_many = TOO_MANY in (response.error_message or "").lower()
+                raise (TooManyConnectsError if too_many else SaslAuthenticationFailedError)(reason)
             mechanism.receive(response.auth_bytes)
         if not mechanism.is_authenticated():
             raise SaslAuthenticationFailedError(name)

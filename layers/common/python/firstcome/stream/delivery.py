@@ -59,6 +59,10 @@ class Delivery:
         """Close the connections."""
         self._brokers.close()
 
+    def forget(self) -> None:
+        """Close the connections, and forget that one was refused."""
+        self._brokers.forget()
+
     def _write(self, connection: Connection, request: bytes, deadline: float) -> None:
         try_until = min(deadline, after(self._settings.kafka_request_timeout_ms))
         answer = connection.exchange(request, try_until)
