@@ -8,11 +8,13 @@ from typing import Any
 
 import redis
 from redis import exceptions
+from redis.cluster import RedisCluster
 
 from firstcome.gate import server
 from firstcome.gate.kept import KeptClient, begin, word
 from firstcome.gate.keys import keys_of
 from firstcome.rules import Unavailable
+from firstcome.runtime import credentials
 from firstcome.settings import Settings
 
 # What Redis or the way to it raises.
@@ -119,6 +121,22 @@ class Scripts:
                 if not server.refuses_info(error):
                     raise
                 return {}
+
+    def prime(self, *, ask: bool) -> None:
+        """Make ready what the first command needs; with `ask`, a connection to each server that it may need.
+
+        Raise `Unavailable` where Redis cannot answer.
+        """
+        if self._settings.redis_secret_arn:
+            credentials.prime_secrets()
+        elif self._settings.redis_iam_user_arn:
+            credentials.prime_tokens()
+        if not ask:
+            return
+        self.check_server()
+        if self._settings.redis_cluster:
+            with self.answering():  # one connection to each that may hold the event
+                self.redis.ping(target_nodes=RedisCluster.PRIMARIES)
 
     def close(self) -> None:
         """Close the connections; the next call opens another."""

@@ -4,6 +4,7 @@ import time
 from enum import StrEnum
 
 from firstcome.rules import Ticket
+from firstcome.runtime import credentials
 from firstcome.runtime.telemetry import logger
 from firstcome.settings import Settings
 from firstcome.stream.record import encode
@@ -48,6 +49,11 @@ class Stream:
             self.close()
             self._quiet_until = time.monotonic() + self._settings.kafka_breaker_ms / 1000
         return sent
+
+    def prime(self, *, ask: bool) -> None:  # noqa: ARG002
+        """Import what signs in to the brokers. It connects to none: MSK takes 100 connections a second and broker."""
+        if self._settings.kafka_security == "AWS_MSK_IAM":
+            credentials.prime_tokens()
 
     def close(self) -> None:
         """Let go of the connections and of a bad experience; the next send makes others."""
