@@ -8,7 +8,6 @@ from typing import Any
 
 import redis
 from redis import exceptions
-from redis.cluster import RedisCluster
 
 from firstcome.gate import server
 from firstcome.gate.kept import KeptClient, begin, word
@@ -123,7 +122,7 @@ class Scripts:
                 return {}
 
     def prime(self, *, ask: bool) -> None:
-        """Make ready what the first command needs; with `ask`, a connection to each server that it may need.
+        """Make ready what the first command needs; with `ask`, the connection that it takes, and the scripts in Redis.
 
         Raise `Unavailable` where Redis cannot answer.
         """
@@ -134,9 +133,9 @@ class Scripts:
         if not ask:
             return
         self.check_server()
-        if self._settings.redis_cluster:
-            with self.answering():  # one connection to each that may hold the event
-                self.redis.ping(target_nodes=RedisCluster.PRIMARIES)
+        with self.answering():
+            for name in _SHORT:  # of a cluster, to every primary: any may hold the event
+                self.redis.script_load(self.script(name).script)
 
     def close(self) -> None:
         """Close the connections; the next call opens another."""
