@@ -106,7 +106,7 @@ def test_where_somebody_waits_nobody_is_asked(
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{at(deaf)}")
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://{at(deaf)}")
     monkeypatch.setenv(TYPE, kind)
-    settings = Settings(redis_url=f"redis://{at(deaf)}/0", kafka_bootstrap=at(deaf), prime_spread_ms=60_000, **more)
+    settings = Settings(redis_url=f"redis://{at(deaf)}/0", kafka_bootstrap=at(deaf), prime_spread_ms=100, **more)
     waits = watch(monkeypatch)
     prime(settings, *parts(settings))
     assert waits.asked == []
