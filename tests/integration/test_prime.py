@@ -53,6 +53,8 @@ def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     credentials.forget_all()
     redaction.forget_key()
+    for once in (credentials.prime_tokens, credentials.prime_secrets, credentials._loader):
+        once.cache_clear()
     yield
     credentials.forget_all()
     redaction.forget_key()

@@ -102,11 +102,13 @@ def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
     return str(request.url).removeprefix("https://")
 
 
+@cache
 def prime_tokens() -> None:
     """Import what signs a token. It asks nobody, and looks for no credentials."""
     _session()
 
 
+@cache
 def prime_secrets() -> None:
     """Import what reads a secret, and read the description of the service; asks nobody, looks for no credentials."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
