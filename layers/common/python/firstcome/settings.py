@@ -18,7 +18,8 @@ from firstcome.rules import BadInput
 
 PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package
-PRIME_SPREAD_MAX_MS = 60_000  # and the servers their time after it: Lambda ends an init of provisioned concurrency after 130 s
+# Lambda ends an init of provisioned concurrency after 130 s, and the servers need some of it.
+PRIME_SPREAD_MAX_MS = 60_000
 NO_TLS = "none"  # the same as empty, for who cannot hand on nothing: SAM CLI keeps the default then
 FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, and where we fetch it has
 
