@@ -4,6 +4,9 @@ Beside it stand two floors of the same run. One is a handler that does the same 
 clients, as plainly as they let it (benchmarks/bars/bare). The other only imports what the function has imported that is
 not ours, and answers nothing: what is above it, our code and the first answer take. All see what the layer has and the
 standard library, byte-compiled; the interpreter's own start is not counted.
+
+Two more rows are of the deployment that people have, with secrets, TLS and tokens: what the first request takes once
+init is over, where init had a person waiting for it (on demand), and where it had the time to ask (primed).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.harness.bench import Bench, person, wrong_people
+from benchmarks.harness.deployed import deployed
 from benchmarks.harness.functions import apply_event
 from benchmarks.harness.rows import Bar, Row, interleave
 from dev.cloud import ROOT
@@ -36,6 +40,9 @@ ROUNDS = 5
 TIMEOUT_S = 60
 FUNCTION, BARE, IMPORTS = "function", "bare round trips", "its imports alone"
 FOLDERS = {FUNCTION: "functions/apply", BARE: "benchmarks/bars/bare/apply"}
+ON_DEMAND, PRIMED = "on demand", "primed"
+TYPES = {ON_DEMAND: "on-demand", PRIMED: "provisioned-concurrency"}
+RUNTIME = ("botocore", "urllib3", "python-dateutil", "six")  # what Lambda's Python has, as far as it is used
 OURS = ("handler", "firstcome", "__main__")
 SOURCE = ROOT / "layers" / "common" / "python"
 
@@ -52,9 +59,9 @@ began, cpu = time.perf_counter(), time.process_time()
 import handler
 imported, modules = time.perf_counter(), [name for name in sys.modules if name not in before]
 answer = handler.handler(event, Context())
-cpu = time.process_time() - cpu
+cpu, answered = time.process_time() - cpu, time.perf_counter()
 import json
-print("\\n" + json.dumps([1e3 * (imported - began), 1e3 * cpu, modules, answer]))
+print("\\n" + json.dumps([1e3 * (imported - began), 1e3 * (answered - imported), 1e3 * cpu, modules, answer]))
 """
 # The handler of the floor that only imports; what another platform or an older library lacks is not there either.
 IMPORT = """
@@ -80,16 +87,21 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One cold start: milliseconds until the handler was there, and of CPU; modules imported; the answer."""
+    """One cold start: milliseconds until the handler was there, then of the request; of CPU; modules; the answer."""
 
     imported_ms: float
+    request_ms: float
     cpu_ms: float
     modules: list[str]  # imported, in the order in which they were done
     answer: Any
 
 
 def run(bench: Bench) -> list[Row]:
-    """Measure it telling a loser, and a winner."""
+    """Measure it telling a loser, and a winner, each over plain servers, and as deployed."""
+    return [*_plain(bench), *_deployed(bench)]
+
+
+def _plain(bench: Bench) -> list[Row]:
     _link_layer(bench)
     people, won = map(person, itertools.count(10**6)), []
     with closing(Stores.of(replace(bench.settings, kafka_topic=TOPIC))) as stores:
@@ -112,6 +124,39 @@ def run(bench: Bench) -> list[Row]:
         rows[-1].wrong.extend(wrong_people(stores.gate, wanted, len(won)))
         bench.forget(stores, wanted, sold_out)
     return rows
+
+
+def _deployed(bench: Bench) -> list[Row]:
+    people = map(person, itertools.count(2 * 10**6))
+    with deployed(bench) as deployment, closing(Stores.of(deployment.settings)) as stores:
+        environ = deployment.environ | {"FIRSTCOME_KAFKA_TOPIC": TOPIC, "FIRSTCOME_PRIME_SPREAD_MS": "0"}
+        wanted, sold_out = bench.open_event(stores, PLENTY, "wanted"), bench.sold_out(stores)
+        loser = Case("telling a loser", lambda: apply_event(sold_out, next(people)), 409)
+        _start(bench, ROOT / FOLDERS[FUNCTION], loser.event(), environ)  # once, to have its modules compiled
+        rows = [
+            _first_request(bench, environ, loser),
+            _first_request(bench, environ, Case("telling a winner", lambda: apply_event(wanted, next(people)), 202)),
+        ]
+        bench.forget(stores, wanted, sold_out)
+    return rows
+
+
+def _first_request(bench: Bench, environ: dict[str, str], case: Case) -> Row:
+    starts: dict[str, list[Start]] = {name: [] for name in TYPES}
+
+    def start(name: str) -> float:
+        variables = environ | {"AWS_LAMBDA_INITIALIZATION_TYPE": TYPES[name]}
+        starts[name].append(_start(bench, ROOT / FOLDERS[FUNCTION], case.event(), variables))
+        return starts[name][-1].request_ms
+
+    contenders = {name: partial(start, name) for name in TYPES}
+    values = interleave(contenders, bench.pick(ROUNDS, 1), lambda step: bench.say(f"{case.what} as deployed, {step}"))
+    answers = [(name, one.answer) for name, each in starts.items() for one in each]
+    # A winner whose record did not get through is told `reserved`, and is not what is measured.
+    wrong = [f"{name}: {it}" for name, it in answers if it["statusCode"] != case.status or "reserved" in it["body"]]
+    notes = [f"{name}: init takes {median(one.imported_ms for one in starts[name]):.0f} ms" for name in TYPES]
+    bars = [Bar(PRIMED, ON_DEMAND, 0.5, at_most=True)]
+    return Row(f"first request of apply as deployed, {case.what}", "ms to its answer", values, bars, wrong, notes)
 
 
 def _row(bench: Bench, environ: dict[str, str], case: Case) -> Row:
@@ -149,7 +194,8 @@ def _link_layer(bench: Bench) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "firstcome").symlink_to(SOURCE / "firstcome")
-    for name in re.findall(r"^([a-z0-9-]+)==", (SOURCE / "requirements.txt").read_text(), re.MULTILINE):
+    names = re.findall(r"^([a-z0-9-]+)==", (SOURCE / "requirements.txt").read_text(), re.MULTILINE)
+    for name in [*names, *RUNTIME]:
         with suppress(PackageNotFoundError):  # needed by another Python
             package = distribution(name)
             for top in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:

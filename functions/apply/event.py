@@ -12,12 +12,14 @@ from firstcome.apply.edge import Edge
 from firstcome.apply.resolver import Resolver
 from firstcome.apply.routes import Routes
 from firstcome.runtime import snapstart
+from firstcome.runtime.prime import prime
 from firstcome.runtime.telemetry import invocation
 from firstcome.settings import Settings
 
 settings = Settings.from_env()
 applications = Applications.of(settings)
-snapstart.register(settings, applications)
+prime(settings, applications.gate)
+snapstart.register(applications)
 api = Routes(applications, settings.local_identity, Edge(settings.edge_sha256))
 app = Resolver()
 

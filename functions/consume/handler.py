@@ -14,13 +14,15 @@ from firstcome.issue import issue
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.ledger import Ledger
 from firstcome.runtime import snapstart
+from firstcome.runtime.prime import prime
 from firstcome.runtime.telemetry import count, invocation, measure
 from firstcome.settings import Settings
 
 settings = Settings.from_env()
 gate = Gate(redis_client(settings), settings)
 ledger = Ledger(partial(mysql_connection, settings, settings.mysql_read_timeout_ms), settings)
-snapstart.register(settings, gate, ledger)
+prime(settings, gate, ledger)
+snapstart.register(gate, ledger)
 
 
 @invocation

@@ -7,11 +7,13 @@ from typing import Any
 
 from firstcome.operate.web.door import answer
 from firstcome.runtime import snapstart
+from firstcome.runtime.prime import prime
 from firstcome.runtime.telemetry import invocation
 from firstcome.stores import Stores
 
 stores = Stores.from_env()
-snapstart.register(stores.settings, stores)
+prime(stores.settings, stores.gate, stores.ledger)
+snapstart.register(stores)
 
 
 @invocation

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import json
 import random
-import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +13,9 @@ import pytest
 import snapshot_restore_py
 
 from firstcome.apply.application import Applications
-from firstcome.rules import Unavailable
 from firstcome.runtime import credentials, redaction, snapstart
 from firstcome.settings import Settings
 from firstcome.stream.producer import Stream
-from tests.waits import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +72,7 @@ def test_no_connection_is_in_the_snapshot(
     assert applications.apply(world.event_id, "alice", "c").body["status"] == "accepted"
     assert applications.status(world.event_id, "alice").body["status"] == "pending"
     assert len(connected()) == 3, "one server at least was not asked"
-    snapstart.before_snapshot(world.stores.settings, applications)
+    snapstart.before_snapshot(applications)
     assert not connected()
     snapstart.after_restore(applications)
     assert applications.apply(world.event_id, "bob", "c").body["status"] == "accepted"
@@ -97,7 +92,7 @@ def test_nothing_that_time_ends_is_in_the_snapshot(world: World, monkeypatch: py
     credentials._known["arn"] = (0.0, "user", "password")
     monkeypatch.setenv("FIRSTCOME_LOG_USER_IDS", "hashed")
     called = redaction.mark("alice")
-    snapstart.before_snapshot(settings, applications)
+    snapstart.before_snapshot(applications)
     assert not stream._breaker.quiet
     assert not applications.events._lists
     assert not credentials._known
@@ -144,7 +139,7 @@ def test_a_cluster_that_was_never_used_is_left_alone() -> None:
     from firstcome.gate.gate import Gate
 
     settings = Settings(redis_url="redis://127.0.0.1:1/0", redis_cluster=True)
-    snapstart.before_snapshot(settings, Gate(redis_client(settings), settings))
+    snapstart.before_snapshot(Gate(redis_client(settings), settings))
 
 
 def test_outside_lambda_init_ends_with_no_hook_registered(
@@ -154,54 +149,9 @@ def test_outside_lambda_init_ends_with_no_hook_registered(
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
     gc.disable()  # as the first import of a handler does
     try:
-        snapstart.register(Settings())
+        snapstart.register()
         assert gc.isenabled()
     finally:
         gc.enable()
         gc.unfreeze()
     assert registered() == []
-
-
-@pytest.mark.parametrize("setting", ["redis_secret_arn", "mysql_secret_arn", "log_key_secret_arn"])
-def test_what_a_token_needs_is_imported_before_the_snapshot(setting: str) -> None:
-    """And only where a token or a secret is used: it costs hundreds of ms."""
-    code = (
-        "import sys, json; from firstcome.runtime import snapstart; from firstcome.settings import Settings; said = [];"
-        "[(snapstart.before_snapshot(each), said.append('botocore.session' in sys.modules))"
-        f" for each in (Settings(), Settings({setting}='arn'))]; print(json.dumps(said))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT / "layers/common/python")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(ran.stdout) == [False, True]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        Settings(redis_secret_arn=SECRET, mysql_secret_arn=SECRET, log_key_secret_arn=SECRET),
-        Settings(redis_iam_user_arn="arn:of:a:user", mysql_iam_user_arn="arn:of:a:user"),
-        Settings(kafka_security="AWS_MSK_IAM"),
-    ],
-    ids=["secrets", "tokens", "brokers"],
-)
-def test_publishing_a_version_asks_aws_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither Secrets Manager nor whoever knows the credentials is asked: both may be out of reach just then."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        waits = watch(monkeypatch)
-        snapstart.before_snapshot(settings)
-        assert waits.asked == []
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
-        with pytest.raises(Unavailable):  # the control: who reads a secret asks, and is seen to
-            credentials.credentials(SECRET)
-        assert waits.asked

@@ -131,6 +131,7 @@ def test_no_tls_has_a_word() -> None:
         ({"released_rest_ms": "1000"}, "sold_out_memory_ms < released_rest_ms, not 1000 and 1000"),
         ({"kafka_read_timeout_ms": "120000"}, "not 60000 and 60000"),
         ({"kafka_read_timeout_ms": "200"}, "not 100 and 60000"),
+        ({"prime_spread_ms": "60001"}, "prime_spread_ms <= 60000, not 60001"),
     ],
 )
 def test_a_contradiction_is_named(variables: dict[str, str], said: str) -> None:

@@ -18,6 +18,8 @@ from firstcome.rules import BadInput
 
 PREFIX = "FIRSTCOME_"
 RDS = "rds"  # names the bundle that comes with this package
+# Lambda ends an init of provisioned concurrency after 130 s, and the servers need some of it.
+PRIME_SPREAD_MAX_MS = 60_000
 NO_TLS = "none"  # the same as empty, for who cannot hand on nothing: SAM CLI keeps the default then
 FETCH_WAIT_MS = 100  # a broker answers a fetch at once when it has something, and where we fetch it has
 
@@ -144,6 +146,11 @@ class Settings:
     # SHA-256, in hex, of what the edge sends in x-firstcome-edge; two, by a comma, while it changes; empty: no edge
     edge_sha256: str = ""
 
+    # --- init ----------------------------------------------------------------------------------------------------
+    # Environments of provisioned concurrency are made hundreds at a time, and nobody waits for them: each asks Secrets
+    # Manager and Redis after a wait of up to this, so that 1,000 make 100 connections a second.
+    prime_spread_ms: int = 10_000
+
     # --- logs ----------------------------------------------------------------------------------------------------
     # `plain`, or `hashed`: then no line names a person. Plain, because "what became of alice?" is the usual question.
     log_user_ids: str = "plain"
@@ -231,6 +238,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[bool, str]]:
     memory_ms, rest_ms = settings.sold_out_memory_ms, settings.released_rest_ms
     order = f"sold_out_memory_ms < released_rest_ms, not {memory_ms} and {rest_ms}"
     yield memory_ms >= rest_ms and memory_ms > 0, f"expected {order}"
+    spread_ms = settings.prime_spread_ms
+    yield spread_ms > PRIME_SPREAD_MAX_MS, f"expected prime_spread_ms <= {PRIME_SPREAD_MAX_MS}, not {spread_ms}"
     # kafka-python's consumer refuses any other order, and a reader's request is half of its read.
     request_ms, idle_ms = settings.kafka_reader_request_ms, settings.kafka_idle_ms
     order = f"{FETCH_WAIT_MS} < half of kafka_read_timeout_ms < kafka_idle_ms"

@@ -13,6 +13,7 @@ from firstcome.gate import server
 from firstcome.gate.kept import KeptClient, begin, word
 from firstcome.gate.keys import keys_of
 from firstcome.rules import Unavailable
+from firstcome.runtime import credentials
 from firstcome.settings import Settings
 
 # What Redis or the way to it raises.
@@ -119,6 +120,22 @@ class Scripts:
                 if not server.refuses_info(error):
                     raise
                 return {}
+
+    def prime(self, *, ask: bool) -> None:
+        """Make ready what the first command needs; with `ask`, the connection that it takes, and the scripts in Redis.
+
+        Raise `Unavailable` where Redis cannot answer.
+        """
+        if self._settings.redis_secret_arn:
+            credentials.prime_secrets()
+        elif self._settings.redis_iam_user_arn:
+            credentials.prime_tokens()
+        if not ask:
+            return
+        self.check_server()
+        with self.answering():
+            for name in _SHORT:  # of a cluster, to every primary: any may hold the event
+                self.redis.script_load(self.script(name).script)
 
     def close(self) -> None:
         """Close the connections; the next call opens another."""

@@ -10,6 +10,7 @@ from pymysql.constants import CLIENT
 from firstcome.ledger.errors import TOO_LARGE, TooLarge, code_of, is_deadlock, is_indefinite, is_lost, unsuitable
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, Unavailable, Unsuitable
+from firstcome.runtime import credentials
 from firstcome.settings import Settings
 
 # As text: pymysql's class takes no parameter outside its stubs.
@@ -49,6 +50,19 @@ class Database:
         if self._within is not None:
             return work(self._within)
         return self._run(work, transaction=True, read_committed=read_committed)
+
+    def prime(self, *, ask: bool) -> None:
+        """Make ready what connecting needs, and with `ask` the password; raise `Unavailable` where it cannot be read.
+
+        It does not connect: a thousand environments that are made at once would take more connections than MySQL has,
+        and most applicants never need one.
+        """
+        if self.settings.mysql_secret_arn:
+            credentials.prime_secrets()
+            if ask:
+                credentials.credentials(self.settings.mysql_secret_arn)
+        elif self.settings.mysql_iam_user_arn:
+            credentials.prime_tokens()
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -6,11 +6,12 @@ for each, from the credentials that the environment has at that moment: nothing 
 
 import json
 import time
+from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from firstcome.rules import Unavailable
-from firstcome.settings import Settings
 
 # One try, of a second in all: apply may need two secrets before it answers. An endpoint inside the VPC answers within
 # tens of milliseconds; where it does not, the next request asks again.
@@ -22,6 +23,8 @@ REREAD_S = 5.0
 
 # The longest that AWS accepts. A token is used at once, and the connection outlives it.
 TOKEN_S = 900
+
+NOBODY = "nobody"
 
 
 _known: dict[str, tuple[float, str, str]] = {}  # ARN -> when it was read (monotonic), user name, password
@@ -53,13 +56,12 @@ def forget_all() -> None:
 
 def _read_secret(secret_arn: str) -> tuple[str, str]:
     # botocore costs hundreds of ms: only those deployments pay it that keep their passwords there.
-    import botocore.session  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     limits = Config(connect_timeout=SECRET_CONNECT_S, read_timeout=SECRET_READ_S, retries={"total_max_attempts": 1})
     try:
-        client: Any = botocore.session.get_session().create_client("secretsmanager", config=limits)
+        client: Any = _session().create_client("secretsmanager", config=limits)
         secret = json.loads(client.get_secret_value(SecretId=secret_arn)["SecretString"])
         return secret["username"], secret["password"]
     except (BotoCoreError, ClientError) as error:
@@ -86,7 +88,6 @@ def mysql_token(user_arn: str, host: str, port: int) -> tuple[str, str]:
 
 def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
     """Return the URL of this request without its scheme, signed with the credentials of this moment."""
-    import botocore.session  # noqa: PLC0415
     from botocore.auth import SigV4QueryAuth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
@@ -94,19 +95,41 @@ def _signed(service: str, host: str, region: str, query: dict[str, str]) -> str:
     request = AWSRequest("GET", f"https://{host}/?{urlencode(query)}")
     try:
         # A new session each time: it remembers the credentials that it has found. None: the signer says so.
-        found: Any = botocore.session.get_session().get_credentials()
+        found: Any = _session().get_credentials()
         SigV4QueryAuth(found, service, region, expires=TOKEN_S).add_auth(request)
     except BotoCoreError as error:
         raise Unavailable("token", f"{service}: {error}") from error
     return str(request.url).removeprefix("https://")
 
 
-def prime(settings: Settings) -> None:
-    """Import what the first connection of these settings will need. It asks nobody."""
-    iam = settings.redis_iam_user_arn or settings.mysql_iam_user_arn or settings.kafka_security == "AWS_MSK_IAM"
-    secret = settings.redis_secret_arn or settings.mysql_secret_arn or settings.log_key_secret_arn
-    if iam or secret:
-        import botocore.auth  # noqa: PLC0415
-        import botocore.session  # noqa: PLC0415
+@cache
+def prime_tokens() -> None:
+    """Import what signs a token. It asks nobody, and looks for no credentials."""
+    _session()
 
-        botocore.session.get_session()
+
+@cache
+def prime_secrets() -> None:
+    """Import what reads a secret, and read the description of the service; asks nobody, looks for no credentials."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    with suppress(BotoCoreError):  # no region, for one: whoever reads the secret is told
+        # Credentials that are none, or it would look for some. What it has read stays with the loader.
+        _session().create_client("secretsmanager", aws_access_key_id=NOBODY, aws_secret_access_key=NOBODY)
+
+
+def _session() -> Any:
+    """Return a new session: each remembers the credentials that it has found. What it reads of botocore's is kept."""
+    import botocore.session  # noqa: PLC0415
+
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _loader())
+    return session
+
+
+@cache
+def _loader() -> Any:
+    """Return what reads botocore's descriptions of services, and keeps them: three quarters of making a client."""
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    return create_loader()

@@ -11,7 +11,6 @@ import ssl
 from typing import Protocol
 
 from firstcome.runtime import collector, credentials, redaction
-from firstcome.settings import Settings
 
 SEED_BYTES = 32
 
@@ -23,24 +22,19 @@ class Part(Protocol):
         """Let go of both; whatever is needed again is made again."""
 
 
-def register(settings: Settings, *parts: Part) -> None:
+def register(*parts: Part) -> None:
     """Register the hooks where this is Lambda, whose runtime brings the module, and end init."""
     collector.over()
     try:
         from snapshot_restore_py import register_after_restore, register_before_snapshot  # noqa: PLC0415
     except ImportError:
         return
-    register_before_snapshot(before_snapshot, settings, *parts)
+    register_before_snapshot(before_snapshot, *parts)
     register_after_restore(after_restore, *parts)
 
 
-def before_snapshot(settings: Settings, *parts: Part) -> None:
-    """Import what the first request would import, and let go of everything that does not survive a copy.
-
-    It asks no server: publishing a version works where none can be reached.
-    """
-    credentials.prime(settings)
-    "primed".encode("idna")  # the first look-up of a host name imports the codec
+def before_snapshot(*parts: Part) -> None:
+    """Let go of everything that does not survive a copy."""
     _let_go(parts)
 
 

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from firstcome.rules import Ticket
+from firstcome.runtime import credentials
 from firstcome.runtime.telemetry import logger
 from firstcome.settings import Settings
 from firstcome.stream.backoff import Backoff, NotConnectingError, TooManyConnectsError
@@ -47,6 +48,11 @@ class Stream:
         if sent is Sent.DELIVERED:
             self._breaker.reset()
         return sent
+
+    def prime(self, *, ask: bool) -> None:  # noqa: ARG002
+        """Import what signs in to the brokers. It connects to none: MSK takes 100 connections a second and broker."""
+        if self._settings.kafka_security == "AWS_MSK_IAM":
+            credentials.prime_tokens()
 
     def close(self) -> None:
         """Let go of the connections and of a bad experience; the next send makes others."""
