@@ -51,12 +51,17 @@ def metrics() -> set[Metric]:
 def of_alarms() -> Iterator[Metric]:
     """Yield every metric that an alarm names."""
     for alarm in alarms().values():
-        metrics = alarm.get("Metrics", [])
-        yield from (_queried(each["Expression"]["Fn::Sub"]) for each in metrics if "Period" in each)
-        for metric in [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each] or [alarm]:
-            if "Namespace" in metric:
-                dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
-                yield metric["Namespace"], metric["MetricName"], dimensions
+        yield from of_alarm(alarm)
+
+
+def of_alarm(alarm: dict[str, Any]) -> Iterator[Metric]:
+    """Yield every metric that one alarm names."""
+    metrics = alarm.get("Metrics", [])
+    yield from (_queried(each["Expression"]["Fn::Sub"]) for each in metrics if "Period" in each)
+    for metric in [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each] or [alarm]:
+        if "Namespace" in metric:
+            dimensions = frozenset((each["Name"], str(each["Value"])) for each in metric.get("Dimensions", []))
+            yield metric["Namespace"], metric["MetricName"], dimensions
 
 
 def _queried(query: str) -> Metric:

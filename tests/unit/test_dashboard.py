@@ -13,7 +13,7 @@ import pytest
 from firstcome.operate.actions import ACTIONS
 from firstcome.runtime import telemetry
 from tests import dashboard
-from tests.templates import application, observability
+from tests.templates import application, functions, observability
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
@@ -51,8 +51,8 @@ SILENCE = {
     "DeadRows": "ignore",  # the retry could not find out
     "OldPendingTicket": "ignore",
 }
-# What every opening rings, and Opening itself: they tell nobody.
-MUTED = {"TooManyRequests", "Throttled", "ApiErrors", "Opening"}
+# What every opening rings, and Opening itself: they tell nobody. Nor does what any stranger can ring.
+MUTED = {"TooManyRequests", "Throttled", "ApiErrors", "Opening", "ViewFlooded"}
 SERVERS = {"HasBrokers", "HasCache", "HasDatabase"}
 TOLD = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
 
@@ -88,21 +88,59 @@ def test_an_opening_mutes_what_every_opening_rings() -> None:
     """And nothing else: what tells of a lost gate, of failing answers or of the promise has actions of its own."""
     [turned_away] = dashboard.composites().values()
     asked = set(re.findall(r'ALARM\("\$\{(\w+)\}"\)', turned_away["AlarmRule"]["Fn::Sub"]))
-    assert asked == MUTED - {"Opening"}
+    assert asked == MUTED - {"Opening", "ViewFlooded"}
     assert turned_away["ActionsSuppressor"] == {"Fn::GetAtt": ["Opening", "Arn"]}
     slowest_s = max(alarm.get("Period", 60) for name, alarm in dashboard.alarms().items() if name in MUTED)
     assert turned_away["ActionsSuppressorWaitPeriod"] > slowest_s, "the opening's own figure comes later than the 429s"
 
 
-def test_a_429_is_counted_by_a_line_of_the_access_log() -> None:
-    """The metric of the alarm is that of the filter, which reads a field that the log has, as it writes it."""
-    [counted] = observability.of_type("AWS::Logs::MetricFilter").values()
-    field, value = re.fullmatch(r'\{ \$\.(\w+) = "(\d+)" \}', counted["FilterPattern"]).groups()  # type: ignore[union-attr]
+LOGGED = {"status": "$context.status", "api": "$context.apiId", "route": "$context.routeKey"}
+VIEW = "GET /events/{event_id}"
+
+
+@pytest.mark.parametrize(("name", "of_the_view"), [("TooManyRequests", False), ("ViewFlooded", True)])
+def test_a_429_is_counted_by_a_line_of_the_access_log(name: str, *, of_the_view: bool) -> None:
+    """The metric of the alarm is that of the filter, which reads fields that the log has; the open view's are apart."""
+    counted = observability.of_type("AWS::Logs::MetricFilter")[f"{name}InTheLog"]
     log = application.content["Globals"]["HttpApi"]["AccessLogSettings"]["Format"]
-    assert (f'"{field}":"$context.status"' in log, value) == (True, "429")
+    assert all(f'"{field}":"{value}"' in log for field, value in LOGGED.items())
+    this, other = ("=", "&&") if of_the_view else ("!=", "||")
+    view = f'$.api {this} "${{ApiId}}" {other} $.route {this} "{VIEW}"'
+    said = f'{{ $.status = "429" && {view if of_the_view else f"({view})"} }}'
+    assert counted["FilterPattern"] == {"Fn::Sub": said}
+    method, path = VIEW.split()
+    [event] = functions["EventFunction"]["Events"].values()
+    assert (event["Properties"]["Method"], event["Properties"]["Path"]) == (method, path)
     [made] = counted["MetricTransformations"]
-    alarm = dashboard.alarms()["TooManyRequests"]
-    assert (made["MetricNamespace"], made["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+    asked = {(namespace, metric) for namespace, metric, _ in dashboard.of_alarm(dashboard.alarms()[name])}
+    assert (made["MetricNamespace"], made["MetricName"]) in asked
+
+
+# By function: which alarms ring when it is throttled, and when it fails. What is in none of Lambda's metrics is said.
+WATCHED = {
+    "Apply": ("Throttled", "ApplyErrors"),
+    "Event": ("ViewFlooded", "ApplyErrors"),
+    "Consume": ("Throttled", "ConsumerLag"),  # a batch that fails comes again: only its age tells
+    "Retry": ("Throttled", "RetryNotRunning"),  # so does its work
+    "Operate": ("Throttled", "OperateErrors"),
+    "OperatorApi": ("OperatorApiErrors", "OperatorApiErrors"),  # its API's 5xx are both
+}
+OF_OUR_OWN = {"ConsumerLag": "oldest_unread_age_ms", "RetryNotRunning": "runs", "OperatorApiErrors": "5xx"}
+
+
+def test_every_function_has_its_alarms() -> None:
+    """For what Lambda does not start, and for what fails; the flood of a stranger rings quietly, a failure does not."""
+    assert {f"{name}Function" for name in WATCHED} == functions.keys()
+    for name, alarms in WATCHED.items():
+        for alarm, metric in zip(alarms, ("Throttles", "Errors"), strict=True):
+            asked = set(dashboard.of_alarm(dashboard.alarms()[alarm]))
+            dimension = ("FunctionName", str({"Ref": f"{name}FunctionName"}))
+            own = OF_OUR_OWN.get(alarm)
+            of_lambda = ("AWS/Lambda", metric, frozenset({dimension}))
+            assert own in {each for _, each, _ in asked} if own else of_lambda in asked, (name, alarm)
+        assert alarms[1] not in MUTED
+        if f"{name}FunctionName" in observability.parameters:
+            assert application.outputs[f"{name}FunctionName"]["Value"] == {"Ref": f"{name}Function"}
 
 
 def test_alarms_and_entries_of_the_runbook_match() -> None:

@@ -44,7 +44,8 @@ def test_what_the_local_cloud_uses_is_what_the_template_says(source: Any) -> Non
         said = properties(source, name)
         assert function.timeout_s == said["Timeout"]
         assert function.memory_mb == said.get("MemorySize", shared["MemorySize"])
-        assert function.environment.keys() == shared["Environment"]["Variables"].keys()
+        variables = shared["Environment"]["Variables"] | said["Environment"]["Variables"]
+        assert function.environment.keys() == variables.keys()
         assert function.environment["FIRSTCOME_KAFKA_TOPIC"] == source["Parameters"]["KafkaTopic"]["Default"]
     [stream] = found["consume"].streams
     mapping = properties(source, "consume")["Events"]["Stream"]["Properties"]

@@ -30,6 +30,9 @@ EXAMPLES = {
     "Bootstrap.Brokers": "b-1.infra.abc.kafka.us-east-1.amazonaws.com:9098,b-2.infra.abc.kafka.amazonaws.com:9098",
     "Database.Endpoint.Address": "infra-database.abc.us-east-1.rds.amazonaws.com",
     "Database.Endpoint.Port": "3306",
+    "ApplySecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:ApplySecret-AbCdEf",
+    "ConsumeSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:ConsumeSecret-AbCdEf",
+    "RetrySecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:RetrySecret-AbCdEf",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf",
 }
 

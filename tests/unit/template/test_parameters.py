@@ -14,11 +14,13 @@ from firstcome.settings import PREFIX, Settings
 from tests.templates import ROOT, Template, application, functions, infrastructure, observability, yaml_parse
 
 variables: dict[str, Any] = application.content["Globals"]["Function"]["Environment"]["Variables"]
+own: dict[str, dict[str, Any]] = {name: each["Environment"]["Variables"] for name, each in functions.items()}
 parameters = application.parameters
 
 
 def settable() -> dict[str, Any]:
-    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+    every = variables | own["OperateFunction"]
+    return {name: value for name, value in every.items() if name.startswith(PREFIX)}
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
@@ -32,7 +34,8 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 def test_there_is_one_way_to_sign_in_to_each_server() -> None:
     """Secrets for Redis and MySQL, both needed, and IAM for Kafka; all of it travels in TLS."""
-    signing = {name for name in variables if re.search("SECRET|IAM|CA_FILE|SECURITY|USER_ARN", name)}
+    of_one = variables | own["RetryFunction"]
+    signing = {name for name in of_one if re.search("SECRET|IAM|CA_FILE|SECURITY|USER_ARN", name)}
     assert signing == {
         "FIRSTCOME_REDIS_SECRET_ARN",
         "FIRSTCOME_MYSQL_SECRET_ARN",
@@ -40,7 +43,9 @@ def test_there_is_one_way_to_sign_in_to_each_server() -> None:
         "FIRSTCOME_KAFKA_SECURITY",
         "FIRSTCOME_LOG_KEY_SECRET_ARN",
     }
-    assert not [name for name in ("RedisSecretArn", "MysqlSecretArn") if "Default" in parameters[name]]
+    secrets = {name for name in parameters if re.match("(Redis|Mysql).*SecretArn", name)}
+    assert len(secrets) == 5
+    assert not [name for name in secrets if "Default" in parameters[name]]
     assert not re.search(parameters["RedisUrl"]["AllowedPattern"], "redis://redis.example.com:6379")
     assert (variables["FIRSTCOME_MYSQL_CA_FILE"], variables["FIRSTCOME_KAFKA_SECURITY"]) == ("rds", "AWS_MSK_IAM")
 
@@ -66,7 +71,7 @@ def test_every_variable_is_a_setting() -> None:
 def test_what_is_for_local_use_cannot_be_set() -> None:
     """Neither an identity in place of the authorizer's nor `wipe` can reach AWS."""
     assert "FIRSTCOME_LOCAL" not in application.text
-    assert all("Environment" not in properties for properties in functions.values()), "all variables stand in Globals"
+    assert all(re.fullmatch(r"FIRSTCOME_MYSQL_(\w+_)?SECRET_ARN", name) for each in own.values() for name in each)
 
 
 def test_no_password_is_a_parameter() -> None:
@@ -107,8 +112,8 @@ def test_sam_local_changes_what_the_template_declares() -> None:
     """SAM CLI sets no other variable: neither signs in, and the servers of a machine speak no TLS."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
     [changed] = json.loads((ROOT / config["local_invoke"]["parameters"]["env_vars"]).read_text()).values()
-    assert changed.keys() <= variables.keys()
-    assert {name for name in variables if "SECRET_ARN" in name} - changed.keys() == {"FIRSTCOME_LOG_KEY_SECRET_ARN"}
+    assert changed.keys() <= settable().keys()
+    assert {name for name in settable() if "SECRET_ARN" in name} - changed.keys() == {"FIRSTCOME_LOG_KEY_SECRET_ARN"}
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

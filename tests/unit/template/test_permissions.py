@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from tests.templates import OPERATORS, Template, application, deployed, infrastructure, statements
+from tests.templates import OPERATORS, Resource, Template, application, deployed, infrastructure, statements
 
 BOTH = pytest.mark.parametrize("template", [application, infrastructure], ids=lambda each: each.path.name)
 # EC2 describes everything or nothing, and its interfaces do not exist before they are made; MSK tells of the brokers
@@ -31,8 +31,8 @@ def reasons(template: Template) -> dict[str, str]:
     for line in map(str.strip, template.text.splitlines()):
         if line.startswith("#"):
             comment.append(line)
-        elif line.startswith(("- Sid:", "Sid:")):
-            found[line.partition("Sid:")[2].strip() + f" {len(found)}"] = " ".join(comment)
+        elif line.startswith(("- Sid:", "Sid:", "- { Sid:")):
+            found[line.partition("Sid:")[2].strip(" ").partition(",")[0] + f" {len(found)}"] = " ".join(comment)
             comment = []
         elif not line.startswith(("- !If", "- Has")):
             comment = []
@@ -94,12 +94,61 @@ def test_only_apply_writes_into_the_stream() -> None:
         assert ("kafka-cluster:WriteData" in str(statements(role))) == (name == "ApplyRole")
 
 
-@pytest.mark.parametrize(("key", "read"), [("", 2), ("arn:aws:secretsmanager:us-east-1:1:secret:key", 3)])
-def test_only_secrets_that_there_are_may_be_read(key: str, read: int) -> None:
-    """Those of Redis and MySQL, and the key of the logs where there is one."""
-    policy = deployed(LogKeySecretArn=key)["NetworkAndSecrets"]["Properties"]["PolicyDocument"]["Statement"]
-    [reading] = [each["Resource"] for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
-    assert len(reading) == read
+def granted(role: str, resources: dict[str, Resource]) -> list[Resource]:
+    """Return the statements of one role, those of its managed policies included."""
+    properties = resources[role]["Properties"]
+    managed = [resources[each["Ref"]]["Properties"] for each in properties.get("ManagedPolicyArns", [])]
+    return [each for owner in (properties, *managed) for each in statements(owner)]
+
+
+def secrets(role: str, resources: dict[str, Resource]) -> set[str]:
+    """Return the parameters that name the secrets which one role may read."""
+    reading = [each for each in granted(role, resources) if "secretsmanager:" in str(each["Action"])]
+    assert all(each["Action"] == "secretsmanager:GetSecretValue" for each in reading)
+    named = [each["Resource"] for each in reading]
+    return {one["Ref"] for each in named for one in (each if isinstance(each, list) else [each])}
+
+
+OWNER = "MysqlSecretArn"
+USERS = {"MysqlApplySecretArn", "MysqlConsumeSecretArn", "MysqlRetrySecretArn"}
+SIGNS_IN_AS = {
+    "Apply": {"MysqlApplySecretArn"},
+    "Event": {"MysqlApplySecretArn"},
+    "Consume": {"MysqlConsumeSecretArn"},
+    "Retry": {"MysqlRetrySecretArn"},
+    "Operate": {OWNER, *USERS},  # `migrate` makes the users
+    "OperatorApi": {OWNER, *USERS},
+}
+
+
+@pytest.mark.parametrize("key", ["", "arn:aws:secretsmanager:us-east-1:1:secret:key"])
+def test_a_function_reads_its_own_secrets_alone(key: str) -> None:
+    """That of Redis, of its user of MySQL, and the key of the logs where there is one; the owner's is operate's."""
+    resources = deployed(LogKeySecretArn=key, **OPERATORS)
+    of_all = {"RedisSecretArn"} | ({"LogKeySecretArn"} if key else set())
+    roles = {name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Function"}
+    assert {name.removesuffix("Function") for name in roles} == SIGNS_IN_AS.keys()
+    for name, own in SIGNS_IN_AS.items():
+        assert resources[f"{name}Function"]["Properties"]["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+        assert secrets(f"{name}Role", resources) == of_all | own, name
+
+
+def test_a_function_is_told_of_the_secrets_that_it_may_read() -> None:
+    """Its own user of MySQL; and who migrates, of the users that it makes."""
+    resources = deployed(**OPERATORS)
+    for name, own in SIGNS_IN_AS.items():
+        variables = resources[f"{name}Function"]["Properties"]["Environment"]["Variables"]
+        told = {
+            key: each["Ref"]
+            for key, each in variables.items()
+            if key.startswith("FIRSTCOME_MYSQL_") and "_SECRET_ARN" in key
+        }
+        signed_in = OWNER if OWNER in own else next(iter(own))
+        made = {
+            f"FIRSTCOME_MYSQL_{each}_SECRET_ARN": f"Mysql{each.title()}SecretArn"
+            for each in ("APPLY", "CONSUME", "RETRY")
+        }
+        assert told == {"FIRSTCOME_MYSQL_SECRET_ARN": signed_in} | (made if OWNER in own else {}), name
 
 
 @pytest.mark.parametrize("boundary", ["", "arn:aws:iam::123456789012:policy/bound"])
@@ -126,6 +175,9 @@ def test_who_migrates_may_look_at_the_topic_and_set_it(role: str, make: str) -> 
     """Whoever made the topic; nobody else may change its settings."""
     resources = deployed(MakeTopic=make, OperatorIssuer="https://issuer.example", OperatorAudience="operators")
     changing = "kafka-cluster:AlterTopicDynamicConfiguration"
-    assert "kafka-cluster:DescribeTopicDynamicConfiguration" in json.dumps(resources[role])
-    holders = {name for name, each in resources.items() if changing in json.dumps(each)}
-    assert holders == {"OperateRole", "OperatorApiRole"}
+    assert "kafka-cluster:DescribeTopicDynamicConfiguration" in json.dumps(granted(role, resources))
+    roles = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"]
+    assert {name for name in roles if changing in json.dumps(granted(name, resources))} == {
+        "OperateRole",
+        "OperatorApiRole",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import PurePosixPath
 
@@ -108,6 +109,18 @@ def test_no_password_is_written_down() -> None:
     assert password == {"Fn::Sub": "{{resolve:secretsmanager:${RedisSecret}:SecretString:password}}"}
     secret = infrastructure.of_type("AWS::SecretsManager::Secret")["RedisSecret"]["GenerateSecretString"]
     assert f'"username": "{user["UserName"]}"' in secret["SecretStringTemplate"]
+
+
+def test_each_function_has_a_user_of_its_own() -> None:
+    """A name that MySQL takes (32 characters), nobody else's, and not the owner's; `migrate` sets its password."""
+    secrets = infrastructure.of_type("AWS::SecretsManager::Secret")
+    made = [secrets[f"{name}Secret"]["GenerateSecretString"] for name in ("Apply", "Consume", "Retry")]
+    names = [json.loads(each["SecretStringTemplate"])["username"] for each in made]
+    assert names == ["firstcome_apply", "firstcome_consume", "firstcome_retry"]
+    owner = infrastructure.of_type("AWS::RDS::DBInstance")["Database"]["MasterUsername"]
+    assert owner not in names
+    assert all(len(name) <= 32 for name in names)
+    assert all(each["GenerateStringKey"] == "password" for each in made)
 
 
 def test_pollers_on_demand_have_their_endpoints() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pymysql
@@ -16,6 +17,7 @@ FILE = Path(__file__).with_name("grants.sql")
 _GRANT = re.compile(r"^GRANT (?P<rights>[A-Z_a-z, ()]+) ON (?P<table>\w+) TO (?P<function>\w+)$", re.MULTILINE)
 
 
+@cache
 def rights() -> dict[str, dict[str, str]]:
     """Return what each function may do, by table."""
     found: dict[str, dict[str, str]] = {}
