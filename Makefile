@@ -24,7 +24,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-web up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference reference vendor openapi picture images links rds-ca lock clean
+.PHONY: help setup demo demo-web up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long test-topology simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference reference vendor openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +54,8 @@ reset: ## stop it and empty its data folder
 
 ##@ Checks
 
-test: setup ## all tests on real servers, with coverage; the crash matrix, containers and the browser have their own
-	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/sam/containers --ignore=tests/web
+test: setup ## all tests on real servers, with coverage; both crash matrices, containers and the browser have their own
+	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/topology --ignore=tests/sam/containers --ignore=tests/web
 
 test-unit: setup ## only those that need no server
 	$(PYTEST) tests/unit
@@ -81,6 +81,10 @@ test-faults: setup ## the crash matrix: real processes killed, real servers stop
 
 test-faults-long: setup ## the outage of 130 s
 	$(PYTEST) tests/faults/long
+
+test-topology: setup ## the second crash matrix: three brokers, Redis with replicas, a semi-synchronous ledger; who leads dies
+	@rm -f .local/topology/figures.jsonl
+	$(PYTEST) tests/topology
 
 SEED ?= $(shell date +%s)
 

@@ -68,13 +68,11 @@ def programs(needed: Iterable[str], say: Callable[[str], None] = print) -> dict[
 
     Raises `ProcessError`, which names the three ways to go on, when they cannot be installed.
     """
-    needed = list(needed)
-    missing = [name for name in needed if _find(name) is None]
-    if missing:
+    found = {name: _find(name) for name in dict.fromkeys(needed)}
+    if missing := [name for name, path in found.items() if path is None]:
         _install(missing, say)
-    found = {name: _find(name) for name in needed}
-    missing = [name for name, path in found.items() if path is None]
-    if missing:
+        found |= {name: _find(name) for name in missing}
+    if missing := [name for name, path in found.items() if path is None]:
         raise ProcessError(f"{', '.join(missing)}: not found after the installation.{ways()}")
     return {name: path for name, path in found.items() if path is not None}
 

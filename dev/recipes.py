@@ -27,12 +27,8 @@ DATABASE = "firstcome"
 # Nobody else reaches the address that the server listens on.
 ROOT_FROM_ANYWHERE = "CREATE USER IF NOT EXISTS root@'%';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
 
-KAFKA_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+# Of every node, whatever it does.
+KAFKA_NODE = """\
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs=data
@@ -40,12 +36,6 @@ log.dirs=data
 auto.create.topics.enable=false
 # Records stay until `make reset`: nothing depends on when a test was run.
 log.retention.ms=-1
-# One broker keeps one copy.
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
 # 50 partitions each by default, made while the first consumer waits.
 offsets.topic.num.partitions=1
 transaction.state.log.num.partitions=1
@@ -58,6 +48,23 @@ broker.session.timeout.ms=2000
 # 128 MiB by default, of a heap of 512.
 log.cleaner.dedupe.buffer.size=16777216
 """
+# Of the one that is broker and controller.
+KAFKA_PROPERTIES = (
+    KAFKA_NODE
+    + """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+# One broker keeps one copy.
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +203,29 @@ def _probe_mariadb(host: str, port: int) -> None:
 
 def _prepare_kafka(folder: Path, programs: Mapping[str, str]) -> None:
     # The ports do not matter yet, and are written again at every start.
-    (folder / "server.properties").write_text(KAFKA_PROPERTIES.format(host=HOST, port=1, controller_port=2))
-    # It may begin with a dash, which after `-t` would be read as an option.
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    format_kafka(folder, programs, KAFKA_PROPERTIES.format(host=HOST, port=1, controller_port=2), new_cluster_id())
+
+
+def new_cluster_id() -> str:
+    """Return the id of a Kafka cluster that nobody has made yet."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def format_kafka(folder: Path, programs: Mapping[str, str], properties: str, cluster_id: str) -> None:
+    """Make the data folder of a node that has these properties."""
+    (folder / "server.properties").write_text(properties)
+    # The id may begin with a dash, which after `-t` would be read as an option.
     tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", "server.properties"]
     _run([*_java(programs, heap="128m"), *tool], folder)
 
 
 def _kafka_command(folder: Path, host: str, port: int, programs: Mapping[str, str]) -> list[str]:
     properties = KAFKA_PROPERTIES.format(host=host, port=port, controller_port=free_port(host))
+    return kafka_command(folder, programs, properties)
+
+
+def kafka_command(folder: Path, programs: Mapping[str, str], properties: str) -> list[str]:
+    """Return the command that runs a node with these properties."""
     (folder / "server.properties").write_text(properties)
     return [*_java(programs, heap="512m"), "kafka.Kafka", "server.properties"]
 

@@ -45,7 +45,7 @@ PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 # that collect it.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # No test cuts the power, and what a process's death must survive the kernel keeps: a commit need not wait for the disk.
-# The servers of tests/faults are as they come.
+# The servers of tests/faults and tests/topology are as they come.
 QUICK_COMMIT = "--innodb-flush-method=nosync"
 
 # On a busy machine a property takes as long as it takes; in CI, the same examples every time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -236,7 +236,7 @@ class Campaign:
     @contextmanager
     def gate(self) -> Iterator[Gate]:
         """Lend the event's gate."""
-        with redis_client(self.settings) as redis:
+        with closing(redis_client(self.settings)) as redis:  # a cluster's is no context manager
             yield Gate(redis, self.settings)
 
     def sql(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:

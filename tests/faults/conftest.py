@@ -7,7 +7,7 @@ import fcntl
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import pytest
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from firstcome.settings import Settings
 
+S = TypeVar("S", bound=Servers)
 LOCAL = ROOT / ".local" / "faults"
 HERE = Path(__file__).parent
 LONG = HERE / "long"
@@ -63,20 +64,32 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(scope="session")
 def faulty_servers() -> Iterator[Servers]:
     """Redis, MariaDB and Kafka that only these tests use."""
-    LOCAL.mkdir(parents=True, exist_ok=True)
-    with (LOCAL / "lock").open("w") as lock:
+    with alone_in(LOCAL), running(Servers(LOCAL, environ={})) as servers:
+        yield servers
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Have the folder for these tests alone; end the run where others have it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pytest.exit(f"other tests are running with the servers in {LOCAL}", returncode=pytest.ExitCode.USAGE_ERROR)
-        servers = Servers(LOCAL, environ={})
-        servers.reset()
-        servers.start(say=lambda _: None)
-        try:
-            recreate(servers.mysql_url)
-            yield servers
-        finally:
-            servers.stop()
+            pytest.exit(f"other tests are running with the servers in {folder}", returncode=pytest.ExitCode.USAGE_ERROR)
+        yield
+
+
+@contextlib.contextmanager
+def running(servers: S) -> Iterator[S]:
+    """Lend these servers with nothing in them."""
+    servers.reset()
+    servers.start(say=lambda _: None)
+    try:
+        recreate(servers.mysql_url)
+        yield servers
+    finally:
+        servers.stop()
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +170,11 @@ def _mended(town: Town) -> Iterator[Town]:
     for function in town.cloud.functions:
         for pid in town.cloud.environments(function):
             os.kill(pid, signal.SIGCONT)
+    clear(town)
+
+
+def clear(town: Town) -> None:
+    """Have the event gone, and its records."""
     with contextlib.suppress(InvocationError):  # an event that is not whole stays, for whoever looks for the reason
         town.operate("wipe")
     _forget_what_was_read(town.servers, town.settings)
@@ -174,7 +192,7 @@ def _forget_what_was_read(servers: Servers, settings: Settings) -> None:
 
 def name_of(request: pytest.FixtureRequest) -> str:
     """Return the file and name of the test, as the table of figures knows it."""
-    return f"{request.node.path.relative_to(HERE)}::{request.node.name}"
+    return f"{request.node.path.relative_to(HERE.parent)}::{request.node.name}"
 
 
 def _whole(servers: Servers) -> None:

@@ -1,15 +1,16 @@
-"""The table of `docs/reliability.md`: what each fault of the last run came to.
+"""The tables of `docs/reliability.md`: what each fault of the last run came to.
 
-python -m tests.faults.table
+python -m tests.faults.table [faults | topology]
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-FIGURES = Path(__file__).parents[2] / ".local" / "faults" / "figures.jsonl"
+TESTS = Path(__file__).parents[1]
 
 COLUMNS = {
     "told_accepted": "told accepted",
@@ -26,23 +27,29 @@ COLUMNS = {
 }
 
 
+def figures_of(matrix: str) -> Path:
+    """Return the file that the table of these tests is made of; a matrix is known by its folder."""
+    return TESTS.parent / ".local" / matrix / "figures.jsonl"
+
+
 def note(test: str, figures: dict[str, Any]) -> None:
-    """Add the figures of one test to the file that the table is made of."""
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    with FIGURES.open("a") as file:
+    """Add the figures of one test, which is named by its path below tests/, to the file of its matrix."""
+    file_of_figures = figures_of(test.partition("/")[0])
+    file_of_figures.parent.mkdir(parents=True, exist_ok=True)
+    with file_of_figures.open("a") as file:
         file.write(json.dumps({"test": test, **figures}) + "\n")
 
 
-def main() -> None:
+def main(matrix: str = "faults") -> None:
     """Print the table as Markdown; a test that ran twice shows its last run. Read from docs/."""
-    runs = {(run := json.loads(line))["test"]: run for line in FIGURES.read_text().splitlines()}
+    runs = {(run := json.loads(line))["test"]: run for line in figures_of(matrix).read_text().splitlines()}
     print("| law | fault |", " | ".join(COLUMNS.values()), "|")
     print("| --- | --- |", " | ".join("--:" for _ in COLUMNS), "|")
     for test, run in runs.items():
         file, _, name = test.partition("::test_")
         law, _, fault = name.rstrip("]").replace("_", " ").partition("[")
-        print(f"| [{law}](../tests/faults/{file}) | {fault} |", " | ".join(str(run[column]) for column in COLUMNS), "|")
+        print(f"| [{law}](../tests/{file}) | {fault} |", " | ".join(str(run[column]) for column in COLUMNS), "|")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

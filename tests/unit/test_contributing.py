@@ -73,9 +73,9 @@ def test_every_target_that_is_named_exists(path: Path) -> None:
 
 
 def test_the_workflow_runs_every_kind_of_check() -> None:
-    """Lint, types, all tests, the crash matrix and SAM are checked on every push."""
+    """Lint, types, all tests, both crash matrices and SAM are checked on every push."""
     run = {target for step in steps() for target in called(f"run: {step.get('run', '')}")}
-    assert run >= {"lint", "types", "test-unit", "test", "test-web", "test-faults", "test-sam"}
+    assert run >= {"lint", "types", "test-unit", "test", "test-web", "test-faults", "test-topology", "test-sam"}
 
 
 def test_unit_tests_run_on_the_oldest_python_and_on_lambdas() -> None:
