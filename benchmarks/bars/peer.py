@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, vie
 from benchmarks.harness.cpu import spent_s
 from benchmarks.harness.rows import Bar, Row, interleave, rate
 from benchmarks.harness.tools import CONNECTIONS, applications, wrk
+from benchmarks.ladder.consumer import Consumer, environ
 from benchmarks.ladder.steps import SADD_INCR_TOPIC, STEPS, make_tables
 from benchmarks.peer.server import event_key
 from dev import front
@@ -34,8 +35,6 @@ from dev.install import programs
 from dev.process import wait_until
 from dev.recipes import url_of
 from firstcome.stores import Stores
-from firstcome.stream.reader import StreamReader
-from firstcome.stream.topic import ensure_topic
 
 COUPONS = 100  # of an event at half of which everything is killed that answers people
 MORE_PEOPLE = 2_000  # who ask afterwards
@@ -75,8 +74,7 @@ class Peer:
     bench: Bench
     url: str
     servers: list[Child]
-    consumer: Child
-    reader: StreamReader
+    consumer: Consumer
 
     def open_event(self, capacity: int, *, waits: bool) -> str:
         """Make an event; return its id."""
@@ -88,10 +86,6 @@ class Peer:
     def pids(self) -> list[int]:
         """Return the processes that answer people."""
         return [child.pid for child in self.servers if child.pid is not None]
-
-    def drained(self) -> None:
-        """Return when the consumer, which runs, has read all records."""
-        wait_until(self.reader.caught_up, "the peer's topic is read", timeout_s=DRAINED_S)
 
     def forget(self) -> None:
         """Have the consumer begin behind what is in the topic now: it would write for minutes."""
@@ -107,19 +101,14 @@ class Peer:
 def running(bench: Bench, processes: int) -> Iterator[Peer]:
     """Have the peer's processes running; its consumer does not, until it is started."""
     make_tables(bench.settings)
-    ours = replace(bench.settings, kafka_topic=CHAIN.topic, kafka_group=CHAIN.topic)
-    ensure_topic(ours, partitions=1, replication=1)
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
-    log, python = bench.folder / "peer.log", [sys.executable, "-m"]
-    consume = [*python, "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
-    same: dict[str, Any] = {"log": log, "env": environ, "cwd": ROOT}
+    same: dict[str, Any] = {"log": bench.folder / "peer.log", "env": environ(bench), "cwd": ROOT}
     token = uuid.uuid4().hex[:8]
     with ExitStack() as ending:
         servers, names = [], [f"peer-{number}-{token}" for number in range(processes)]
         for name in names:
             own = ending.enter_context(front.listen_abstract(name))
             own.listen(CONNECTIONS)  # all of them may come at once, before the process has started
-            serve = [*python, "benchmarks.peer.server", str(own.fileno())]
+            serve = [sys.executable, "-m", "benchmarks.peer.server", str(own.fileno())]
             servers.append(Child(name, serve, pass_fds=[own.fileno()], **same))
         listener = ending.enter_context(front.listen(0))
         config = bench.folder / "peer.cfg"
@@ -127,12 +116,12 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
         config.write_text(FRONT.format(descriptor=listener.fileno(), servers=lines))
         command = [programs(["haproxy"])["haproxy"], "-db", "-f", str(config)]
         before = Child("peer-front", command, pass_fds=[listener.fileno()], **same)
-        consumer = Child("peer-consumer", consume, **same)
+        consumer = Consumer(bench, CHAIN)
         for child in (consumer, *servers, before):
             ending.callback(child.stop)
         for child in (*servers, before):
             child.start()
-        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer, StreamReader(ours))
+        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer)
 
 
 @dataclass(slots=True)
@@ -231,7 +220,7 @@ def _drain(contest: Contest) -> Row:
                 producer.send(CHAIN.topic, f"{event_id} person-{number}".encode())
             producer.flush()
         peer.consumer.start()
-        found = rate(peer.drained, few)
+        found = rate(peer.consumer.drained, few)
         peer.consumer.stop()
         rows = bench.query(f"SELECT COUNT(*) FROM {CHAIN.table} WHERE event_id = %s", event_id)
         wrong.extend([f"{event_id}: {rows} rows of {few:,}"] if rows != [(few,)] else [])
@@ -284,7 +273,7 @@ def _kill(contest: Contest) -> Row:
     def theirs(name: str) -> float:
         event_id = peer.open_event(COUPONS, waits=name == WAITS)
         promised = killed(peer.url, event_id, peer.pids)
-        peer.drained()
+        peer.consumer.finish()
         return counted(name, promised, CHAIN.table, event_id)
 
     contenders: dict[str, Callable[[], float]] = {OURS: ours}

@@ -115,18 +115,6 @@ class Crowd:
         return [max(0.0, people) for people in self._asking]
 
 
-class Bucket:
-    """Tokens that come at a rate, and are kept up to a number, which are there in the beginning."""
-
-    def __init__(self, per_s: float, at_most: float) -> None:
-        self.tokens = at_most
-        self._per_s, self._at_most = per_s, at_most
-
-    def refill(self) -> None:
-        """Have those of one step."""
-        self.tokens = min(self._at_most, self.tokens + self._per_s * STEP_S)
-
-
 class Environments:
     """Those of apply, by whether they have a connection to the brokers, which each makes for its first winner.
 
@@ -183,15 +171,15 @@ def simulated(measured: Times, people: int, spread_s: int) -> Found:
     """Simulate one opening."""
     there = Aws.of(measured, STACK)
     found, crowd, environments = Found(people, spread_s, people // PEOPLE_A_COUPON), Crowd(), Environments()
-    throttle = Bucket(min(STACK["ApiRateLimit"], STACK.api_quota), STACK["ApiBurstLimit"])
-    allowed = Bucket(STACK.environments * limits.REQUESTS_PER_ENVIRONMENT_S, STACK.environments)
+    rate, burst, at_most = min(STACK["ApiRateLimit"], STACK.api_quota), STACK["ApiBurstLimit"], STACK.environments
+    throttle, allowed = float(burst), float(at_most)  # tokens, of the API and of Lambda
     carried = min(STACK.pollers, STACK["KafkaPartitions"]) * poller_rows(STACK, there)  # rows a second
     unread = 0.0  # records
     crowd.add(0, people, 0, spread_s + CLOCKS_S)
     for step in count():
         now = step * STEP_S
-        throttle.refill()
-        allowed.refill()
+        throttle = min(burst, throttle + rate * STEP_S)
+        allowed = min(at_most, allowed + at_most * limits.REQUESTS_PER_ENVIRONMENT_S * STEP_S)
         environments.begin(step)
         asking = crowd.due(step)
         found.looks += sum(asking[1:])
@@ -201,10 +189,10 @@ def simulated(measured: Times, people: int, spread_s: int) -> Found:
         asked = sum(asking)
         found.asked[int(now)] += asked
         won_or_lost_s = there.won_s if found.left else there.lost_s
-        passed = min(asked, throttle.tokens)
-        admitted = min(passed, allowed.tokens, environments.room(won_or_lost_s))
-        throttle.tokens -= passed
-        allowed.tokens -= admitted
+        passed = min(asked, throttle)
+        admitted = min(passed, allowed, environments.room(won_or_lost_s))
+        throttle -= passed
+        allowed -= admitted
         for refusals, some in enumerate(asking):
             if some:
                 wait_s = AGAIN_S[min(refusals, len(AGAIN_S) - 1)]

@@ -149,7 +149,7 @@ def test_every_hint_is_something_to_set(burst: float) -> None:
     [
         (["--burst", "-5"], "-5: a number above 0 is expected"),
         (["--burst", "many"], "many: a number above 0 is expected"),
-        (["--stacks", "0"], "0: a whole number above 0 is expected"),
+        (["--coupons", "0"], "0: a whole number above 0 is expected"),
         (["burst=10000"], "no template has the parameter burst"),
         (["10000"], "has no `=`: parameters are written NAME=VALUE"),
         (["ApplyConcurrency=5000"], "the template takes 1 to 1000"),

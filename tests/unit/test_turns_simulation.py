@@ -81,16 +81,6 @@ def test_who_is_refused_asks_evenly_over_the_pages_wait() -> None:
     assert asked[102:] == [pytest.approx(0, abs=1e-9)] * 8
 
 
-def test_a_bucket_gives_what_has_come_since_and_no_more() -> None:
-    bucket = turns.Bucket(per_s=10, at_most=50)
-    bucket.tokens = 0
-    bucket.refill()
-    assert bucket.tokens == pytest.approx(10 * turns.STEP_S)
-    for _ in range(1_000):
-        bucket.refill()
-    assert bucket.tokens == 50
-
-
 def test_a_first_winner_waits_to_be_connected_or_is_cut_off() -> None:
     """As many as the brokers connect in time; the others give up, and try no more for as long as the breaker says."""
     environments = turns.Environments()
