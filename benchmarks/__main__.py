@@ -63,7 +63,7 @@ def run(bench: Bench, names: list[str]) -> report.Run:
             began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")
             this.found[name] = benchmark.run(replace(bench, say=partial(_say, name)))
             this.seconds[name] = time.monotonic() - began
-            if hasattr(benchmark, "draw"):  # plots and tables of its own, from the rows alone
+            if hasattr(benchmark, "draw"):  # a table of its own, from the rows alone
                 benchmark.draw(folder, this.found[name])
             report.write(folder, [this], BENCHMARKS, part=True)  # what was found stays, if the next one fails
     finally:

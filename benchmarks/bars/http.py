@@ -19,7 +19,7 @@ from benchmarks.harness.bench import BARE, FEW, PLENTY, PREFIX, Bench, wrong_peo
 from benchmarks.harness.cpu import all_spent_s, spent_without_compiling_s
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, MILLION
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, Heard, applications, wrk
+from benchmarks.harness.tools import CONNECTIONS, Turn, applications, turn, wrk
 from benchmarks.scale.deployment import Deployment
 from benchmarks.scale.limits import MB_PER_VCPU
 from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED
@@ -51,17 +51,10 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One turn of a contender: what its connections heard, and what its environments and Kafka had of the cores."""
+class Found(Turn):
+    """One turn of a contender, and what Kafka had of the cores meanwhile."""
 
-    heard: Heard
-    cpu_s: float
     kafka_s: float
-
-    @property
-    def cpu_us(self) -> float:
-        """What an answer had, in microseconds."""
-        return self.cpu_s / self.heard.count * 1e6
 
 
 def run(bench: Bench) -> list[Row]:
@@ -91,14 +84,12 @@ def run(bench: Bench) -> list[Row]:
         servers = bench.servers.pids
 
         def measure(name: str, seconds: int) -> Found:
-            each = contenders[name]
-            before, kafka = all_spent_s(each.cloud.environments("apply")), spent_without_compiling_s(servers["kafka"])
+            each, kafka = contenders[name], spent_without_compiling_s(servers["kafka"])
             prefix = PREFIX if each.people else ""
-            heard = wrk(each.cloud.api_url, each.path, seconds, method=each.method, prefix=prefix, people=each.people)
-            if heard.lost or set(heard.statuses) != {each.status}:
-                wrong.append(f"{name}: {heard.statuses}, {heard.lost} connections broke")
-            spent = all_spent_s(each.cloud.environments("apply")) - before
-            return Found(heard, spent, spent_without_compiling_s(servers["kafka"]) - kafka)
+            asking = partial(wrk, method=each.method, prefix=prefix, people=each.people)
+            ask = partial(asking, each.cloud.api_url, each.path, seconds)
+            found = turn(ask, partial(each.cloud.environments, "apply"), each.status, wrong)
+            return Found(found.heard, found.cpu_us, spent_without_compiling_s(servers["kafka"]) - kafka)
 
         # Connections, and what the broker's virtual machine compiles when it has seen it often enough.
         for name in contenders if not bench.quick else ():

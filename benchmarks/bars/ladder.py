@@ -53,7 +53,7 @@ def run(bench: Bench) -> list[Row]:
 
 
 def draw(folder: Path, rows: list[Row]) -> None:
-    """Write the table and the plot of these rows."""
+    """Write the table of these rows."""
     page.write(folder, rows[0].data)
 
 
