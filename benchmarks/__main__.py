@@ -18,9 +18,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
 from benchmarks.harness import readme, report
 from benchmarks.harness.bench import Bench
 from benchmarks.scale import document, times
@@ -29,8 +26,7 @@ from dev.servers import Servers
 from firstcome.operate.actions import act
 
 # In the order in which they run and are reported; each is a module of benchmarks/bars.
-NAMES = "gate memory apply consume drain cold http peer scale ladder"
-BENCHMARKS = tuple(NAMES.split())
+BENCHMARKS = ("gate", "memory", "apply", "consume", "drain", "cold", "http", "peer", "ladder")
 FOLDER = ROOT / ".local" / "bench"
 
 
@@ -43,52 +39,47 @@ def main() -> None:
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"there is no {', '.join(sorted(unknown))}: {', '.join(BENCHMARKS)}")
     bench = Bench(Servers(FOLDER), FOLDER, asked.quick, print)
-    run(bench, [name for name in BENCHMARKS if not asked.names or name in asked.names])
-    rows = [row for found in bench.found.values() for row in found]
+    found = run(bench, [name for name in BENCHMARKS if not asked.names or name in asked.names]).found
+    rows = [row for each in found.values() for row in each]
     if bad := [row.what for row in rows if row.wrong or not (asked.quick or row.ok)]:
         sys.exit(f"wrong, or below the bar: {'; '.join(bad)}")
 
 
-def run(bench: Bench, names: list[str]) -> None:
+def run(bench: Bench, names: list[str]) -> report.Run:
     """Run the benchmarks one after the other, over servers with nothing in them, and print the report."""
     bench.servers.reset()
     this, folder = report.Run.begin(), FOLDER / "report"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("starting", total=len(names))
-        try:
-            bench.servers.start(partial(_say, progress, task, "starting"), dies_with_us=True)
-            with closing(bench.stores()) as stores:
-                act(stores, {"action": "migrate"})
-            if not bench.quick:
-                _say(progress, task, "warming up", "Kafka")
-                bench.warm_broker()
-            for name in names:
-                _say(progress, task, name)
-                began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")
-                rows = benchmark.run(replace(bench, say=partial(_say, progress, task, name)))
-                bench.found[name] = this.found[name] = rows
-                this.seconds[name] = time.monotonic() - began
-                if hasattr(benchmark, "draw"):  # plots and tables of its own, from the rows alone
-                    benchmark.draw(folder, rows)
-                report.write(folder, [this], BENCHMARKS, part=True)  # what was found stays, if the next one fails
-                progress.advance(task)
-        finally:
-            bench.servers.stop()
+    try:
+        bench.servers.start(partial(_say, "starting"), dies_with_us=True)
+        with closing(bench.stores()) as stores:
+            act(stores, {"action": "migrate"})
+        if not bench.quick:
+            _say("warming up", "Kafka")
+            bench.warm_broker()
+        for name in names:
+            _say(name)
+            began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")
+            this.found[name] = benchmark.run(replace(bench, say=partial(_say, name)))
+            this.seconds[name] = time.monotonic() - began
+            if hasattr(benchmark, "draw"):  # a table of its own, from the rows alone
+                benchmark.draw(folder, this.found[name])
+            report.write(folder, [this], BENCHMARKS, part=True)  # what was found stays, if the next one fails
+    finally:
+        bench.servers.stop()
     if not bench.quick and names == list(BENCHMARKS):
         report.keep(report.REPORT, this, BENCHMARKS, folder)
         readme.write(report.read())
+        times.write(times.of(this.found))
         document.renew(times.read())
         folder = report.REPORT
     print((folder / "report.md").read_text())
+    return this
 
 
-def _say(progress: Progress, task: TaskID, name: str, step: str = "begins") -> None:
-    progress.update(task, description=f"{name}: {step}")
-    if not progress.console.is_terminal:
-        progress.console.print(f"{name}: {step}")
+def _say(name: str, step: str = "begins") -> None:
+    print(f"{name}: {step}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,17 @@ from statistics import median
 
 from benchmarks.bars.drain import fill
 from benchmarks.harness.bench import BARE, FEW, PLENTY, PREFIX, Bench, wrong_people
-from benchmarks.harness.cpu import all_spent_s
+from benchmarks.harness.cpu import all_spent_s, spent_without_compiling_s
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, MILLION
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, Heard, applications, wrk
+from benchmarks.harness.tools import CONNECTIONS, Turn, applications, turn, wrk
 from benchmarks.scale.deployment import Deployment
 from benchmarks.scale.limits import MB_PER_VCPU
+from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED
 from dev.cloud import Cloud
 from firstcome.stores import Stores
 
 AGAIN = 1_000  # people who have a coupon, and ask again
-CONSUMED = "a row consumed"
 OURS = ("accepted", "from memory", "via Redis", "already", "status")
 SAME_CPU = (
     "the functions' CPU below is the same on both sides; beside other processes, the rates of a few short turns differ "
@@ -51,16 +51,10 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One turn of a contender: what its connections heard, and what its environments had of the cores."""
+class Found(Turn):
+    """One turn of a contender, and what Kafka had of the cores meanwhile."""
 
-    heard: Heard
-    cpu_s: float
-
-    @property
-    def cpu_us(self) -> float:
-        """What an answer had, in microseconds."""
-        return self.cpu_s / self.heard.count * 1e6
+    kafka_s: float
 
 
 def run(bench: Bench) -> list[Row]:
@@ -87,14 +81,15 @@ def run(bench: Bench) -> list[Row]:
             "status": Contender(ours, applications(known), 200, "GET", people=AGAIN),
         }
 
+        servers = bench.servers.pids
+
         def measure(name: str, seconds: int) -> Found:
-            each = contenders[name]
-            before = all_spent_s(each.cloud.environments("apply"))
+            each, kafka = contenders[name], spent_without_compiling_s(servers["kafka"])
             prefix = PREFIX if each.people else ""
-            heard = wrk(each.cloud.api_url, each.path, seconds, method=each.method, prefix=prefix, people=each.people)
-            if heard.lost or set(heard.statuses) != {each.status}:
-                wrong.append(f"{name}: {heard.statuses}, {heard.lost} connections broke")
-            return Found(heard, all_spent_s(each.cloud.environments("apply")) - before)
+            asking = partial(wrk, method=each.method, prefix=prefix, people=each.people)
+            ask = partial(asking, each.cloud.api_url, each.path, seconds)
+            found = turn(ask, partial(each.cloud.environments, "apply"), each.status, wrong)
+            return Found(found.heard, found.cpu_us, spent_without_compiling_s(servers["kafka"]) - kafka)
 
         # Connections, and what the broker's virtual machine compiles when it has seen it often enough.
         for name in contenders if not bench.quick else ():
@@ -102,15 +97,20 @@ def run(bench: Bench) -> list[Row]:
             measure(name, 1)
         turns: dict[str, Callable[[], Found]] = {name: partial(measure, name, bench.pick(2, 1)) for name in contenders}
         found = interleave(turns, bench.pick(3, 1), bench.say)
-        before = all_spent_s(ours.environments("consume"))
+        consuming = {
+            CONSUMED: ours.environments("consume"),
+            INSERTED: [servers["mariadb"]],
+            SETTLED: [servers["redis"]],
+        }
+        before = {name: all_spent_s(pids) for name, pids in consuming.items()}
         ours.poller.start()
         wrong += bench.drained(stores, accepting) + bench.drained(stores, floor)
         rows = bench.rows(accepting)[0] + bench.rows(floor)[0]
-        consumed_us = (all_spent_s(ours.environments("consume")) - before) / rows * 1e6
+        row_us = {name: [(all_spent_s(pids) - before[name]) / rows * 1e6] for name, pids in consuming.items()}
         wrong += wrong_people(stores.gate, gone, FEW) + wrong_people(stores.gate, asked_for, FEW)
         wrong += wrong_people(stores.gate, known, AGAIN)
     cpu_us = {name: [each.cpu_us for each in found[name]] for name in (*OURS, "bare round trips", "bare EVALSHA")}
-    return [*_rates(found, wrong), *_costs(cpu_us | {CONSUMED: [consumed_us]})]
+    return [*_rates(found, wrong), *_costs(cpu_us | {CONSUMED: row_us.pop(CONSUMED)}), _servers(found, row_us)]
 
 
 def dollars(cpu_us: float, rows: int = 0) -> float:
@@ -173,6 +173,13 @@ def _costs(cpu_us: dict[str, list[float]]) -> list[Row]:
     )
     spent = "by /proc, user and system, of the environments alone: front, servers and client are not in it"
     return [
-        Row("CPU of the functions", "µs of CPU each", cpu_us, notes=[spent]),
+        Row("CPU of the functions", CPU_UNIT, cpu_us, notes=[spent]),
         Row("a million of each, by this CPU", "$", paid, notes=[arithmetic, waits]),
     ]
+
+
+def _servers(found: dict[str, list[Found]], row_us: dict[str, list[float]]) -> Row:
+    """Return what a winner and a row cost the servers, without what Kafka does where nobody sends anything."""
+    idle = median(each.kafka_s / each.heard.seconds for each in found["empty handler"])
+    records = [(each.kafka_s - idle * each.heard.seconds) / each.heard.count * 1e6 for each in found["accepted"]]
+    return Row("CPU of the servers", CPU_UNIT, {RECORD: records} | row_us, notes=["`make capacity` counts with these"])

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.harness.bench import Bench
 from benchmarks.harness.rows import Row, interleave, percentile_ms
 from benchmarks.ladder import page
-from benchmarks.ladder.contest import Contestant, Counters, Outcome, Plan, contestants
+from benchmarks.ladder.contest import Contestant, Outcome, Plan, contestants, counters
 from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, make_tables
 from benchmarks.ladder.workers import Burst
 from dev.cloud import Cloud
@@ -53,7 +53,7 @@ def run(bench: Bench) -> list[Row]:
 
 
 def draw(folder: Path, rows: list[Row]) -> None:
-    """Write the table and the plot of these rows."""
+    """Write the table of these rows."""
     page.write(folder, rows[0].data)
 
 
@@ -63,8 +63,7 @@ def measure(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> list[Row]
     found = {step.name: Found() for step in STEPS}
     wrong: list[str] = []
     with mysql_connection(bench.settings, TIMEOUT_MS) as connection, contestants(bench, plan, stores, cloud) as running:
-        counters = Counters(connection)
-        calm = {each.step.name: partial(_calm, each, found[each.step.name], counters, wrong) for each in running}
+        calm = {each.step.name: partial(_calm, each, found[each.step.name], connection, wrong) for each in running}
         rates = interleave(calm, plan.rounds, bench.say)
         for number in range(plan.kills):
             bench.say(f"round {number + 1} of {plan.kills}: processes die that answer people")
@@ -80,12 +79,9 @@ def measure(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> list[Row]
     what = f"the tutorial's ladder, {plan.coupons} coupons, {plan.requests} requests, {plan.workers} processes"
     note = "what each step gets wrong stands in [ladder.md](ladder.md)"
     p99_ms = {name: each.p99_ms for name, each in found.items()}
+    rows = [Row(what, "requests/s", rates, wrong=wrong, notes=[note], data=data), Row(f"{what}: p99", "ms", p99_ms)]
     statements = {name: each.statements for name, each in found.items()}
-    return [
-        Row(what, "requests/s", rates, wrong=wrong, notes=[note], data=data),
-        Row(f"{what}: p99", "ms", p99_ms),
-        Row(f"{what}: the database", "statements a request", statements),
-    ]
+    return [*rows, Row(f"{what}: the database", "statements a request", statements)]
 
 
 def crowd(requests: int) -> list[str]:
@@ -96,13 +92,14 @@ def crowd(requests: int) -> list[str]:
 # --- a round of one step ---------------------------------------------------------------------------------------------
 
 
-def _calm(each: Contestant, found: Found, counters: Counters, wrong: list[str]) -> float:
+def _calm(each: Contestant, found: Found, connection: Any, wrong: list[str]) -> float:
     """Let nothing happen; return the requests a second."""
     event_id = each.open()
-    counters.start()
+    looked, before = counters(connection), counters(connection)  # what differs is what looking costs
     burst = each.workers.burst(event_id, crowd(each.plan.requests))
     each.settle(event_id)
-    statements, rows_read = counters.stop()
+    counted = zip(looked, before, counters(connection), strict=True)
+    statements, rows_read = (after - began - (began - first) for first, began, after in counted)
     found.statements.append(statements / each.plan.requests)
     found.rows_read.append(rows_read / each.plan.requests)
     found.p99_ms.append(percentile_ms(burst.latencies_s, 0.99))

@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from benchmarks.bars.drain import fill, settled
 from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, view, wrong_people
-from benchmarks.harness.cpu import spent_s
 from benchmarks.harness.rows import Bar, Row, interleave, rate
-from benchmarks.harness.tools import CONNECTIONS, applications, wrk
+from benchmarks.harness.tools import CONNECTIONS, applications, turn, wrk
+from benchmarks.ladder.consumer import Consumer, environ
 from benchmarks.ladder.steps import SADD_INCR_TOPIC, STEPS, make_tables
 from benchmarks.peer.server import event_key
 from dev import front
@@ -34,8 +34,6 @@ from dev.install import programs
 from dev.process import wait_until
 from dev.recipes import url_of
 from firstcome.stores import Stores
-from firstcome.stream.reader import StreamReader
-from firstcome.stream.topic import ensure_topic
 
 COUPONS = 100  # of an event at half of which everything is killed that answers people
 MORE_PEOPLE = 2_000  # who ask afterwards
@@ -75,8 +73,7 @@ class Peer:
     bench: Bench
     url: str
     servers: list[Child]
-    consumer: Child
-    reader: StreamReader
+    consumer: Consumer
 
     def open_event(self, capacity: int, *, waits: bool) -> str:
         """Make an event; return its id."""
@@ -88,10 +85,6 @@ class Peer:
     def pids(self) -> list[int]:
         """Return the processes that answer people."""
         return [child.pid for child in self.servers if child.pid is not None]
-
-    def drained(self) -> None:
-        """Return when the consumer, which runs, has read all records."""
-        wait_until(self.reader.caught_up, "the peer's topic is read", timeout_s=DRAINED_S)
 
     def forget(self) -> None:
         """Have the consumer begin behind what is in the topic now: it would write for minutes."""
@@ -107,19 +100,14 @@ class Peer:
 def running(bench: Bench, processes: int) -> Iterator[Peer]:
     """Have the peer's processes running; its consumer does not, until it is started."""
     make_tables(bench.settings)
-    ours = replace(bench.settings, kafka_topic=CHAIN.topic, kafka_group=CHAIN.topic)
-    ensure_topic(ours, partitions=1, replication=1)
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
-    log, python = bench.folder / "peer.log", [sys.executable, "-m"]
-    consume = [*python, "benchmarks.ladder.processes", "consume", str(STEPS.index(CHAIN))]
-    same: dict[str, Any] = {"log": log, "env": environ, "cwd": ROOT}
+    same: dict[str, Any] = {"log": bench.folder / "peer.log", "env": environ(bench), "cwd": ROOT}
     token = uuid.uuid4().hex[:8]
     with ExitStack() as ending:
         servers, names = [], [f"peer-{number}-{token}" for number in range(processes)]
         for name in names:
             own = ending.enter_context(front.listen_abstract(name))
             own.listen(CONNECTIONS)  # all of them may come at once, before the process has started
-            serve = [*python, "benchmarks.peer.server", str(own.fileno())]
+            serve = [sys.executable, "-m", "benchmarks.peer.server", str(own.fileno())]
             servers.append(Child(name, serve, pass_fds=[own.fileno()], **same))
         listener = ending.enter_context(front.listen(0))
         config = bench.folder / "peer.cfg"
@@ -127,34 +115,54 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
         config.write_text(FRONT.format(descriptor=listener.fileno(), servers=lines))
         command = [programs(["haproxy"])["haproxy"], "-db", "-f", str(config)]
         before = Child("peer-front", command, pass_fds=[listener.fileno()], **same)
-        consumer = Child("peer-consumer", consume, **same)
+        consumer = Consumer(bench, CHAIN)
         for child in (consumer, *servers, before):
             ending.callback(child.stop)
         for child in (*servers, before):
             child.start()
-        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer, StreamReader(ours))
+        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One contender: where it answers people, and the table of its rows."""
+
+    name: str
+    url: str
+    table: str
+    open: Callable[[int], str]  # an event of so many coupons; return its id
+    pids: Callable[[], Sequence[int]]  # of the processes that answer people
+    finish: Callable[[str], object]  # return when an event has every row that it will have
+
+
+@dataclass(frozen=True, slots=True)
 class Contest:
-    """Both of them running, and what is wrong with what came of it."""
+    """Both running: firstcome, the peer where a winner waits for the broker, and where not."""
 
     bench: Bench
     stores: Stores
     cloud: Cloud
     peer: Peer
-    cpu_us: dict[str, list[float]] = field(default_factory=dict)  # of the processes that answer people, a request
-    wrong: list[str] = field(default_factory=list)
 
-    def asked(self, name: str, url: str, event_id: str, status: int, pids: Callable[[], Sequence[int]]) -> float:
-        """Let 50 connections ask; return the answers a second, and note what they cost the processes."""
-        seconds = self.bench.pick(3, 1)
-        before = sum(map(spent_s, pids()))
-        heard = wrk(url, applications(event_id), seconds)
-        self.cpu_us.setdefault(name, []).append((sum(map(spent_s, pids())) - before) / heard.count * 1e6)
-        if heard.lost or set(heard.statuses) != {status}:
-            self.wrong.append(f"{name}: {heard.statuses}, {heard.lost} connections broke")
-        return heard.rate
+    @property
+    def sides(self) -> list[Side]:
+        """Firstcome first."""
+        bench, cloud, peer = self.bench, self.cloud, self.peer
+
+        def settled(event_id: str) -> bool:
+            cloud.invoke("retry", {})
+            return not view(self.stores.gate, event_id).pending
+
+        def finish(event_id: str) -> None:
+            wait_until(lambda: settled(event_id), f"{event_id} is settled", timeout_s=DRAINED_S)
+
+        def theirs(name: str) -> Side:
+            opened = partial(peer.open_event, waits=name == WAITS)
+            return Side(name, peer.url, CHAIN.table, opened, peer.pids, lambda _: peer.consumer.drained())
+
+        environments = partial(cloud.environments, "apply")
+        ours = Side(OURS, cloud.api_url, "coupon", partial(bench.open_event, self.stores), environments, finish)
+        return [ours, theirs(WAITS), theirs(SENDS)]
 
 
 def run(bench: Bench) -> list[Row]:
@@ -172,124 +180,100 @@ def run(bench: Bench) -> list[Row]:
 
 def _answers(contest: Contest) -> list[Row]:
     """Return how many a second are accepted, and how many told that it is sold out; and what each costs."""
-    bench, peer, stores, url = contest.bench, contest.peer, contest.stores, contest.cloud.api_url
-    environments = partial(contest.cloud.environments, "apply")
-    accepting, gone = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
-    waits, sends, over = (peer.open_event(n, waits=w) for n, w in ((PLENTY, True), (PLENTY, False), (0, True)))
+    bench, stores, (ours, waits, sends) = contest.bench, contest.stores, contest.sides
+    cpu_us: dict[str, list[float]] = {}
+    wrong: list[str] = []
+
+    def asked(name: str, side: Side, event_id: str, status: int) -> float:
+        found = turn(partial(wrk, side.url, applications(event_id), bench.pick(3, 1)), side.pids, status, wrong)
+        cpu_us.setdefault(name, []).append(found.cpu_us)
+        return found.heard.rate
+
+    accepting, gone = ours.open(PLENTY), bench.sold_out(stores)
     accepted = {
-        OURS: partial(contest.asked, "accepted", url, accepting, 202, environments),
-        WAITS: partial(contest.asked, "accepted, peer that waits", peer.url, waits, 202, peer.pids),
-        SENDS: partial(contest.asked, "accepted, peer that does not", peer.url, sends, 202, peer.pids),
+        OURS: partial(asked, "accepted", ours, accepting, 202),
+        WAITS: partial(asked, "accepted, peer that waits", waits, waits.open(PLENTY), 202),
+        SENDS: partial(asked, "accepted, peer that does not", sends, sends.open(PLENTY), 202),
     }
     sold_out = {
-        OURS: partial(contest.asked, "sold out", url, gone, 409, environments),
-        "peer": partial(contest.asked, "sold out, peer", peer.url, over, 409, peer.pids),
+        OURS: partial(asked, "sold out", ours, gone, 409),
+        "peer": partial(asked, "sold out, peer", waits, waits.open(0), 409),
     }
     for each in (*accepted.values(), *sold_out.values()) if not bench.quick else ():
         bench.say("warming up")
         each()
-    contest.cpu_us.clear()
+    cpu_us.clear()
     rates = [interleave(each, bench.pick(3, 1), bench.say) for each in (accepted, sold_out)]
     contest.cloud.poller.start()
-    wrong = bench.drained(stores, accepting) + wrong_people(stores.gate, gone, FEW)
+    wrong += bench.drained(stores, accepting) + wrong_people(stores.gate, gone, FEW)
     contest.cloud.poller.stop()
-    peer.forget()
-    what = f"{CONNECTIONS} connections of wrk, {len(peer.servers)} processes each"
+    contest.peer.forget()
+    what = f"{CONNECTIONS} connections of wrk, {len(contest.peer.servers)} processes each"
+    bars = [Bar(OURS, WAITS, 1, why_not=ONE_EACH)]
     return [
-        Row(
-            f"peer, accepted, {what}",
-            "answers/s",
-            rates[0],
-            [Bar(OURS, WAITS, 1, why_not=ONE_EACH)],
-            contest.wrong + wrong,
-        ),
+        Row(f"peer, accepted, {what}", "answers/s", rates[0], bars, wrong),
         Row(f"peer, sold out, {what}", "answers/s", rates[1], [Bar(OURS, "peer", 1)]),
-        Row("peer, CPU of the processes that answer people", "µs an answer", dict(contest.cpu_us)),
+        Row("peer, CPU of the processes that answer people", "µs an answer", cpu_us),
     ]
 
 
 def _drain(contest: Contest) -> Row:
     """Return how fast each makes rows of what waits in its topic."""
-    bench, stores, peer = contest.bench, contest.stores, contest.peer
+    bench, stores, peer, (ours, _, sends) = contest.bench, contest.stores, contest.peer, contest.sides
     many, few = bench.pick(20_000, 2_000), bench.pick(10_000, 1_000)
     expected, wrong = dict[str, int](), list[str]()
 
-    def ours() -> float:
-        event_id = bench.open_event(stores, many, "drain")
+    def our_rate() -> float:
+        event_id = ours.open(many)
         expected[event_id] = many
         fill(bench, stores, event_id, many, linger_ms=5)
-
         contest.cloud.poller.start()
         found = rate(lambda: settled(stores, event_id), many)
         contest.cloud.poller.stop()
         return found
 
-    def theirs() -> float:
-        event_id = peer.open_event(few, waits=False)
+    def their_rate() -> float:
+        event_id = sends.open(few)
         with closing(KafkaProducer(bootstrap_servers=bench.settings.kafka_bootstrap)) as producer:
             for number in range(few):
                 producer.send(CHAIN.topic, f"{event_id} person-{number}".encode())
             producer.flush()
         peer.consumer.start()
-        found = rate(peer.drained, few)
+        found = rate(peer.consumer.drained, few)
         peer.consumer.stop()
         rows = bench.query(f"SELECT COUNT(*) FROM {CHAIN.table} WHERE event_id = %s", event_id)
         wrong.extend([f"{event_id}: {rows} rows of {few:,}"] if rows != [(few,)] else [])
         return found
 
-    values = interleave({OURS: ours, "peer": theirs}, bench.pick(3, 1), bench.say)
+    values = interleave({OURS: our_rate, "peer": their_rate}, bench.pick(3, 1), bench.say)
     return Row("peer, drain", "rows/s", values, [Bar(OURS, "peer", 1)], wrong + bench.wrong_rows(expected))
 
 
 def _kill(contest: Contest) -> Row:
     """Return how many rows there are in the end where all processes that answer people die at half of the coupons."""
-    bench, stores, cloud, peer = contest.bench, contest.stores, contest.cloud, contest.peer
-    environments, unkept, wrong = partial(cloud.environments, "apply"), dict[str, list[int]](), list[str]()
-    cloud.poller.start()
-    peer.consumer.start()
+    bench, unkept, wrong = contest.bench, dict[str, list[int]](), list[str]()
+    contest.cloud.poller.start()
+    contest.peer.consumer.start()
+    people = [f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS))]
 
-    def killed(url: str, event_id: str, pids: Callable[[], Sequence[int]]) -> set[str]:
-        """Return who was told yes."""
-        promised: set[str] = set()
-        lock = threading.Lock()
+    def rows(side: Side) -> float:
+        event_id, promised, lock = side.open(COUPONS), set[str](), threading.Lock()
 
         def told(answer: Answer) -> None:
             with lock:
                 if answer.has_ticket:
                     promised.add(answer.user_id)
-                    for pid in pids() if len(promised) == COUPONS // 2 else ():
+                    for pid in side.pids() if len(promised) == COUPONS // 2 else ():
                         os.kill(pid, signal.SIGKILL)
 
-        people = [f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS))]
-        Crowd(url, event_id, CONNECTIONS).rush(people, told)
-        return promised
-
-    def counted(name: str, promised: set[str], table: str, event_id: str) -> int:
-        found = bench.query(f"SELECT user_id FROM {table} WHERE event_id = %s", event_id)
-        unkept.setdefault(name, []).append(len(promised - {user_id for (user_id,) in found}))
+        Crowd(side.url, event_id, CONNECTIONS).rush(people, told)
+        side.finish(event_id)
+        found = bench.query(f"SELECT user_id FROM {side.table} WHERE event_id = %s", event_id)
+        unkept.setdefault(side.name, []).append(len(promised - {user_id for (user_id,) in found}))
+        wrong.extend(bench.wrong_rows({event_id: COUPONS}) if side.name == OURS else [])
         return len(found)
 
-    def ours() -> float:
-        event_id = bench.open_event(stores, COUPONS, "killed")
-        promised = killed(cloud.api_url, event_id, environments)
-
-        def whole() -> bool:
-            cloud.invoke("retry", {})
-            return not view(stores.gate, event_id).pending
-
-        wait_until(whole, f"{event_id} is settled", timeout_s=DRAINED_S)
-        wrong.extend(bench.wrong_rows({event_id: COUPONS}))
-        return counted(OURS, promised, "coupon", event_id)
-
-    def theirs(name: str) -> float:
-        event_id = peer.open_event(COUPONS, waits=name == WAITS)
-        promised = killed(peer.url, event_id, peer.pids)
-        peer.drained()
-        return counted(name, promised, CHAIN.table, event_id)
-
-    contenders: dict[str, Callable[[], float]] = {OURS: ours}
-    contenders |= {name: partial(theirs, name) for name in (WAITS, SENDS)}
-    values = interleave(contenders, bench.pick(3, 1), bench.say)
+    values = interleave({side.name: partial(rows, side) for side in contest.sides}, bench.pick(3, 1), bench.say)
     values["coupons"] = [float(COUPONS)] * len(values[OURS])
     notes = [f"{name}: rows {values[name]}, told yes and no row {counts}" for name, counts in unkept.items()]
     what = f"peer, rows of {COUPONS} coupons, killed at half, {MORE_PEOPLE:,} people more"

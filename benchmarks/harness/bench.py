@@ -9,12 +9,11 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.rows import Row
 from dev.cloud import ROOT, Cloud
 from dev.process import wait_until
 from dev.servers import Servers
@@ -56,7 +55,6 @@ class Bench:
     folder: Path  # for data and logs; not the report's
     quick: bool
     say: Callable[[str], None]
-    found: dict[str, list[Row]] = field(default_factory=dict)  # of the benchmarks that ran before in this run
 
     def pick(self, full: int, quick: int) -> int:
         """Return how many of something: rounds, calls, records."""

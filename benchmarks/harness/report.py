@@ -13,15 +13,14 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
 from benchmarks.harness.rows import Bar, Row
-from dev.install import kafka_jars
+from dev.install import kafka_jars, programs
 
 REPORT = Path(__file__).parent.parent / "report"
 RUNS = "runs.json"
@@ -38,7 +37,6 @@ FEW = f"""It takes {RUNS_WANTED} of them, at different times, to be a range.
 """
 PART = """This is a part of the benchmarks, run once: its rounds' range, and no line of the report that is kept.
 """
-STYLE: dict[Any, Any] = {"svg.hashsalt": "firstcome", "svg.fonttype": "none", "font.size": 9}  # same data, same bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,7 @@ def write(folder: Path, runs: Sequence[Run], order: Sequence[str], *, part: bool
     text = "\n".join([HEAD + about, f"{last.machine}; servers, functions and clients share the cores.", "", *lines, ""])
     for name in order:
         if name in last.found:
-            plots = "".join(f"\n![{plot.stem}]({plot.name})\n" for plot in sorted(folder.glob(f"{name}*.svg")))
-            text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}{plots}"
+            text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}"
     path = folder / "report.md"
     path.write_text(text)
     return path
@@ -113,47 +110,29 @@ def software() -> str:
     built = (("PGO", "--enable-optimizations"), ("LTO", "--with-lto"))
     how = ", ".join(f"{'with' if option in options else 'without'} {name}" for name, option in built)
     python = f"Python {platform.python_version()} ({platform.python_compiler()}, {how})"
-    servers = (("Redis", "redis-server"), ("MariaDB", "mariadbd"), ("HAProxy", "haproxy"))
-    versions = [f"{name} {_version(program)}" for name, program in servers]
+    servers = programs(["redis-server", "mariadbd", "haproxy"])
+    asking = {"Redis": [servers["redis-server"], "-v"], "MariaDB": [servers["mariadbd"], "--version"]}
+    asking["HAProxy"] = [servers["haproxy"], "-v"]
+    versions = [f"{name} {_version(command)}" for name, command in asking.items()]
     kafka = next((jar.stem.rpartition("-")[2] for jar in kafka_jars().glob("kafka_*.jar")), "?")
     return ", ".join((f"Linux {platform.release().split('-')[0]}", python, *versions, f"Kafka {kafka}"))
 
 
-@contextmanager
-def figure(path: Path, columns: int = 1, size: tuple[float, float] = (8, 4)) -> Iterator[Any]:
-    """Lend the axes of a plot, which is then written to `path`: one, or an array of several beside each other."""
-    import matplotlib as mpl  # noqa: PLC0415  half a second, and only who draws needs it
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  after the backend was chosen
-
-    with mpl.rc_context(STYLE):
-        drawn, axes = plt.subplots(1, columns, figsize=size, sharey=True, layout="constrained")
-        if columns == 1:
-            axes.grid(visible=True, alpha=0.3)
-        try:
-            yield axes
-            drawn.savefig(path, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-        finally:
-            plt.close(drawn)
+def _version(command: list[str]) -> str:
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+(\.\d+)+", said)
+    return found[0] if found else "?"
 
 
 def _short(run: Run) -> Run:
     """Return the run as it is kept: figures of some digits, and nothing that is only drawn."""
-    found = {
-        name: [
-            Row(row.what, row.unit, {each: [_rounded(one) for one in values] for each, values in row.values.items()},
-                row.bars, row.wrong, row.notes)
-            for row in rows
-        ]
-        for name, rows in run.found.items()
-    }  # fmt: skip
-    seconds = {name: round(value, 1) for name, value in run.seconds.items()}
-    return Run(run.when, run.load, run.machine, run.software, seconds, found)
 
+    def short(row: Row) -> Row:
+        rounded = {name: [float(f"{value:.{DIGITS}g}") for value in values] for name, values in row.values.items()}
+        return replace(row, values=rounded, data={})
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    found = {name: list(map(short, rows)) for name, rows in run.found.items()}
+    return replace(run, seconds={name: round(value, 1) for name, value in run.seconds.items()}, found=found)
 
 
 def _table(runs: Sequence[Run], name: str) -> str:
@@ -164,7 +143,8 @@ def _table(runs: Sequence[Run], name: str) -> str:
         first = f"{row.what} | {measured} {row.unit}"
         for bar in row.bars:
             found = ratios(rows, bar)
-            spread = "" if len(found) > 1 else _spread(row, bar)  # of one run, its rounds
+            rounds = row.ratios(bar)
+            spread = "" if len(found) > 1 else f" ({min(rounds):.2f} to {max(rounds):.2f})"
             met = bar.met(bar.worst(found))
             lines.append(f"| {first} | {bar} | {span(bar, found)}{spread} | {'✓' if met else '✗'} |")
             first = " | "
@@ -207,19 +187,5 @@ def between(low: str, high: str, worst: Callable[[Any], Any] | None) -> str:
     return f"**{low}** to {high}" if worst is min else f"{low} to **{high}**"
 
 
-def _spread(row: Row, bar: Bar) -> str:
-    return f" ({min(row.ratios(bar)):.2f} to {max(row.ratios(bar)):.2f})"
-
-
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _version(program: str) -> str:
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if path is None:
-        return "?"
-    option = "--version" if program == "mariadbd" else "-v"
-    said = subprocess.run([path, option], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"\d+(\.\d+)+", said)
-    return found[0] if found else "?"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.harness.bench import Bench
+from benchmarks.harness.cpu import all_spent_s
 from dev.install import programs
 
 CONNECTIONS = 50
@@ -67,3 +69,20 @@ def wrk(url: str, path: str, seconds: int, *, method: str = "POST", prefix: str 
     statuses = {int(status): number for status, number in heard["statuses"].items()}
     p50_ms, p99_ms = heard["p50_us"] / 1000, heard["p99_us"] / 1000
     return Heard(heard["duration_us"] / 1e6, statuses, heard["lost"], p50_ms, p99_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What connections heard in one turn, and what the processes that answered had of the cores for each answer."""
+
+    heard: Heard
+    cpu_us: float
+
+
+def turn(heard: Callable[[], Heard], pids: Callable[[], Iterable[int]], status: int, wrong: list[str]) -> Turn:
+    """Have `wrk` ask, and the kernel say what the processes spent meanwhile; note answers of another status."""
+    before = all_spent_s(pids())
+    found = heard()
+    if found.lost or set(found.statuses) != {status}:
+        wrong.append(f"{found.statuses} in place of {status}, {found.lost} connections broke")
+    return Turn(found, (all_spent_s(pids()) - before) / found.count * 1e6)

@@ -5,28 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.harness.bench import Bench, view
+from benchmarks.harness.functions import environment
+from benchmarks.ladder.consumer import Consumer, environ
 from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, Step
-from benchmarks.ladder.workers import Burst, Nursery, Workers
-from dev.child import Child
-from dev.cloud import ROOT, Cloud
+from benchmarks.ladder.workers import Burst, Workers, end_server
+from dev.cloud import Cloud
 from dev.process import wait_until
 from firstcome.ledger.connect import mysql_connection
 from firstcome.stores import Stores
-from firstcome.stream.reader import StreamReader
-from firstcome.stream.topic import ensure_topic
 
 SETTLED_WITHIN_S = 60.0
 CONSUMED_WITHIN_S = 10.0  # its batching window is a second
-# A record that is still in the memory of a process which nobody asks any more is sent within milliseconds.
-QUIET_S = 0.5
+COUNTERS = "SHOW GLOBAL STATUS WHERE Variable_name = 'Questions' OR Variable_name LIKE 'Handler_read_%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +55,15 @@ class Outcome:
 
 
 class Contestant:
-    """One step, whose processes do all of it while a person waits."""
+    """One step with its processes: those that answer people, and, behind its topic, the consumer of a tutorial."""
 
-    def __init__(self, bench: Bench, step: Step, plan: Plan, workers: Workers) -> None:
-        self.bench, self.step, self.plan, self.workers = bench, step, plan, workers
+    def __init__(self, bench: Bench, step: Step, plan: Plan) -> None:
+        """Start them; they connect."""
+        self.bench, self.step, self.plan = bench, step, plan
+        self.workers = Workers(STEPS.index(step), plan.coupons, plan.workers, bench.folder / "ladder.log")
+        self.consumer = Consumer(bench, step) if step.consume else None
+        if self.consumer:
+            self.consumer.start()
 
     def open(self) -> str:
         """Make an event; return its id."""
@@ -69,8 +71,10 @@ class Contestant:
         self.bench.query("INSERT INTO tutorial_event VALUES (%s, %s)", event_id, self.plan.coupons)
         return event_id
 
-    def settle(self, event_id: str) -> None:
-        """Return when nothing is on its way any more: here, nothing ever is."""
+    def settle(self, event_id: str) -> None:  # noqa: ARG002
+        """Return when nothing is on its way any more: without a consumer, nothing ever is."""
+        if self.consumer:
+            self.consumer.finish()
 
     def mend(self, event_id: str) -> None:
         """Let everything settle: nothing looks for what a process left behind that died."""
@@ -78,11 +82,13 @@ class Contestant:
 
     def readers(self) -> list[int | None]:
         """Return the ids of the processes that read the stream; killed, they come back by themselves."""
-        return []
+        return [self.consumer.pid] if self.consumer else []
 
     def close(self) -> None:
         """End all processes of the step."""
         self.workers.close()
+        if self.consumer:
+            self.consumer.stop()
 
     def kill_readers(self, event_id: str) -> None:
         """Kill what reads the stream as soon as a quarter of the rows are there, with more of them on their way."""
@@ -108,38 +114,12 @@ class Contestant:
         return Outcome(rows, over_issued, rows - len(people), lost, len(promised - people))
 
 
-class WithConsumer(Contestant):
-    """One step with the consumer of a tutorial behind it."""
-
-    def __init__(self, bench: Bench, step: Step, plan: Plan, workers: Workers, environ: Mapping[str, str]) -> None:
-        super().__init__(bench, step, plan, workers)
-        ensure_topic(replace(bench.settings, kafka_topic=step.topic), partitions=1, replication=1)
-        command = [sys.executable, "-m", "benchmarks.ladder.processes", "consume", str(STEPS.index(step))]
-        self._child = Child("consumer", command, log=bench.folder / f"{step.topic}.log", env=environ, cwd=ROOT)
-        self._child.start()
-        self._reader = StreamReader(replace(bench.settings, kafka_topic=step.topic, kafka_group=step.topic))
-
-    def settle(self, event_id: str) -> None:  # noqa: ARG002
-        """Return when all records have been read, those too that are only sent in a moment."""
-        for quiet_s in (QUIET_S, 0):
-            wait_until(self._reader.caught_up, f"{self.step.topic} is read", timeout_s=SETTLED_WITHIN_S)
-            time.sleep(quiet_s)
-
-    def readers(self) -> list[int | None]:
-        """Return the consumer's id."""
-        return [self._child.pid]
-
-    def close(self) -> None:
-        """End all processes of the step."""
-        super().close()
-        self._child.stop()
-
-
 class Ours(Contestant):
     """The last step, with consume and retry of firstcome behind it, in a local cloud that somebody else ends."""
 
-    def __init__(self, bench: Bench, plan: Plan, workers: Workers, stores: Stores, cloud: Cloud) -> None:
-        super().__init__(bench, OURS, plan, workers)
+    def __init__(self, bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> None:
+        """Start its processes that answer people."""
+        super().__init__(bench, OURS, plan)
         self._stores, self._cloud = stores, cloud
 
     def open(self) -> str:
@@ -173,21 +153,14 @@ class Ours(Contestant):
 @contextlib.contextmanager
 def contestants(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> Iterator[list[Contestant]]:
     """Have the processes of all steps running, and connected; end them. `cloud` has the functions of firstcome."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common" / "python"), **bench.environ}
-    with contextlib.ExitStack() as ending:
-        nursery = ending.enter_context(Nursery(environ, bench.folder / "ladder.log"))
+    with contextlib.ExitStack() as ending, environment(bench, "ladder"):
+        os.environ.update(environ(bench))  # of the server that forks them
+        ending.callback(end_server)
         running: list[Contestant] = []
-        for number, step in enumerate(STEPS):
+        for step in STEPS:
             bench.say(f"starting {step.name}")
-            workers = Workers(nursery, number, plan.coupons, plan.workers)
-            if step is OURS:
-                each: Contestant = Ours(bench, plan, workers, stores, cloud)
-            elif step.topic:
-                each = WithConsumer(bench, step, plan, workers, environ)
-            else:
-                each = Contestant(bench, step, plan, workers)
-            ending.callback(each.close)
-            running.append(each)
+            running.append(Ours(bench, plan, stores, cloud) if step is OURS else Contestant(bench, step, plan))
+            ending.callback(running[-1].close)
         for each in running:  # each process answers a winner once, so that it is connected to everything
             event_id = each.open()
             each.workers.burst(event_id, [f"rehearsal-{number}" for number in range(plan.workers)])
@@ -195,31 +168,9 @@ def contestants(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> Itera
         yield running
 
 
-class Counters:
-    """What the database has done, by its own counters."""
-
-    SQL = "SHOW GLOBAL STATUS WHERE Variable_name = 'Questions' OR Variable_name LIKE 'Handler_read_%'"
-
-    def __init__(self, connection: Any) -> None:
-        """Count over `connection`, which nobody else uses."""
-        self._connection = connection
-        self._last = self._read()
-        self._looking = (0, 0)
-        self._looking = self.stop()
-
-    def start(self) -> None:
-        """Count from now on."""
-        self._last = self._read()
-
-    def stop(self) -> tuple[int, int]:
-        """Return how many statements and rows read since then; looking is not among them."""
-        statements, rows = (
-            now - before - looking for now, before, looking in zip(self._read(), self._last, self._looking, strict=True)
-        )
-        return statements, rows
-
-    def _read(self) -> tuple[int, int]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(self.SQL)
-            found = {name: int(value) for name, value in cursor.fetchall()}
-        return found.pop("Questions"), sum(found.values())
+def counters(connection: Any) -> tuple[int, int]:
+    """Return how many statements and rows read the database has counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTERS)
+        found = {name: int(value) for name, value in cursor.fetchall()}
+    return found.pop("Questions"), sum(found.values())

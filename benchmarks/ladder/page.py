@@ -1,4 +1,4 @@
-"""The ladder's page: one table, and one plot of it."""
+"""The ladder's page: one table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-from benchmarks.harness.report import figure
 
 # What can be wrong: when, and what of an outcome.
 WRONG = {
@@ -21,11 +19,10 @@ HEAD = ("step", *WRONG, "requests/s", "p99, ms", "statements a request", "rows r
 
 
 def write(folder: Path, data: dict[str, Any]) -> None:
-    """Write `ladder.md` and `ladder.svg` into `folder`."""
+    """Write `ladder.md` into `folder`."""
     lines = ["# The tutorial's ladder", "", _caption(data["plan"]), ""]
     lines += [f"| {' | '.join(HEAD)} |", "|" + " --- |" * len(HEAD), *map(_line, data["steps"])]
-    (folder / "ladder.md").write_text("\n".join([*lines, "", "![ladder](ladder.svg)"]) + "\n")
-    _plot(folder / "ladder.svg", data)
+    (folder / "ladder.md").write_text("\n".join(lines) + "\n")
 
 
 def _line(step: dict[str, Any]) -> str:
@@ -39,29 +36,6 @@ def _line(step: dict[str, Any]) -> str:
         f"{rows_read:.2g}" if rows_read < 10 else f"{rows_read:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _plot(path: Path, data: dict[str, Any]) -> None:
-    """Draw what is wrong with each step, how fast it is, and what it asks of the database."""
-    steps = data["steps"][::-1]  # the first one on top
-    names = [step["name"] for step in steps]
-    with figure(path, columns=3, size=(11, 3.4)) as (mistakes, rate, load):
-        left = [0] * len(steps)
-        for label, (when, what) in WRONG.items():
-            if what != "unkept":  # they are among those that are lost
-                worst = [max((one[what] for one in step[when]), default=0) for step in steps]
-                mistakes.barh(names, worst, left=left, label=label)
-                left = [before + more for before, more in zip(left, worst, strict=True)]
-        mistakes.set_xlabel(f"wrong coupons of {data['plan']['coupons']}, worst round of each")
-        mistakes.legend(fontsize=7)
-        middle = [median(step["rate"]) for step in steps]
-        below = [value - min(step["rate"]) for value, step in zip(middle, steps, strict=True)]
-        above = [max(step["rate"]) - value for value, step in zip(middle, steps, strict=True)]
-        rate.barh(names, middle, xerr=[below, above], color="tab:gray", error_kw={"linewidth": 1})
-        rate.set_xlabel("requests a second")
-        load.barh(names, [median(step["statements"]) for step in steps], color="tab:gray")
-        load.set_xscale("log")
-        load.set_xlabel("statements a request in MySQL")
 
 
 def _caption(plan: dict[str, int]) -> str:

@@ -1,30 +1,52 @@
 """A crowd that asks all at once, and the processes that answer it: one request each at a time, and any may be killed.
 
 One process feeds them all, over a socket each: what is measured is their work and their servers', as little as possible
-of whoever asks. There is no queue before a process, as on Lambda, where there are as many of them as requests.
+of whoever asks. There is no queue before a process, as on Lambda, where there are as many of them as requests. They are
+forked from a server that has imported all steps, so a process that was killed has a successor within milliseconds.
 """
 
 from __future__ import annotations
 
-import contextlib
+import multiprocessing
 import os
 import random
 import select
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
-from typing import Self
 
-from benchmarks.ladder.processes import LONGEST, READY, YES
-from dev.cloud import ROOT
+from benchmarks.ladder.steps import STEPS
+from firstcome.settings import Settings
 
+READY, YES, NO = b"ready", b"yes", b"no"
+LONGEST = 1_024
 PATIENCE_S = 30  # a person's, as API Gateway waits; a process needs a moment to connect
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["benchmarks.ladder.steps", "functions.apply.handler"])
+
+
+def end_server() -> None:
+    """End the server that forks, and what it keeps: whoever forks next has another environment."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def serve(step: int, capacity: int, requests: socket.socket, log: Path) -> None:
+    """Answer each `event_id user_id` with `YES` or `NO`, until the other end is closed."""
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)  # where the reason stands, when the step fails
+    apply = STEPS[step].start(Settings.from_env(), capacity)
+    requests.send(READY)
+    while asked := requests.recv(LONGEST):
+        event_id, user_id = asked.decode().split()
+        requests.send(YES if apply(event_id, user_id) else NO)
+    os._exit(0)
 
 
 @dataclass(slots=True)
@@ -41,16 +63,18 @@ class Burst:
 class Worker:
     """One process of one step, and the request that it works on."""
 
-    def __init__(self, asking: socket.socket, pid: int) -> None:
-        """Wait until the process `pid`, at the other end of `asking`, can answer."""
-        self.socket = asking
+    def __init__(self, step: int, capacity: int, log: Path) -> None:
+        """Start it, and wait until it can answer."""
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(PATIENCE_S)
+        self._process = CONTEXT.Process(target=serve, args=(step, capacity, theirs, log), daemon=True)
+        with theirs:
+            self._process.start()
         self.killed = False
         self.asker: str | None = None
-        self._pid = pid
         self._asked = 0.0
         if self.hear()[0] != READY:
-            raise ChildProcessError("a process of the ladder ended before it could answer: see its log")
+            raise ChildProcessError(f"a process of the ladder ended before it could answer: see {log}")
 
     def ask(self, event_id: str, user_id: str) -> None:
         """Give it one request; it must have none."""
@@ -68,56 +92,22 @@ class Worker:
     def kill(self) -> None:
         """End it as a power cut does; its socket says when it is gone."""
         self.killed = True
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.kill(self._pid, signal.SIGKILL)
+        self._process.kill()
 
     def close(self) -> None:
         """End it."""
-        if not self.killed:
-            self.kill()
+        self.kill()
         while self.hear()[0]:
             pass
         self.socket.close()
 
 
-class Nursery:
-    """The process that makes all others, and where they log."""
-
-    def __init__(self, environ: Mapping[str, str], log: Path) -> None:
-        """Start it."""
-        self.log = log
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "benchmarks.ladder.processes", "serve", str(theirs.fileno())]
-        with theirs, log.open("wb") as out:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=environ, stdout=out, stderr=out, pass_fds=[theirs.fileno()]
-            )
-
-    def make(self, step: int, capacity: int) -> Worker:
-        """Return a process of the step."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            socket.send_fds(self._control, [f"{step} {capacity}".encode()], [theirs.fileno()])
-        pid = self._control.recv(LONGEST)
-        if not pid:
-            raise ChildProcessError(f"the steps cannot be imported: see {self.log}")
-        return Worker(ours, int(pid))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it; those that it made end with whoever asks them."""
-        self._control.close()
-        self._process.wait()
-
-
 class Workers:
     """The processes of one step. One that is killed has a successor; one that ends by itself is an error."""
 
-    def __init__(self, nursery: Nursery, step: int, capacity: int, count: int) -> None:
+    def __init__(self, step: int, capacity: int, count: int, log: Path) -> None:
         """Start them."""
-        self._nursery, self._made = nursery, (step, capacity)
+        self._made, self._log = (step, capacity, log), log
         self._poll = select.poll()
         self._alive: dict[int, Worker] = {}  # by the descriptor of their sockets
         for _ in range(count):
@@ -144,7 +134,7 @@ class Workers:
                     waiting.extendleft([user_id] if user_id else [])  # who will ask again
                     free = self._replace(worker)
                 else:
-                    raise ChildProcessError(f"a process ended by itself: see {self._nursery.log}")
+                    raise ChildProcessError(f"a process ended by itself: see {self._log}")
                 if free and waiting:
                     free.ask(event_id, waiting.popleft())
         burst.seconds = time.perf_counter() - began
@@ -165,7 +155,7 @@ class Workers:
             worker.close()
 
     def _add(self) -> Worker:
-        worker = self._nursery.make(*self._made)
+        worker = Worker(*self._made)
         self._alive[worker.socket.fileno()] = worker
         self._poll.register(worker.socket, select.POLLIN)
         return worker
@@ -180,5 +170,5 @@ class Workers:
     def _speaking(self) -> list[Worker]:
         heard = self._poll.poll(PATIENCE_S * 1_000)
         if not heard:
-            raise TimeoutError(f"nobody answers: see {self._nursery.log}")
+            raise TimeoutError(f"nobody answers: see {self._log}")
         return [self._alive[descriptor] for descriptor, _ in heard]

@@ -36,14 +36,10 @@ class Recommendation:
     each: Deployment
 
 
-def recommended(opening: Opening, deployment: Deployment, aws: Aws, stacks: int = 1) -> Recommendation | None:
-    """Return the fewest stacks, at least `stacks`, within every limit and what the templates take; None: none are.
-
-    `opening` is that of one of `stacks`.
-    """
-    for many in range(stacks, STACKS_MAX + 1):
-        coupons = max(1, ceil(opening.coupons * stacks / many))
-        share = replace(opening, burst=opening.burst * stacks / many, coupons=coupons)
+def recommended(opening: Opening, deployment: Deployment, aws: Aws) -> Recommendation | None:
+    """Return the fewest stacks that are within every limit and what the templates take; None: no number of them is."""
+    for many in range(1, STACKS_MAX + 1):
+        share = replace(opening, burst=opening.burst / many, coupons=ceil(opening.coupons / many))
         each = advised(share, deployment, aws)
         each = each.with_parameters(BrokerCount=max(each["BrokerCount"], _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]

@@ -29,11 +29,7 @@ from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
 SIZES = (100, 1_000, 2_000, 9_000, 10_000, 100_000, 1_000_000)  # people a second, for ten seconds; a tenth of them win
-# What is no parameter of a template, and how it is said.
-OTHERS = {
-    "api_quota": "quota L-8A5B8E43 {:,}",
-    "lambda_quota": "quota L-B99A9384 {:,}",
-}
+OTHERS = {"api_quota": "quota L-8A5B8E43 {:,}", "lambda_quota": "quota L-B99A9384 {:,}"}  # what is no parameter
 
 
 def main() -> None:
@@ -47,17 +43,17 @@ def main() -> None:
     if said.sizes:
         console.print(sizes_table(measured))
         return
-    opening, deployment, stacks = said.opening, said.deployment, said.stacks
+    opening, deployment = said.opening, said.deployment
     aws = Aws.of(measured, deployment)
-    for line in meaning(opening, deployment, stacks):
+    for line in meaning(opening, deployment):
         console.print(line, highlight=False)
     console.print(f"\nAs it is, {ranked(opening, deployment, aws)[0].what} comes first.\n")
     _print(console, opening, deployment, aws)
-    columns = {"as it is": (deployment, opening, stacks)}
-    found = recommended(opening, deployment, aws, stacks)
+    columns = {"as it is": (deployment, opening, 1)}
+    found = recommended(opening, deployment, aws)
     if found is None:
         console.print(f"\nNo number of stacks up to {STACKS_MAX:,} passes every limit: expect fewer people at once.")
-    elif settings := recommendation(deployment, found, stacks):
+    elif settings := recommendation(deployment, found):
         console.print(f"\nTo set: {settings}\n")
         _print(console, found.share, found.each, aws)
         columns["so set"] = (found.each, found.share, found.stacks)
@@ -68,12 +64,11 @@ def main() -> None:
     console.print(costs_table(columns, aws))
 
 
-def meaning(opening: Opening, deployment: Deployment, stacks: int) -> Iterator[str]:
+def meaning(opening: Opening, deployment: Deployment) -> Iterator[str]:
     """Yield what the options mean, and what is assumed beside them."""
-    each = f"In each of {stacks} stacks: " if stacks > 1 else ""
     events = f" for each of {opening.events} events" if opening.events > 1 else ""
     yield (
-        f"{each}{opening.burst:,.0f} people a second for {opening.seconds:g} s{events}: {opening.people:,.0f} people, "
+        f"{opening.burst:,.0f} people a second for {opening.seconds:g} s{events}: {opening.people:,.0f} people, "
         f"of whom {opening.won:,.0f} get a coupon, and have their row within {opening.issued_within_s:g} s."
     )
     memory = "from memory, where an event has" if opening.memory else "by Redis, as if an event had not"
@@ -86,10 +81,10 @@ def meaning(opening: Opening, deployment: Deployment, stacks: int) -> Iterator[s
     )
 
 
-def recommendation(deployment: Deployment, found: Recommendation, stacks: int) -> str:
+def recommendation(deployment: Deployment, found: Recommendation) -> str:
     """Return what to set, by name, and in how many stacks."""
     settings = changes(deployment, found.each)
-    if found.stacks == stacks:
+    if found.stacks == 1:
         return settings
     many = f"{found.stacks:,} stacks, each in an account of its own with its share (docs/scale.md)"
     return f"{many}; in each {settings}" if settings else many
@@ -118,7 +113,7 @@ def sizes_table(measured: Times) -> Table:
         found, cells = recommended(opening, deployment, aws), ["nothing suffices", "", ""]
         if found is not None:
             hour = found.stacks * sum(costs(found.share, found.each, aws).hour.values())
-            cells = [recommendation(deployment, found, 1), first(found.share, found.each), f"{hour:,.2f}"]
+            cells = [recommendation(deployment, found), first(found.share, found.each), f"{hour:,.2f}"]
         said.add_row(f"{burst:,}", first(opening, deployment), *cells)
     return said
 
@@ -181,7 +176,7 @@ def figure(value: float) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    """Return the options; `opening`, `deployment` and `stacks` are made of them."""
+    """Return the options; `opening` and `deployment` are made of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.capacity", description=__doc__.partition("\n")[0])
     above_0, whole = partial(_above_0, float), partial(_above_0, int)
     parser.add_argument("--sizes", action="store_true", help="a table of several sizes, and nothing else")
@@ -193,11 +188,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-memory", action="store_true", help="as if sold out were never told from memory")
     parser.add_argument("--api-quota", type=whole, default=limits.API_REQUESTS_PER_S, help="requests a second")
     parser.add_argument("--lambda-quota", type=whole, default=limits.CONCURRENCY, help="concurrent executions")
-    parser.add_argument("--stacks", type=whole, default=1, help="each with its share of people and coupons (1)")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
     said = parser.parse_args()
-    share, memory = max(1, said.coupons // said.stacks), not said.no_memory
-    said.opening = Opening(said.burst / said.stacks, said.seconds, share, said.events, said.issued_within, memory)
+    memory = not said.no_memory
+    said.opening = Opening(said.burst, said.seconds, said.coupons, said.events, said.issued_within, memory)
     for pair in said.parameters:
         if "=" not in pair:
             parser.error(f"{pair!r} has no `=`: parameters are written NAME=VALUE, options begin with --")

@@ -1,24 +1,20 @@
-"""What docs/scale.md shows of the simulation and of `make capacity`: its tables, and the plot.
+"""What docs/scale.md shows of the simulation and of `make capacity`: its tables.
 
-    python -m benchmarks.scale.document [FOLDER]
+    python -m benchmarks.scale.document
 
-simulates with the service times of the report, and writes all of it anew; a whole `make bench` does the same at its
-end. With the folder of a run that was not kept (.local/bench/report), its service times become the report's before.
+simulates with the service times of the report, and writes them anew; a whole `make bench` does the same at its end.
 """
 
 from __future__ import annotations
 
 import io
 import re
-import sys
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness.report import REPORT, figure
 from benchmarks.scale import times, turns
 from benchmarks.scale.capacity import sizes_table
 from benchmarks.scale.times import Times
@@ -26,7 +22,6 @@ from dev.cloud import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
 END = "<!-- end -->\n"
-POINTS = 100  # of a plotted line
 # What `make capacity` says at length, as the page says it.
 SHORTER = {
     r", each in an account of its own with its share \(docs/scale.md\)": "",
@@ -38,8 +33,8 @@ SHORTER = {
 COLUMNS: dict[str, Callable[[turns.Found], str]] = {
     "people": lambda found: f"{found.people:,}",
     "`spread_ms`": lambda found: f"{found.spread_s * 1_000:,}",
-    "requests in all": lambda found: f"{found.requests:,}",
-    "most in a second": lambda found: f"{found.peak:,}",
+    "requests in all": lambda found: f"{found.requests:,.0f}",
+    "most in a second": lambda found: f"{found.peak:,.0f}",
     "sold out": lambda found: f"{found.sold_out_s:.1f} s",
     "only `reserved`": lambda found: f"{found.reserved / found.coupons:.1%}",
     "everybody knows": lambda found: f"{found.known_s:.0f} s",
@@ -63,28 +58,6 @@ def turns_table(found: list[turns.Found]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def draw(path: Path, found: list[turns.Found]) -> None:
-    """Draw how many know, by the time after the opening."""
-    with figure(path) as axes:
-        for each in found:
-            color = f"C{turns.SPREADS_S.index(each.spread_s)}"
-            style = "-" if each.people == turns.PEOPLE[0] else "--"
-            label = f"{each.people:,} people, turns over {each.spread_s} s"
-            axes.plot(*zip(*_summed(each.told), strict=True), style, color=color, label=label)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel("s since the opening")
-        axes.set_ylabel("people who know")
-        axes.legend(fontsize=7)
-
-
-def _summed(line: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Return how many there were altogether, at as many times as can be seen, the first and the last among them."""
-    at, counts = zip(*line, strict=True)
-    summed = list(zip(at, accumulate(counts), strict=True))
-    return [*summed[: -1 : max(1, len(summed) // POINTS)], summed[-1]]
-
-
 def _markdown(table: Table) -> str:
     """Return a table of `make capacity` as the page has it: short, because the page explains it."""
     said = io.StringIO()
@@ -95,19 +68,10 @@ def _markdown(table: Table) -> str:
     return "".join(f"{line}\n" for line in map(str.strip, text.splitlines()) if line)
 
 
-def main() -> None:
-    """Write page and plot by the report's service times, or by those of another folder, which are kept then."""
-    measured = times.read(Path(sys.argv[1])) if len(sys.argv) > 1 else times.read()
-    renew(measured)
-
-
 def renew(measured: Times) -> None:
-    """Simulate, and write page and plot; keep the service times that they were made with."""
-    times.write(REPORT, measured)
-    found = turns.all_of(measured)
-    write(measured, found)
-    draw(REPORT / "scale.svg", found)
+    """Simulate with these service times, and write the page."""
+    write(measured, turns.all_of(measured))
 
 
 if __name__ == "__main__":
-    main()
+    renew(times.read())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import median
 
 from benchmarks.harness.report import REPORT
+from benchmarks.harness.rows import Row
 from benchmarks.scale import limits
 from benchmarks.scale.deployment import Deployment
 from firstcome.settings import Settings
 
 MEMORY_COUPONS = Settings().sold_out_memory_coupons  # larger events are not remembered
+KEPT = REPORT / "times.json"
+# What is called so in the rows of the benchmark `http`.
+CPU_UNIT = "µs of CPU each"
+CONSUMED, RECORD, INSERTED, SETTLED = "a row consumed", "Kafka, a record", "MariaDB, a row", "Redis, a row settled"
 WAITS = ("hop_s", "send_s", "commit_s")  # of no core
 
 
@@ -21,10 +25,7 @@ WAITS = ("hop_s", "send_s", "commit_s")  # of no core
 class Times:
     """Service times, in seconds of a core, by the process that spends them; the last block is of no core."""
 
-    # a request
-    client_s: float  # the load generator
-    front_s: float
-    # apply, in its environment
+    # apply, in its environment, a request
     lost_s: float  # sold out, by asking Redis
     remembered_s: float  # sold out, from memory
     won_s: float
@@ -32,9 +33,7 @@ class Times:
     gate_lost_s: float
     gate_won_s: float
     settle_s: float  # a row
-    # Kafka, a record: until it is confirmed; until the poller has it, its share of the commit included
-    produce_s: float
-    fetch_s: float
+    produce_s: float  # Kafka, a record, until it is confirmed
     # from Kafka to the row, a record of a batch of some hundred
     consume_s: float
     ledger_s: float
@@ -43,30 +42,32 @@ class Times:
     send_s: float = 0.0  # until the brokers have copied a record, beside what it costs them
     commit_s: float = 0.0  # until the ledger's log is on disk
 
-    @classmethod
-    def typical(cls, measured: Sequence[Times]) -> Times:
-        """Return the medians."""
-        return cls(**{each.name: median(getattr(one, each.name) for one in measured) for each in fields(cls)})
 
-    @property
-    def answered_s(self) -> dict[str, float]:
-        """What one answer takes of all processes together, by how it came about."""
-        through = self.client_s + self.front_s
-        return {
-            "from memory": through + self.remembered_s,
-            "via Redis": through + self.lost_s + self.gate_lost_s,
-            "accepted": through + self.won_s + self.gate_won_s + self.produce_s,
-        }
+def of(found: Mapping[str, Sequence[Row]]) -> Times:
+    """Return those that a whole run has found: Redis's by itself, all others under the load of `http`."""
+    rates = found["gate"][-1].values
+    us = {name: median(values) for row in found["http"] for name, values in row.values.items() if row.unit == CPU_UNIT}
+    return Times(
+        lost_s=us["via Redis"] / 1e6,
+        remembered_s=us["from memory"] / 1e6,
+        won_s=us["accepted"] / 1e6,
+        gate_lost_s=1 / median(rates["sold out"]),
+        gate_won_s=1 / median(rates["accepted"]),
+        settle_s=us[SETTLED] / 1e6,
+        produce_s=us[RECORD] / 1e6,
+        consume_s=us[CONSUMED] / 1e6,
+        ledger_s=us[INSERTED] / 1e6,
+    )
 
 
-def write(folder: Path, times: Times) -> None:
+def write(times: Times) -> None:
     """Keep them beside the report: `make capacity` counts with what was measured last."""
-    (folder / "times.json").write_text(json.dumps(asdict(times), indent=1) + "\n")
+    KEPT.write_text(json.dumps(asdict(times), indent=1) + "\n")
 
 
-def read(folder: Path = REPORT) -> Times:
+def read() -> Times:
     """Return those that were measured last; raise `FileNotFoundError` where none were."""
-    return Times(**json.loads((folder / "times.json").read_text()))
+    return Times(**json.loads(KEPT.read_text()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,3 @@ class Aws:
         times = self.times
         each_s = times.consume_s / self.share + times.ledger_s + times.settle_s
         return rows * each_s + times.commit_s + 2 * times.hop_s
-
-
-def with_redis_alone(times: Times, rates: dict[str, list[float]]) -> Times:
-    """Return the same with a Redis that has a core for itself, as the benchmark `gate` has found it."""
-    return replace(times, gate_won_s=1 / median(rates["accepted"]), gate_lost_s=1 / median(rates["sold out"]))

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.harness import prices
-from benchmarks.scale import capacity, limits
+from benchmarks.harness.rows import Row
+from benchmarks.scale import capacity, limits, times
 from benchmarks.scale.advice import advised, costs, recommended
 from benchmarks.scale.capacity import admitted, changes
 from benchmarks.scale.deployment import Deployment, declared, outside
@@ -18,8 +19,6 @@ from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
 US = 1e-6
 TIMES = Times(
-    client_s=20 * US,
-    front_s=40 * US,
     lost_s=350 * US,
     remembered_s=100 * US,
     won_s=2_000 * US,
@@ -27,7 +26,6 @@ TIMES = Times(
     gate_won_s=25 * US,
     settle_s=5 * US,
     produce_s=300 * US,
-    fetch_s=10 * US,
     consume_s=30 * US,
     ledger_s=60 * US,
 )
@@ -153,7 +151,7 @@ def test_every_hint_is_something_to_set(burst: float) -> None:
     [
         (["--burst", "-5"], "-5: a number above 0 is expected"),
         (["--burst", "many"], "many: a number above 0 is expected"),
-        (["--stacks", "0"], "0: a whole number above 0 is expected"),
+        (["--coupons", "0"], "0: a whole number above 0 is expected"),
         (["burst=10000"], "no template has the parameter burst"),
         (["10000"], "has no `=`: parameters are written NAME=VALUE"),
         (["ApplyConcurrency=5000"], "the template takes 1 to 1000"),
@@ -255,3 +253,26 @@ def test_the_default_quotas_are_those_of_deploy_md() -> None:
     for value in (limits.API_REQUESTS_PER_S, limits.API_BURST, limits.CONCURRENCY, limits.CONNECTIONS):
         assert f"{value:,}" in quotas
     assert f"| {limits.CONNECTIONS_PER_S} |" in quotas
+
+
+# --- service times ---------------------------------------------------------------------------------------------------
+
+
+def test_service_times_are_those_of_a_whole_run() -> None:
+    """Redis's by its rates, all others by the CPU that `http` has found; medians, in seconds."""
+    us = {"via Redis": 200.0, "from memory": 100.0, "accepted": 600.0, times.CONSUMED: 20.0}
+    servers = {times.RECORD: 110.0, times.INSERTED: 10.0, times.SETTLED: 5.0}
+    found = times.of(
+        {
+            "gate": [Row("CPU", "µs", {}), Row("gate", "people/s", {"accepted": [40_000.0], "sold out": [50_000.0]})],
+            "http": [
+                Row("accepted", "answers/s", {"accepted": [1_500.0]}),
+                Row("functions", times.CPU_UNIT, {name: [value, value, 9_999.0] for name, value in us.items()}),
+                Row("servers", times.CPU_UNIT, {name: [value] for name, value in servers.items()}),
+            ],
+        }
+    )
+    assert [found.gate_won_s, found.gate_lost_s] == pytest.approx([25 * US, 20 * US])
+    assert [found.lost_s, found.remembered_s, found.won_s] == pytest.approx([200 * US, 100 * US, 600 * US])
+    assert [found.produce_s, found.consume_s] == pytest.approx([110 * US, 20 * US])
+    assert [found.ledger_s, found.settle_s] == pytest.approx([10 * US, 5 * US])

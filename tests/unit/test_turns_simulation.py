@@ -1,4 +1,4 @@
-"""Openings with turns in the simulation: a crowd that comes evenly, whoever looks first, and what it costs."""
+"""Openings with turns in the simulation: a crowd that comes evenly, what lets it in, and what it costs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness.prices import HTTP_API_REQUEST
-from benchmarks.scale import document, turns, worlds
+from benchmarks.scale import document, limits, turns
 from benchmarks.scale.advice import recommended
-from benchmarks.scale.capacity import changes
+from benchmarks.scale.capacity import admitted, changes
 from benchmarks.scale.deployment import Deployment, outside
+from benchmarks.scale.planning import FIRST_CONNECTIONS, MAX_BLOCK_S
 from benchmarks.scale.times import Aws, Opening
-from benchmarks.scale.worlds import Looks
 from dev.cloud import ROOT
 from tests.unit.test_capacity import TIMES
 
@@ -24,62 +25,45 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SMALL = 20_000  # people
+THERE = Aws.of(TIMES, turns.STACK)
 
 
-def found(spread_s: int, looks: Looks = Looks.AGAIN, people: int = SMALL) -> turns.Found:
-    return turns.simulated(TIMES, people, spread_s, looks)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(100, 30_000), st.sampled_from([0, 1, 3, 10]), st.sampled_from(Looks))
-def test_as_many_are_accepted_as_there_are_coupons(people: int, spread_s: int, looks: Looks) -> None:
-    """Each of them becomes a row, and everybody else is told that it is over."""
-    crowd, deployment = turns.opening(people, spread_s), Deployment()
-    pipeline = worlds.aws(crowd, deployment, Aws.of(TIMES, deployment), packet=max(1, people // 200), looks=looks)
-    pipeline.env.run(turns.SETTLED_S)
-    words = pipeline.seen.words
-    assert words["accepted"] + words["reserved"] == words["row"] == crowd.coupons
-    assert sum(many for word, many in words.items() if word != "row") == people
+def found(spread_s: int, people: int = SMALL) -> turns.Found:
+    return turns.simulated(TIMES, people, spread_s)
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(1, 20), st.floats(0.1, 0.9), st.sampled_from(Looks))
-def test_no_second_has_more_requests_than_turns(spread_s: int, share: float, looks: Looks) -> None:
+@given(st.integers(100, 500_000), st.sampled_from([0, 1, 3, 10]))
+def test_as_many_are_accepted_as_there_are_coupons(people: int, spread_s: int) -> None:
+    """Everybody else is told that it is over, and nobody is told twice."""
+    one = found(spread_s, people)
+    assert one.accepted + one.reserved == pytest.approx(one.coupons, abs=0.01)
+    assert one.told_sold_out == pytest.approx(people - one.coupons, abs=1.01)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 20), st.floats(0.1, 0.9))
+def test_no_second_has_more_requests_than_turns(spread_s: int, share: float) -> None:
     """Where the stack lets all of them in, nobody asks twice: a second has people / spread of them."""
     people = int(turns.ADMITTED * spread_s * share)
-    calm = found(spread_s, looks, people)
-    packet = max(1, people // turns.PACKETS)
-    assert calm.peak <= people / spread_s + packet
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1_000, 100_000), st.sampled_from([1, 3, 10]))
-def test_beyond_what_is_let_in_only_retries_are_added(people: int, spread_s: int) -> None:
-    """A second has people / spread first requests; all others are of people who were refused before."""
-    crowd, deployment = turns.opening(people, spread_s), Deployment()
-    packet = max(1, people // 200)
-    pipeline = worlds.aws(crowd, deployment, Aws.of(TIMES, deployment), packet=packet, looks=Looks.AGAIN)
-    pipeline.env.run(turns.SETTLED_S)
-    assert sum(many for _, many in pipeline.seen.first) == people
-    assert turns.peak(pipeline.seen.first) <= people / spread_s + packet
+    assert found(spread_s, people).peak <= people / spread_s
 
 
 def test_turns_that_a_stack_can_take_refuse_nobody() -> None:
-    """Everybody asks once, besides checking in, and nobody looks."""
-    calm = found(10)
-    assert (calm.requests, calm.looks) == (2 * SMALL, 0)
-    assert calm.peak <= SMALL / 10
-    rush = found(0)
+    """Everybody asks once, besides checking in, and nobody looks at the cached event."""
+    calm, rush = found(10), found(0)
+    assert calm.requests == pytest.approx(2 * SMALL)
+    assert calm.looks == 0
     assert rush.requests > 2 * SMALL
     assert rush.looks > 0
 
 
-def test_who_looks_first_asks_only_until_it_is_sold_out() -> None:
-    """Looking costs less than asking."""
-    first = found(10, Looks.FIRST)
-    assert first.looks == SMALL
-    assert first.requests < SMALL * 1.3  # check-ins, and the first turns
-    assert first.cost < found(10).cost + SMALL * turns.LOOK
+def test_people_come_in_at_the_rate_that_the_model_says() -> None:
+    """The first limit of `make capacity` is what the simulated crowd meets."""
+    crowd = Opening(burst=1_000_000, seconds=1, coupons=100_000)
+    rate = admitted(crowd, turns.STACK, THERE)
+    assert rate == turns.STACK["ApiRateLimit"]
+    assert 100_000 / found(0, 10_000_000).sold_out_s == pytest.approx(rate, rel=0.05)
 
 
 def test_an_opening_costs_more_with_every_request() -> None:
@@ -88,11 +72,36 @@ def test_an_opening_costs_more_with_every_request() -> None:
     assert calm.requests * HTTP_API_REQUEST < calm.cost < rush.cost
 
 
+def test_who_is_refused_asks_evenly_over_the_pages_wait() -> None:
+    crowd = turns.Crowd()
+    crowd.add(1, 400, 2, 1.0)
+    asked = [crowd.due(step)[1] for step in range(110)]
+    assert asked[:3] == [0, 0, pytest.approx(4)]
+    assert sum(asked) == pytest.approx(400)
+    assert asked[102:] == [pytest.approx(0, abs=1e-9)] * 8
+
+
+def test_a_first_winner_waits_to_be_connected_or_is_cut_off() -> None:
+    """As many as the brokers connect in time; the others give up, and try no more for as long as the breaker says."""
+    environments = turns.Environments()
+    per_s = turns.STACK["BrokerCount"] * limits.CONNECTIONS_PER_S / FIRST_CONNECTIONS
+    everyone = environments.new
+    accepted, reserved, _ = environments.send(0, everyone, THERE)
+    assert (accepted, reserved) == (MAX_BLOCK_S * per_s, everyone - MAX_BLOCK_S * per_s)
+    steps = round((MAX_BLOCK_S + turns.BREAKER_S) / turns.STEP_S)
+    for step in range(1, steps):
+        environments.begin(step)
+    assert [environments.connected, environments.broken] == pytest.approx([accepted, reserved])
+    assert environments.send(steps, 100, THERE)[1] == pytest.approx(100 * reserved / everyone)  # by their share
+    environments.begin(steps)
+    assert (environments.new, environments.broken) == (reserved, 0)
+
+
 def test_the_page_waits_as_the_simulation_does() -> None:
     """Two places have these waits: web/event/schedule.js has those of the page."""
     script = (ROOT / "web" / "event" / "schedule.js").read_text()
     [caps] = re.findall(r"RETRY_CAPS_MS = (\[[0-9, ]+\])", script)
-    assert tuple(json.loads(caps)) == worlds.AGAIN_S
+    assert tuple(json.loads(caps)) == turns.AGAIN_S
 
 
 def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
