@@ -70,7 +70,7 @@ def connect(settings: Settings, port: int, pipe: Pipe, *, primed: bool) -> None:
     from firstcome.stream.connection import Connection, after, tls_context
 
     if primed:
-        credentials.prime(settings)
+        credentials.prime_tokens()
     config: dict[str, Any] = kafka_config(settings)
     tls = tls_context(config)
     pipe.send("ready")

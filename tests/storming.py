@@ -12,6 +12,7 @@ import heapq
 import random
 from collections import Counter, deque
 from types import SimpleNamespace
+from typing import Any
 
 from firstcome.settings import Settings
 from firstcome.stream import backoff
@@ -27,9 +28,9 @@ SEED = 6
 
 def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, int, int, int]:
     """Return seconds until half are connected, and until all are; tries; the most tries in one later second."""
-    clock = SimpleNamespace(now_s=0.0)
+    clock: Any = SimpleNamespace(now_s=0.0)
     clock.monotonic = lambda: clock.now_s
-    backoff.time = clock  # type: ignore[assignment]
+    backoff.time = clock  # type: ignore[attr-defined]
     random.seed(SEED)
     waiting = [(0.0, number, Backoff(base_ms, cap_ms)) for number in range(environments)]
     knocks: deque[float] = deque()
@@ -50,7 +51,8 @@ def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, int, int
         heapq.heappush(waiting, (clock.now_s + WINNER_EVERY_S, number, own))
     later = Counter(int(one) for one in tries if one)
     half = connected[environments // 2] if len(connected) > environments // 2 else float("inf")
-    return half, clock.now_s if not waiting else float("inf"), len(tries), max(later.values(), default=0)
+    whole = float("inf") if waiting else float(clock.now_s)
+    return half, whole, len(tries), max(later.values(), default=0)
 
 
 def main() -> None:

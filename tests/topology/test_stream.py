@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.faults.faults import Fault
-    from tests.faults.town import Told, Town
+    from tests.faults.told import Told
+    from tests.faults.town import Town
 
 COUPONS = 60
 PEOPLE = 50  # fewer than there are coupons, twice more

@@ -30,6 +30,7 @@ class Stream:
         # consume needs only the records: 0.25 s of import less
         from firstcome.stream.delivery import Delivery  # noqa: PLC0415
 
+        self._settings = settings
         self._delivery = Delivery(settings)
         # Half of a quiet time is certain. It does not grow: a probe costs one winner a wait.
         self._breaker = Backoff(2 * settings.kafka_breaker_ms, 2 * settings.kafka_breaker_ms)
