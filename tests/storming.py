@@ -51,7 +51,7 @@ def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, int, int
         heapq.heappush(waiting, (clock.now_s + WINNER_EVERY_S, number, own))
     later = Counter(int(one) for one in tries if one)
     half = connected[environments // 2] if len(connected) > environments // 2 else float("inf")
-    whole = float("inf") if waiting else float(clock.now_s)
+    whole: float = float("inf") if waiting else clock.now_s
     return half, whole, len(tries), max(later.values(), default=0)
 
 
