@@ -26,7 +26,7 @@ ENVIRONMENTS = (200, 1_000, 3_000)
 SEED = 6
 
 
-def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, int, int, int]:
+def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, float, int, int]:
     """Return seconds until half are connected, and until all are; tries; the most tries in one later second."""
     clock: Any = SimpleNamespace(now_s=0.0)
     clock.monotonic = lambda: clock.now_s
@@ -51,7 +51,7 @@ def storm(environments: int, base_ms: int, cap_ms: int) -> tuple[float, int, int
         heapq.heappush(waiting, (clock.now_s + WINNER_EVERY_S, number, own))
     later = Counter(int(one) for one in tries if one)
     half = connected[environments // 2] if len(connected) > environments // 2 else float("inf")
-    whole: float = float("inf") if waiting else clock.now_s
+    whole = float("inf") if waiting else clock.now_s
     return half, whole, len(tries), max(later.values(), default=0)
 
 
