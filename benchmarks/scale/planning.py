@@ -11,7 +11,9 @@ from benchmarks.scale.deployment import Deployment, size
 from benchmarks.scale.times import Aws, Opening
 from firstcome.settings import Settings
 
-MAX_BLOCK_S = Settings().kafka_max_block_ms / 1000  # an environment's first winner does not wait longer
+# In which brokers are counted on to let first winners in: MSK refuses those beyond its rate at once, and who was refused
+# tries again after the first backoff, whose mean this is.
+MAX_BLOCK_S = 0.75 * Settings().kafka_backoff_base_ms / 1000
 FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader
 
 # What helps, by the name of a parameter where there is one; `advice` says how much of it.
