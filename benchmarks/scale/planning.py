@@ -11,8 +11,8 @@ from benchmarks.scale.deployment import Deployment, size
 from benchmarks.scale.times import Aws, Opening
 from firstcome.settings import Settings
 
-# In which brokers are counted on to let first winners in: MSK refuses those beyond its rate at once, and who was refused
-# tries again after the first backoff, whose mean this is.
+# Within which brokers are counted on to let first winners in: MSK refuses those beyond its rate at once, and who was
+# refused tries again after the first backoff, whose mean this is.
 MAX_BLOCK_S = 0.75 * Settings().kafka_backoff_base_ms / 1000
 FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader
 
