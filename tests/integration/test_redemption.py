@@ -224,6 +224,21 @@ def test_a_redemption_waits_for_its_own_coupon_alone(ledger: Ledger, event: str,
         other.rollback()
 
 
+def test_upload_and_revocation_wait_for_redemptions(ledger: Ledger, event: str, impatient: Ledger) -> None:
+    """What a redemption has read stays so until it has committed."""
+    with ledger.connect() as other:
+        other.begin()
+        statements.lock_event_shared(other, event_id=event)
+        for wait in (
+            lambda: impatient.upload_codes(event, 4, ["D"]),
+            lambda: impatient.revoke(event, "carol", "a bot"),
+        ):
+            with pytest.raises(Unavailable, match="1205"):
+                wait()
+        other.rollback()
+    assert impatient.upload_codes(event, 4, ["D"]).unchanged == 1
+
+
 def test_one_key_for_three_codes_at_once_redeems_one(ledger: Ledger, event: str, another: Callable[[], Ledger]) -> None:
     """Whoever is first has used it."""
 
