@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,11 @@ from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.coupons import Claim
 from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.redemptions import Redeeming, Redemption
-from firstcome.ledger.statements import statements
-from firstcome.rules import BadInput, EventState, Ticket, Unavailable
-from firstcome.settings import Settings
+from firstcome.rules import BadInput, EventState, Ticket
 from tests.patience import PATIENCE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from firstcome.ledger.database import Connection
+    from collections.abc import Callable
 
 SHOP, OTHER_SHOP = "shop", "other shop"
 PEOPLE = ["alice", "bob", "carol"]
@@ -173,70 +168,6 @@ def test_a_hundred_redemptions_of_one_code_make_one(ledger: Ledger, event: str, 
     with ThreadPoolExecutor(20) as pool:
         assert Counter(pool.map(redeem, range(100))) == {Redeeming.DONE: 1, Redeeming.REDEEMED: 99}
     assert ledger.count_codes(event).redeemed == 1
-
-
-@pytest.fixture
-def impatient(ledger: Ledger) -> Iterator[Ledger]:
-    """A ledger that says `Unavailable` at the first lock that it would have to wait for."""
-
-    def connect() -> Connection:
-        connection = ledger.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("SET innodb_lock_wait_timeout = 1")
-        return connection
-
-    with closing(Ledger(connect, Settings(mysql_deadlock_retries=0))) as impatient:
-        yield impatient
-
-
-def test_a_redemption_waits_for_who_decides_about_the_event(ledger: Ledger, event: str, impatient: Ledger) -> None:
-    """A revocation or an upload comes before all that it reads and writes, or after."""
-    assert outcome(ledger.redeem_code(event, "A", "k1", SHOP)) is Redeeming.DONE
-    with ledger.connect() as other:
-        other.begin()
-        statements.lock_event(other, event_id=event)
-        for wait in (
-            lambda: impatient.redeem_code(event, "B", "k2", SHOP),
-            lambda: impatient.redeem_person(event, "bob", "k2", SHOP),
-            lambda: impatient.take_back(event, "k1", SHOP),
-        ):
-            with pytest.raises(Unavailable, match="1205"):
-                wait()
-        other.rollback()
-    assert outcome(impatient.redeem_code(event, "B", "k2", SHOP)) is Redeeming.DONE
-
-
-def test_a_redemption_waits_for_its_own_coupon_alone(ledger: Ledger, event: str, impatient: Ledger) -> None:
-    """Whoever has the coupon's row first is first; redemptions of other coupons go on meanwhile."""
-    assert outcome(ledger.redeem_code(event, "A", "k1", SHOP)) is Redeeming.DONE
-    with ledger.connect() as other:
-        other.begin()
-        statements.lock_event_shared(other, event_id=event)
-        for ticket in (1, 2):
-            assert statements.owner_exclusive(other, event_id=event, ticket=ticket) == PEOPLE[ticket - 1]
-        for wait in (
-            lambda: impatient.redeem_code(event, "B", "k2", SHOP),
-            lambda: impatient.take_back(event, "k1", SHOP),
-        ):
-            with pytest.raises(Unavailable, match="1205"):
-                wait()
-        assert outcome(impatient.redeem_code(event, "C", "k3", SHOP)) is Redeeming.DONE
-        other.rollback()
-
-
-def test_upload_and_revocation_wait_for_redemptions(ledger: Ledger, event: str, impatient: Ledger) -> None:
-    """What a redemption has read stays so until it has committed."""
-    with ledger.connect() as other:
-        other.begin()
-        statements.lock_event_shared(other, event_id=event)
-        for wait in (
-            lambda: impatient.upload_codes(event, 4, ["D"]),
-            lambda: impatient.revoke(event, "carol", "a bot"),
-        ):
-            with pytest.raises(Unavailable, match="1205"):
-                wait()
-        other.rollback()
-    assert impatient.upload_codes(event, 4, ["D"]).unchanged == 1
 
 
 def test_one_key_for_three_codes_at_once_redeems_one(ledger: Ledger, event: str, another: Callable[[], Ledger]) -> None:
