@@ -219,13 +219,15 @@ def test_an_operation_of_an_unknown_event_is_refused(whole: World) -> None:
         act(whole.stores, {"action": "audit", "event_id": "nobody-made-this"}, OPERATOR)
 
 
-def test_an_erasure_reaches_what_an_audit_found(whole: World) -> None:
-    """Its answer names people: once the event is over, nobody is named in it any more."""
+@pytest.mark.parametrize("everybody", [True, False])
+def test_an_erasure_reaches_what_an_audit_found(whole: World, *, everybody: bool) -> None:
+    """Its answer names people: once one of them, or all, are erased, nobody is named in it any more."""
     whole = whole.with_settings(retention_days=0)
     whole.stores.ledger.refuse(whole.event_id, "mallory", "test")
     begun = ask(whole, "audit")
     assert "mallory" in json.dumps(shown(whole, begun))
     whole.operate("end")
-    whole.stores.ledger.erase_everybody(whole.event_id, 3)
+    ledger = whole.stores.ledger
+    assert ledger.erase_everybody(whole.event_id, 3) if everybody else ledger.erase_person(whole.event_id, "mallory")
     assert shown(whole, begun)["answer"] == {"erased": True}
     assert the_event(whole).state == "ended"
