@@ -275,3 +275,12 @@ def test_init_imports_what_signing_in_needs(more: dict[str, str], *, imported: b
     assert found is imported
     assert "of-this-environment" not in names
     assert known == []
+
+
+@pytest.mark.parametrize(("handler", "kafka"), [("handler", True), ("event", False)])
+def test_what_is_open_to_all_imports_no_kafka(handler: str, *, kafka: bool) -> None:
+    """Half of apply's imports are the library; an environment that shows an event has no use for it."""
+    program = f"import sys; import {handler}; print('kafka' in sys.modules)"
+    environ = {"PYTHONPATH": f"{ROOT / 'layers/common/python'}:{ROOT / 'functions/apply'}"}
+    ran = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-1] == str(kafka)
