@@ -183,7 +183,8 @@ def load_handler() -> Iterator[Callable[..., ModuleType]]:
     yield load
     for module_name in loaded:
         module = sys.modules.pop(module_name)
-        for part in ("applications", "stores", "gate", "ledger"):  # what holds connections: a server has only so many
+        # What holds connections: a server has only so many.
+        for part in ("applications", "shown", "stores", "gate", "ledger"):
             if hasattr(module, part):
                 getattr(module, part).close()
 

@@ -7,20 +7,20 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from firstcome.apply.application import Applications
 from firstcome.apply.edge import Edge
 from firstcome.apply.resolver import Resolver
-from firstcome.apply.routes import Routes
+from firstcome.apply.routes import OpenRoutes
+from firstcome.apply.shown import Shown
 from firstcome.runtime import snapstart
 from firstcome.runtime.prime import prime
 from firstcome.runtime.telemetry import invocation
 from firstcome.settings import Settings
 
 settings = Settings.from_env()
-applications = Applications.of(settings)
-prime(settings, applications.gate)
-snapstart.register(applications)
-api = Routes(applications, settings.local_identity, Edge(settings.edge_sha256))
+shown = Shown.of(settings)
+prime(settings, shown.gate)
+snapstart.register(shown)
+api = OpenRoutes(shown, Edge(settings.edge_sha256))
 app = Resolver()
 
 

@@ -168,7 +168,7 @@ def test_a_silent_redis_holds_init_no_longer_than_a_request(
     assert len([each for each in waits.ran_out if each]) <= 4
 
 
-@pytest.mark.parametrize("away", ["refuses", "is silent"])
+@pytest.mark.parametrize("away", ["refuses", "is silent", "is mistyped"])
 def test_init_succeeds_where_secrets_are_away(
     away: str,
     deaf: socket.socket,
@@ -178,9 +178,15 @@ def test_init_succeeds_where_secrets_are_away(
 ) -> None:
     """One try for each secret; the first request tries again, and is told to come back."""
     monkeypatch.setenv(TYPE, AHEAD)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1" if away == "refuses" else f"http://{at(deaf)}")
+    where = {"refuses": "http://127.0.0.1:1", "is silent": f"http://{at(deaf)}", "is mistyped": "127.0.0.1"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", where[away])
     monkeypatch.setattr(credentials, "SECRET_READ_S", 0.1)
-    secret = {"REDIS_SECRET_ARN": ARN, "MYSQL_SECRET_ARN": ARN, "MYSQL_URL": "mysql://127.0.0.1:1/x"}
+    secret = {
+        "REDIS_SECRET_ARN": ARN,
+        "MYSQL_SECRET_ARN": ARN,
+        "LOG_KEY_SECRET_ARN": ARN,
+        "MYSQL_URL": "mysql://127.0.0.1:1/x",
+    }
     more = {"REDIS_URL": redis_url, "LOCAL_IDENTITY": "backend", "PRIME_SPREAD_MS": "0"}
     for name, value in {**secret, **more}.items():
         monkeypatch.setenv(f"FIRSTCOME_{name}", value)
@@ -275,3 +281,12 @@ def test_init_imports_what_signing_in_needs(more: dict[str, str], *, imported: b
     assert found is imported
     assert "of-this-environment" not in names
     assert known == []
+
+
+@pytest.mark.parametrize(("handler", "kafka"), [("handler", True), ("event", False)])
+def test_what_is_open_to_all_imports_no_kafka(handler: str, *, kafka: bool) -> None:
+    """Half of apply's imports are the library; an environment that shows an event has no use for it."""
+    program = f"import sys; import {handler}; print('kafka' in sys.modules)"
+    environ = {"PYTHONPATH": f"{ROOT / 'layers/common/python'}:{ROOT / 'functions/apply'}"}
+    ran = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-1] == str(kafka)

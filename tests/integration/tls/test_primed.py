@@ -138,17 +138,19 @@ def test_the_first_request_of_a_primed_environment_only_asks(
         assert after == (1, 1)
 
 
-def test_each_primary_of_a_cluster_is_connected_to(tls: Tls) -> None:
-    """Any of them may hold the event: the first command finds its connection, and its script."""
+def test_a_clusters_node_is_connected_to_and_has_the_scripts(tls: Tls) -> None:
+    """The first command of an application finds both."""
     host = tls.cluster_authority.host
     settings = tls.settings(host, tls.cluster_authority)
     url = settings.redis_url.replace(str(tls.redis.port), str(tls.redis_cluster.port))
     settings = replace(settings, redis_url=url, redis_cluster=True)
     gate = Gate(redis_client(settings), settings)
     with redis_admin(tls.redis_cluster.port, tls.cluster_authority) as admin:
+        admin.script_flush()
         made = [admin.info("stats")["total_connections_received"]]
         for use in (partial(gate.prime, ask=True), partial(gate.apply, "E", "alice", "call")):
             use()
             made.append(admin.info("stats")["total_connections_received"])
+            assert admin.script_exists(gate.script("gate").sha) == [True], use
     gate.close()
     assert made[0] < made[1] == made[2]

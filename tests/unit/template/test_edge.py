@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev import pages
-from firstcome.apply import application as answers
+from firstcome.apply import shown as answers
 from firstcome.apply.edge import HEADER
 from tests.templates import ROOT, Template, application, decide
 

@@ -1,40 +1,31 @@
-"""The way of one application: gate → stream → answer; and what is told about it and its event afterwards."""
+"""The way of one application: gate → stream → answer; and what is told about it afterwards."""
 
 import secrets
-import time
 from functools import partial
 from typing import Self
 
 from firstcome.apply import redemption, turns
-from firstcome.apply.known_events import KnownEvents
 from firstcome.apply.problem import PRIVATE, Answer, Problem, later
-from firstcome.gate.answers import ApplyOutcome, Decision, EventView, Standing
+from firstcome.apply.shown import Shown
+from firstcome.gate.answers import ApplyOutcome, Decision, Standing
 from firstcome.gate.connect import redis_client
 from firstcome.gate.gate import Gate
 from firstcome.gate.sold_out import Moment, Receipt, SoldOut
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.coupons import LedgerStanding
-from firstcome.ledger.events import Event
 from firstcome.ledger.ledger import Ledger
-from firstcome.rules import EventState, Ticket, Unavailable, rfc3339
+from firstcome.rules import Ticket, Unavailable, rfc3339
 from firstcome.runtime.telemetry import timed
 from firstcome.settings import Settings
 from firstcome.stream.producer import Sent, Stream
 
-PUBLIC = {"Cache-Control": "public, max-age=1"}
 
-
-class Applications:
-    """Applications, their status and their events, as one execution environment answers for them.
-
-    Each method answers, raises `Problem` for a no, or `Unavailable` where nobody can know at this moment.
-    """
+class Applications(Shown):
+    """Applications, their status and their events, as one execution environment answers for them."""
 
     def __init__(self, gate: Gate, stream: Stream, ledger: Ledger, settings: Settings) -> None:
-        self.gate = gate
+        super().__init__(gate, ledger, settings)
         self.stream = stream
-        self.ledger = ledger
-        self.events = KnownEvents(ledger, settings)
         self.sold_out = SoldOut(gate, settings)
 
     @classmethod
@@ -45,8 +36,8 @@ class Applications:
 
     def close(self) -> None:
         """Close every connection, and forget which events there are; the next request begins anew."""
-        for part in (self.stream, self.gate, self.ledger, self.events):
-            part.close()
+        self.stream.close()
+        super().close()
         self.sold_out.forget()
 
     def apply(self, event_id: str, user_id: str, correlation_id: str) -> Answer:
@@ -139,18 +130,6 @@ class Applications:
         """Take the redemption of a key back, or see to it that the key never redeems."""
         return redemption.answer(event_id, self.ledger.take_back(event_id, key, caller), "taken_back_at")
 
-    def event(self, event_id: str) -> Answer:
-        """Return the event as the gate knows it; once it has ended, the ledger's word does as well."""
-        view = self.gate.show(event_id)
-        if view is not None:
-            return _event(event_id, view, view.remaining, view.now_ms)
-        event = self.events.gated(event_id) or self.events.past(event_id)
-        if event is None:
-            raise Problem("unknown_event")
-        if event.state is not EventState.ENDED:
-            raise later("gate_lost")
-        return _event(event_id, event, 0, time.time_ns() // 1_000_000)
-
 
 def _ticket(event_id: str, user_id: str, decision: Decision) -> Ticket:
     assert decision.ticket is not None, decision
@@ -197,19 +176,3 @@ def _status(  # noqa: PLR0917  the fields of the body, in its order
     body |= {} if ticket is None else {"ticket": ticket}
     body |= {name: rfc3339(ms) for name, ms in times.items() if ms is not None}
     return Answer(200, body, PRIVATE)
-
-
-def _event(event_id: str, event: Event | EventView, remaining: int, now_ms: int) -> Answer:
-    body = {
-        "event_id": event_id,
-        "name": event.name,
-        "state": event.state,
-        "capacity": event.capacity,
-        # Nobody gets what is left of an event that has ended.
-        "remaining": 0 if event.state is EventState.ENDED else remaining,
-        "opens_at": rfc3339(event.opens_at_ms),
-        "closes_at": rfc3339(event.closes_at_ms),
-        "now": rfc3339(now_ms),
-        **turns.public(event),
-    }
-    return Answer(200, body, PUBLIC)

@@ -8,6 +8,7 @@ from firstcome.apply import problem, redemption, request
 from firstcome.apply.application import Applications
 from firstcome.apply.edge import Edge
 from firstcome.apply.problem import Answer, Problem
+from firstcome.apply.shown import Shown
 from firstcome.rules import check_event_id, check_user_id
 from firstcome.runtime import http
 from firstcome.runtime.http import to_json
@@ -19,15 +20,28 @@ CROWDED = re.compile("/events/([^/]+)/applications")
 RINGS = "reserved"
 
 
-class Routes:
-    """What each route does with a payload of API Gateway and the decoded ids of its path.
+class OpenRoutes:
+    """What each route that is open to all does with a payload of API Gateway and the decoded ids of its path.
 
     Each method raises what `no` makes an answer of.
     """
 
-    def __init__(self, applications: Applications, local_identity: str, edge: Edge) -> None:
-        self._applications = applications
+    def __init__(self, shown: Shown, edge: Edge) -> None:
+        self._shown = shown
         self._edge = edge
+
+    def event(self, event: dict[str, Any], event_id: str) -> Answer:
+        """Return the event."""
+        self._edge.check(event)
+        return self._shown.event(check_event_id(event_id))
+
+
+class Routes(OpenRoutes):
+    """What each route does, as `OpenRoutes`."""
+
+    def __init__(self, applications: Applications, local_identity: str, edge: Edge) -> None:
+        super().__init__(applications, edge)
+        self._applications = applications
         self._local_identity = local_identity
 
     def apply(self, event: dict[str, Any], event_id: str) -> Answer:
@@ -48,11 +62,6 @@ class Routes:
         if sub not in (None, user_id):
             raise Problem("no_application")
         return self._applications.status(event_id, user_id)
-
-    def event(self, event: dict[str, Any], event_id: str) -> Answer:
-        """Return the event."""
-        self._edge.check(event)
-        return self._applications.event(check_event_id(event_id))
 
     def redeem(self, event: dict[str, Any], event_id: str) -> Answer:
         """Redeem one coupon, for a back end."""

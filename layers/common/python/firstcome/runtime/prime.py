@@ -41,13 +41,21 @@ def prime(
     """
     ask = os.environ.get(TYPE) == AHEAD
     "primed".encode("idna")  # the first look-up of a host name imports the codec
-    if settings.log_key_secret_arn:
-        credentials.prime_secrets()
     if ask:
         sleep(draw(0, settings.prime_spread_ms / 1000))
-        redaction.mark("")  # finds the key, or makes one up
-    for part in parts:
+    for part in (_KeyOfLogs(settings), *parts):
         try:
             part.prime(ask=ask)
         except Exception as error:  # noqa: BLE001  an init that raises answers nobody; the first request meets the same
             logger.warning("not primed", extra={"reason": repr(error)})
+
+
+class _KeyOfLogs:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def prime(self, *, ask: bool) -> None:
+        if self._settings.log_key_secret_arn:
+            credentials.prime_secrets()
+        if ask:
+            redaction.mark("")  # finds the key, or makes one up
