@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def whole(world: World) -> World:
     """Three people with a coupon each, and nothing wrong."""
-    world = world.with_settings(sweep_overdue_ms=0, restore_wait_ms=0)
+    return won_by_three(world, sweep_overdue_ms=0, restore_wait_ms=0)
+
+
+def won_by_three(world: World, **settings: Any) -> World:
+    """Return the world under these settings, its three coupons issued and all offsets committed."""
+    world = world.with_settings(**settings)
     tickets = [world.apply(name) for name in ("alice", "bob", "carol")]
     world.send(*tickets)
     world.consume(*tickets)

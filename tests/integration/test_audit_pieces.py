@@ -89,12 +89,7 @@ SEEDS = (0, 8, 10, 11, 18, 19, 20, 29, 1, 2, 3, 4)
 @pytest.fixture
 def whole(world: World) -> World:
     """Three people with a coupon each, nothing wrong, and an audit whose pieces are small."""
-    world = world.with_settings(sweep_overdue_ms=0, restore_wait_ms=0, audit_piece=SMALL)
-    tickets = [world.apply(name) for name in ("alice", "bob", "carol")]
-    world.send(*tickets)
-    world.consume(*tickets)
-    world.commit(3)
-    return world
+    return planted.won_by_three(world, sweep_overdue_ms=0, restore_wait_ms=0, audit_piece=SMALL)
 
 
 def the_event(world: World) -> Event:

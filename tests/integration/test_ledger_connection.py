@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 CLAIM = Claim(Ticket("E", "a", 1, 1_700_000_000_123))
 
 
-@pytest.fixture(autouse=True)
-def _event(ledger: Ledger) -> None:
-    ledger.create_event("E", "An event", 3, 0, 1)
+pytestmark = pytest.mark.usefixtures("event_e")
 
 
 @pytest.fixture

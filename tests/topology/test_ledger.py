@@ -15,7 +15,7 @@ COUPONS = 200
 PEOPLE = 300
 
 
-def test_without_its_replica_the_ledger_commits_nothing_until_it_is_back(town: Town) -> None:
+def test_the_ledger_commits_only_what_its_replica_has(town: Town) -> None:
     """Consume hears of no row, its batch comes again, and nobody is shown what one server alone has."""
     ledgers = servers_of(town).ledgers
     town.open(COUPONS)

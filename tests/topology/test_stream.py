@@ -64,7 +64,7 @@ def test_nobody_is_accepted_whose_record_dies_with_its_leader(town: Town) -> Non
     assert_streamed(town, told)
 
 
-def test_with_one_broker_of_three_nobody_is_accepted_and_all_is_done(town: Town) -> None:
+def test_with_one_broker_of_three_all_are_reserved_and_issued(town: Town) -> None:
     """Winners are told "reserved", the sweep writes their rows, and whoever asks again then has a coupon."""
     brokers = servers_of(town).brokers
     town.open(COUPONS)

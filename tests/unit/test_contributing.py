@@ -102,7 +102,12 @@ def test_the_workflow_may_only_read_and_every_job_ends() -> None:
 
 def test_dependabot_looks_into_folders_that_exist() -> None:
     """Each folder that Dependabot looks into has what it looks for."""
-    looked_for = {"pip": "requirements*.txt", "github-actions": "action.yml", "docker": "Dockerfile"}
+    looked_for = {
+        "pip": "requirements*.txt",
+        "npm": "package-lock.json",
+        "github-actions": "action.yml",
+        "docker": "Dockerfile",
+    }
     updates = parsed(GITHUB / "dependabot.yml")["updates"]
     assert {each["package-ecosystem"] for each in updates} == looked_for.keys()
     for each in updates:

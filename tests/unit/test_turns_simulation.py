@@ -73,6 +73,7 @@ def test_an_opening_costs_more_with_every_request() -> None:
 
 
 def test_who_is_refused_asks_evenly_over_the_pages_wait() -> None:
+    """A second crowd would come at once, if everybody waited equally long."""
     crowd = turns.Crowd()
     crowd.add(1, 400, 2, 1.0)
     asked = [crowd.due(step)[1] for step in range(110)]
