@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 
 # None of these runs a line of the layer or of a function that no other test runs: what they look at is the templates,
-# the documents, a model, the command line, or a function in a cloud of its own.
+# the documents, a model, the command line, or in other orders what tests/integration runs one by one.
 NOT_COUNTED = (
-    *("tests/cli/", "tests/documents/", "tests/model/", "tests/unit/template/"),
+    *("tests/cli/", "tests/documents/", "tests/model/", "tests/simulation/", "tests/unit/template/"),
     *(
         f"tests/unit/test_{name}.py"
         for name in (
             *("capacity", "check_it_yourself", "contributing", "dashboard", "docs", "guards", "habits", "images"),
-            *("local_template", "logs", "oidc", "operate_command", "picture", "pipeline_simulation", "setup"),
+            *("local_template", "logs", "oidc", "operate_command", "picture", "setup"),
             *("supply", "token_command", "turns_simulation", "vendor", "worst_case"),
         )
     ),
