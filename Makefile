@@ -24,7 +24,7 @@ AUDIT := .venv/audit
 LOCKS := layers/common/python/requirements.txt $(wildcard requirements-*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-web up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-deploy test-faults test-faults-long test-topology simulate sabotage lint types audit sbom bench bench-quick capacity cli-reference reference vendor openapi picture images links rds-ca lock clean
+.PHONY: help setup demo demo-web up down status logs reset test test-unit test-integration test-e2e test-web test-sam test-build test-deploy test-faults test-faults-long test-topology simulate fuzz sabotage lint types audit sbom bench bench-quick capacity cli-reference reference vendor openapi picture images links rds-ca lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +54,8 @@ reset: ## stop it and empty its data folder
 
 ##@ Checks
 
-test: setup ## all tests on real servers, with coverage; both crash matrices, containers and the browser have their own
-	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/topology --ignore=tests/sam/containers --ignore=tests/web
+test: setup ## all tests on real servers, with coverage; both crash matrices, SAM and the browser have their own
+	$(PYTEST) -n auto --cov --cov-report=term:skip-covered --ignore=tests/faults --ignore=tests/topology --ignore=tests/sam --ignore=tests/web
 
 test-unit: setup ## only those that need no server
 	$(PYTEST) tests/unit
@@ -71,6 +71,9 @@ test-web: setup ## the pages in a real browser, Debian's Chromium
 
 test-sam: setup ## sam build, and sam local in containers: every sample event, every answer of the API; needs Docker
 	$(PYTEST) tests/sam
+
+test-build: setup ## the first half of test-sam, which needs no Docker: what sam build makes
+	$(PYTEST) tests/sam --ignore=tests/sam/containers
 
 test-deploy: lint test-sam ## all that can be proven of a deployment without an account: lint, test-sam, the rules of the templates
 	$(PYTEST) tests/unit/template tests/unit/test_local_template.py tests/unit/test_dashboard.py tests/unit/test_docs.py
@@ -91,6 +94,10 @@ SEED ?= $(shell date +%s)
 simulate: setup ## the simulation, for longer: EXAMPLES=2000 SEED=1
 	@echo "seed $(SEED)"
 	FIRSTCOME_SIMULATION_EXAMPLES=$(or $(EXAMPLES),2000) $(PYTEST) tests/simulation -s --hypothesis-seed=$(SEED)
+
+fuzz: setup ## the requests that are made from the documents of both APIs, many more of them: EXAMPLES=100 SEED=1
+	@echo "seed $(SEED)"
+	FIRSTCOME_DOCUMENT_EXAMPLES=$(or $(EXAMPLES),100) $(PYTEST) tests/e2e/test_document.py tests/integration/test_operators_document.py --hypothesis-seed=$(SEED)
 
 sabotage: setup ## take each guard of the promise out of a copy, and see its test go red
 	@PYTHONPATH=layers/common/python $(PY) -m tests.sabotage

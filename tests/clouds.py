@@ -34,9 +34,14 @@ class Clouds:
 
     def __init__(self, folders: pytest.TempPathFactory, child_environment: dict[str, str]) -> None:
         self._folders = folders
-        self._environment = SETTINGS | child_environment
+        self._for_coverage = child_environment
 
-    def over(self, servers: Servers, settings: dict[str, str] | None = None, **options: Any) -> Cloud:
-        """Return a cloud over these servers, under these settings beside `SETTINGS`; the options are `Cloud`'s."""
-        environment = self._environment | (settings or {})
+    def over(
+        self, servers: Servers, settings: dict[str, str] | None = None, *, counted: bool = True, **options: Any
+    ) -> Cloud:
+        """Return a cloud over these servers, under these settings beside `SETTINGS`; the options are `Cloud`'s.
+
+        `counted` is whether coverage counts the lines that its functions run.
+        """
+        environment = SETTINGS | (self._for_coverage if counted else {}) | (settings or {})
         return Cloud(self._folders.mktemp("cloud"), servers=servers, environment=environment, **options)

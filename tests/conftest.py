@@ -27,7 +27,7 @@ import pytest
 
 import dev.process
 from dev.servers import Servers
-from tests import workers
+from tests import measured, workers
 from tests.clouds import Clouds
 from tests.e2e.campaign import Campaign
 from tests.patience import PATIENCE_S
@@ -60,11 +60,19 @@ pytest_xdist_make_scheduler = workers.scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder: `pytest -m integration`."""
+    """Mark each test with the name of its folder, `pytest -m integration`, and those that coverage need not count."""
     for item in items:
+        if item.nodeid.startswith(measured.NOT_COUNTED):
+            item.add_marker("no_cover")
         folder, *below = item.path.relative_to(ROOT / "tests").parts
         if below:
             item.add_marker(folder)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Have no process count its lines that is not told to, by `child_environment`."""
+    measured.take()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -126,8 +134,8 @@ def mysql_url(servers: Servers) -> str:
 
 @pytest.fixture(scope="session")
 def child_environment() -> dict[str, str]:
-    """What a process with an environment of its own needs for its lines to be counted."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    """What a process needs for its lines to be counted: for those that run functions."""
+    return measured.take()
 
 
 @pytest.fixture(scope="session")

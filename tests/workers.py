@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 SHARED = "FIRSTCOME_TEST_"  # names of servers that we do not start: the tests of one worker at a time can have them
 # Their tests share what takes seconds to start: they stay in one worker. Of the others, each file does.
-TOGETHER = ("tests/cli/", "tests/documents/", "tests/e2e/", "tests/integration/tls/", "tests/sam/")
+TOGETHER = ("tests/cli/", "tests/documents/", "tests/e2e/", "tests/integration/tls/")
 APART = ("tests/e2e/test_local_cloud.py", "tests/e2e/test_poller.py", "tests/e2e/test_setup.py")  # share nothing
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package")
 def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The whole cloud, with few environments."""
-    with clouds.over(servers, apply_environments=2, clock=False) as cloud:
+    with clouds.over(servers, counted=False, apply_environments=2, clock=False) as cloud:
         yield cloud
 
 

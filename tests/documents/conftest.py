@@ -30,7 +30,7 @@ done
 @pytest.fixture(scope="package")
 def cloud(servers: Servers, clouds: Clouds) -> Iterator[Cloud]:
     """The cloud of `make up`, with its issuer and its pages."""
-    with clouds.over(servers, apply_environments=2, identity=True) as cloud:
+    with clouds.over(servers, counted=False, apply_environments=2, identity=True) as cloud:
         yield cloud
 
 
@@ -50,16 +50,12 @@ def clone(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def reader(clone: Path, child_environment: dict[str, str]) -> dict[str, str]:
+def reader(clone: Path) -> dict[str, str]:
     """The environment of a reader's shell: none of the session's settings, and the programs of the clone."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTCOME_")}
-    return (
-        environ
-        | child_environment
-        | {
-            "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
-            "MAKEFILE": str(ROOT / "Makefile"),
-            "NO_COLOR": "1",
-            "COLUMNS": "120",
-        }
-    )
+    return environ | {
+        "PATH": f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{environ['PATH']}",
+        "MAKEFILE": str(ROOT / "Makefile"),
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }

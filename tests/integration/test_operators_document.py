@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 # Of each operation, besides those that cover each constraint of the schema once: few, as the whole suite has minutes.
+# `make fuzz` sends more.
 EXAMPLES = int(os.environ.get("FIRSTCOME_DOCUMENT_EXAMPLES", "5"))
 
 schema = schemathesis.openapi.from_path(FILE)

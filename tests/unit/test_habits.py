@@ -25,6 +25,9 @@ PAGES = [*TESTS.parent.glob("*.md"), *sorted((TESTS.parent / "docs").rglob("*.md
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
+parsed = cache(ast.parse)  # of each file several times
+
+
 def called(node: ast.AST) -> str:
     """Return the last name of what a call calls; empty for anything else."""
     if not isinstance(node, ast.Call):
@@ -98,7 +101,7 @@ def timers(tree: ast.Module) -> set[str]:
 
 def bad_habits(source: str) -> Iterator[tuple[int, str]]:
     """Yield the line and the name of each bad habit."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     telling = timers(tree)
     for nodes in functions(tree):
         measured = Measured(nodes, telling)
@@ -121,7 +124,7 @@ def _holds_to_a_time(node: ast.AST, measured: Measured) -> bool:
 
 def laws_of(source: str) -> list[ast.FunctionDef]:
     """Return the tests that are defined in it."""
-    defined = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
+    defined = [each for each in ast.walk(parsed(source)) if isinstance(each, ast.FunctionDef)]
     return [each for each in defined if each.name.startswith("test_")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,7 @@ SMALL = 20_000  # people
 THERE = Aws.of(TIMES, turns.STACK)
 
 
+@cache
 def found(spread_s: int, people: int = SMALL) -> turns.Found:
     return turns.simulated(TIMES, people, spread_s)
 
