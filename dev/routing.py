@@ -91,7 +91,7 @@ def _is_kept(api: str, route: Route) -> bool:
 
 
 def _kept(found: str) -> list[str]:
-    """Return the rules that keep a view as the edge does: by the path; what tells one person from another goes no further.
+    """Return the rules that keep a view as the edge does, by its path: what tells people apart goes no further.
 
     haproxy keeps a 200 that says for how long, and no error. The page has an origin of its own here, and the answer
     says that it may read it. haproxy 2.6 does not vary by origin: so it stands behind the path while that is looked up.
