@@ -75,8 +75,13 @@ test-sam: setup ## sam build, and sam local in containers: every sample event, e
 test-build: setup ## the first half of test-sam, which needs no Docker: what sam build makes
 	$(PYTEST) tests/sam --ignore=tests/sam/containers
 
-test-deploy: lint test-sam ## all that can be proven of a deployment without an account: lint, test-sam, the rules of the templates
-	$(PYTEST) tests/unit/template tests/unit/test_local_template.py tests/unit/test_dashboard.py tests/unit/test_docs.py
+# docs/deploy.md, D, says which test holds what.
+DEPLOYED := $(addprefix tests/unit/,template test_local_template.py test_dashboard.py test_docs.py test_edge.py) \
+	$(addprefix tests/integration/,test_topic.py test_grants.py test_rewind.py test_prime.py test_storm.py tls) \
+	$(addprefix tests/e2e/,test_edge.py test_flood.py test_doors.py)
+
+test-deploy: lint test-sam ## all that can be proven of a deployment without an account: lint, test-sam, the templates, what they rely on
+	$(PYTEST) $(DEPLOYED)
 
 test-faults: setup ## the crash matrix: real processes killed, real servers stopped; figures of each
 	@rm -f .local/faults/figures.jsonl

@@ -1,7 +1,8 @@
 """The front: haproxy, in place of API Gateway and of Lambda's scheduling.
 
 Every environment is a server with `maxconn 1`, so that a request never waits behind a busy environment but in the
-front, and goes to whichever is free first. The rest is API Gateway's limits and its words for what goes wrong.
+front, and goes to whichever is free first. The rest is API Gateway's limits and its words for what goes wrong, and what
+the edge does before the applicants' API: its headers, and one view of an event for all.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dev import routing
+from dev import edge, routing
 from dev.environment import BODY_LIMIT, INVOKE_PATH
 from dev.http_api import HEADER
 from dev.process import ProcessError
@@ -50,6 +51,10 @@ defaults
   option http-buffer-request  # a slow client keeps the front busy, not an environment
   retry-on conn-failure
 
+cache {kept}
+  total-max-size {kept_mib}
+  max-age {kept_s}
+
 {gateways}
 frontend lambda
   bind fd@{lambdas}
@@ -81,6 +86,8 @@ if {{ req.body_size gt {body_limit} }}
 if {{ path_beg {invoke} }}
 {openapi}{rules}  default_backend {function}
 """
+
+_HEADERS = "".join(f"  http-after-response set-header {name} {value}\n" for name, value in edge.HEADERS.items())
 
 _ERRORS = {
     "500": ("500 Internal Server Error", "", {"message": "Internal Server Error"}),
@@ -157,6 +164,7 @@ def write(
     known = [each.function for each in functions]
     for name, listener in with_jwt.items():
         rules, behind = routing.rules(name, known), routing.default(name, known)
+        rules += _HEADERS if name == edge.API else ""
         gateways.append(_gateway(f"{_API}-{name}", listener, behind, f"set-header {HEADER} {name}", rules=rules))
         gateways.append(routing.tables(name, known))
     config = "haproxy.cfg"
@@ -165,12 +173,17 @@ def write(
             # What haproxy returns by itself, openapi.json, has to fit into one buffer.
             bufsize=max(65_536, 2 * openapi.stat().st_size if served else 0),
             gateway_timeout=_GATEWAY_TIMEOUT_S,
+            kept=routing.KEPT,
+            kept_mib=edge.KEPT_MIB,
+            kept_s=edge.KEPT_S,
             gateways="\n".join(gateways),
             lambdas=lambdas.fileno(),
             invoke_limit=_INVOKE_LIMIT,
             paths=" ".join(path for each in functions for path in _paths(each.function)),
             uses="".join(_use(each.function) for each in functions),
-            backends="\n".join(_backend(each) for each in functions),
+            backends="\n".join(
+                _backend(each, routing.limits(each.function.name, with_jwt, known)) for each in functions
+            ),
         )
     )
     return config
@@ -212,13 +225,14 @@ def _use(function: Function) -> str:
     return f"  use_backend {function.name} if {{ path {' '.join(_paths(function))} }}\n"
 
 
-def _backend(environments: Environments) -> str:
+def _backend(environments: Environments, limits: Sequence[str]) -> str:
     function = environments.function
     patience_s = int(function.timeout_s) + 5  # the environment ends itself at its timeout: this is for a hung one
     lines = [
         f"backend {function.name}",
         "  balance leastconn",
         f"  timeout server {patience_s}s",
+        *(f"  {line}" for line in limits),
         f"  http-request set-timeout server {_GATEWAY_TIMEOUT_S}s if {{ fe_name -m beg {_API} }}",
         *(f"  server {name} abns@{name} maxconn 1" for name in environments.names),
     ]

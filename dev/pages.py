@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from dev import edge
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -90,8 +92,7 @@ def headers(config: Mapping[str, Any]) -> dict[str, str]:
     }
     return {
         "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
+        **edge.HEADERS,
         "cache-control": "no-cache",  # kept, and asked about each time: who changes a page sees it at once
     }
 

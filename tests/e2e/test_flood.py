@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from dev.doors import APPLICANT_URL
+from dev.process import wait_until
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -59,3 +60,19 @@ def test_applicants_are_answered_during_a_flood(guarded: Cloud, campaign: Campai
     assert asked.json()["ticket"] == applied.json()["ticket"] == 1
     assert {view.status_code for view in views} <= {200, 429}
     assert any(view.status_code == 200 for view in views)
+
+
+def test_the_real_view_is_kept(guarded: Cloud, campaign: Campaign) -> None:
+    """What the function says of it lets a second of it be one answer; an event that there is not is asked for anew."""
+    campaign.open(3)
+    with httpx.Client(base_url=guarded.doors.urls[APPLICANT_URL], timeout=PATIENCE_S) as door:
+
+        def one_request() -> bool:
+            asked = [door.get(f"/events/{campaign.event_id}") for _ in range(2)]
+            assert {each.status_code for each in asked} == {200}
+            return len({each.headers["apigw-requestid"] for each in asked}) == 1
+
+        wait_until(one_request, "two looks at one event are one request")
+        missing = [door.get("/events/no-such-event") for _ in range(3)]
+        assert {each.status_code for each in missing} == {404}
+        assert len({each.headers["apigw-requestid"] for each in missing}) == len(missing)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dev import edge as local_edge
 from dev import pages
 from firstcome.apply import shown as answers
 from firstcome.apply.edge import HEADER
@@ -115,6 +116,32 @@ def test_no_error_is_cached() -> None:
     assert all(each.keys() == {"ErrorCode", "ErrorCachingMinTTL"} for each in errors), "nor is another one told"
 
 
+def test_the_local_front_keeps_a_view_as_long() -> None:
+    """So that the tests meet what people meet: tests/e2e/test_edge.py."""
+    assert cache("/events/spring-sale")["MaxTTL"] == local_edge.KEPT_S
+    [show] = application.of_type("AWS::Serverless::Function")["EventFunction"]["Events"].values()
+    assert show["Properties"]["ApiId"] == {"Ref": local_edge.API}
+
+
+@pytest.mark.parametrize("policy", ["PagesHeaders", "ApiHeaders"])
+def test_the_local_front_sends_the_same_headers(policy: str) -> None:
+    """Of page and API; that each of them has its policy, the next test says."""
+    said = edge.resources[policy]["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    tls = said["StrictTransportSecurity"]
+    assert tls.keys() == {"AccessControlMaxAgeSec", "Override"}, "a subdomain is others' business"
+    assert {
+        "x-content-type-options": "nosniff",  # the only value that there is
+        "referrer-policy": said["ReferrerPolicy"]["ReferrerPolicy"],
+        "strict-transport-security": f"max-age={tls['AccessControlMaxAgeSec']}",
+    } == local_edge.HEADERS
+    assert said.keys() - {"ContentSecurityPolicy"} == {
+        "ContentTypeOptions",
+        "ReferrerPolicy",
+        "StrictTransportSecurity",
+    }
+    assert all(each["Override"] is True for each in said.values())
+
+
 def test_the_pages_headers_are_those_of_the_local_front() -> None:
     """So that the browser tests meet them; page and API have one origin here, and TLS."""
     config = edge.resources["PagesHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
@@ -122,9 +149,7 @@ def test_the_pages_headers_are_those_of_the_local_front() -> None:
     local = pages.headers({"api": "", "issuer": f"{ISSUER}/"})
     policy = said["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"].replace("${IssuerOrigins}", ISSUER)
     assert policy == local["content-security-policy"]
-    assert said["ReferrerPolicy"]["ReferrerPolicy"] == local["referrer-policy"]
-    assert said["ContentTypeOptions"]["Override"] is True
-    assert local["x-content-type-options"] == "nosniff"
+    assert local_edge.HEADERS.items() <= local.items()
     [kept] = config["CustomHeadersConfig"]["Items"]
     assert f"Cache-Control: {kept['Value']}" in (ROOT / "docs" / "page.md").read_text()
     assert behaviour("/")["ResponseHeadersPolicyId"] == {"Ref": "PagesHeaders"}
