@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.faults.town import Town
 
 ANSWERS_BEFORE = 20  # of a rush: the fault comes in the middle of it
+FORGOTTEN = 10  # people who have a row, and of whom the replica never heard
 DOOMED = 1  # a broker
 NOBODY = -1  # who leads a partition that nobody leads
 
@@ -82,10 +83,15 @@ def the_primary_dies_in_a_burst(town: Town) -> Iterator[None]:
 
 @contextmanager
 def the_primary_dies_and_its_replica_lacks_writes(town: Town) -> Iterator[None]:
-    """Whoever came since the link was cut is forgotten; their records and rows are not."""
+    """Whoever came since the link was cut is forgotten; their records and rows are not.
+
+    Some of them have their rows before it dies, so that nothing but a reconcile can teach the gate of them.
+    """
     gate = servers_of(town).gate
     primary, replica = gate.holders(town.event_id)
     gates.cut_off(primary, replica)
+    town.rush(FORGOTTEN)
+    wait_until(lambda: town.count() == len(town.promised()), "everybody has a row so far")
 
     def fail_over() -> None:
         written = gates.offset(primary)

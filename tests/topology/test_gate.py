@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COUPONS = 60
 EARLY = 20
-MEANWHILE = 40
+MEANWHILE = 30
 
 FAILOVERS = under(faults.the_primary_dies_in_a_burst, faults.the_primary_dies_and_its_replica_lacks_writes)
 
