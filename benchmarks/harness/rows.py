@@ -102,3 +102,9 @@ def percentile_ms(seconds: Iterable[float], share: float) -> float:
     """Return the time, in milliseconds, that `share` of them stayed below."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
+
+
+def markdown(head: Iterable[str], rows: Iterable[Iterable[str]], rule: str = "---") -> str:
+    """Return a table."""
+    head = list(head)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, [rule] * len(head), *rows))

@@ -7,7 +7,7 @@ from math import ceil
 
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, prices
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many
+from benchmarks.scale.deployment import MEMORY_MB, Deployment, outside, provisioned_too_many
 from benchmarks.scale.planning import (
     FIRST_CONNECTIONS,
     MAX_BLOCK_S,
@@ -62,7 +62,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     """
     peak, wanted = ceil(opening.peak), environments(opening, aws)
     room = wanted + ceil(wanted / SPARE)
-    pollers = ceil(opening.won / opening.issued_within_s / poller_rows(deployment, aws) / limits.USABLE)
+    pollers = ceil(opening.won / opening.issued_within_s / poller_rows(aws) / limits.USABLE)
     partitions = max(pollers, deployment["KafkaPartitions"])
     connected = partitions + deployment.connected_beside  # to MySQL, beside apply
     used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
@@ -116,7 +116,7 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     # Types of one family cost in proportion to their cores; deploy.md has the price of a large one.
     servers = {name: price(what) * deployment.vcpus(name) / limits.VCPUS["large"] for name, what in sized.items()}
     idle = {name.removeprefix("idle: "): value for name, value in prices().items() if name.startswith("idle: ")}
-    provisioned_gb = deployment.provisioned * deployment.memory_mb / 1024
+    provisioned_gb = deployment.provisioned * MEMORY_MB / 1024
     units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
     hour = {
         "brokers": deployment["BrokerCount"] * servers["BrokerType"],
@@ -130,7 +130,7 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     }
     people, won = opening.people, opening.won
     lost_s = aws.remembered_s if opening.remembered else aws.lost_s
-    gb_s = (won * aws.won_s + (people - won) * lost_s) * deployment.memory_mb / 1024
+    gb_s = (won * aws.won_s + (people - won) * lost_s) * MEMORY_MB / 1024
     calls = won + asked(opening, deployment, aws) / opening.peak * (people - won)
     requests = {
         "HTTP API": people * HTTP_API_REQUEST,

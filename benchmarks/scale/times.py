@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.harness.report import REPORT
 from benchmarks.harness.rows import Row
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.deployment import MEMORY_MB
 from firstcome.settings import Settings
 
 MEMORY_COUPONS = Settings().sold_out_memory_coupons  # larger events are not remembered
@@ -110,11 +110,11 @@ class Aws:
     share: float  # of a virtual CPU that an environment has
 
     @classmethod
-    def of(cls, measured: Times, deployment: Deployment) -> Aws:
-        """Return those of a deployment."""
+    def of(cls, measured: Times) -> Aws:
+        """Return those that follow from the measured ones."""
         waits = dict(zip(WAITS, (limits.HOP_S, limits.SEND_S, limits.COMMIT_S), strict=True))
         cores = {name: seconds / limits.CORE for name, seconds in asdict(measured).items() if name not in WAITS}
-        return cls(Times(**cores, **waits), min(1.0, deployment.memory_mb / limits.MB_PER_VCPU))
+        return cls(Times(**cores, **waits), min(1.0, MEMORY_MB / limits.MB_PER_VCPU))
 
     @property
     def lost_s(self) -> float:

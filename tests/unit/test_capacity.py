@@ -30,7 +30,7 @@ TIMES = Times(
     ledger_s=60 * US,
 )
 DEFAULT = Deployment()
-AWS = Aws.of(TIMES, DEFAULT)
+AWS = Aws.of(TIMES)
 
 
 def first(opening: Opening, deployment: Deployment = DEFAULT) -> str:
