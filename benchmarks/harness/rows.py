@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, TypeVar
@@ -104,7 +104,7 @@ def percentile_ms(seconds: Iterable[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
 
-def markdown(head: Iterable[str], rows: Iterable[Iterable[str]], rule: str = "---") -> str:
-    """Return a table."""
-    head = list(head)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, [rule] * len(head), *rows))
+def markdown(head: Sequence[str], rows: Iterable[Iterable[str]], right: int = 0) -> str:
+    """Return a table whose last `right` columns are figures."""
+    rules = ["---"] * (len(head) - right) + ["---:"] * right
+    return "".join(f"| {' | '.join(cells)} |\n".replace("  ", " ") for cells in (head, rules, *rows))

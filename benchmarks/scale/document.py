@@ -34,7 +34,8 @@ COLUMNS: dict[str, Callable[[turns.Found], str]] = {
 
 def write(measured: Times, found: list[turns.Found], page: Path = PAGE) -> None:
     """Write the tables into the page, each between its marks."""
-    openings = markdown(COLUMNS, ([cell(each) for cell in COLUMNS.values()] for each in found), "---:")
+    cells = ([cell(each) for cell in COLUMNS.values()] for each in found)
+    openings = markdown(list(COLUMNS), cells, right=len(COLUMNS))
     text = page.read_text()
     for name, table in (("sizes", markdown(SIZES_HEAD, map(_shorter, sizes(measured)))), ("turns", openings)):
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
