@@ -21,8 +21,7 @@ from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQU
 from benchmarks.harness.rows import Bar, Row, interleave
 from benchmarks.harness.tools import CONNECTIONS, Turn, applications, turn, wrk
 from benchmarks.scale.deployment import BATCH, MEMORY_MB
-from benchmarks.scale.limits import MB_PER_VCPU
-from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED
+from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED, SHARE
 from dev.cloud import Cloud
 from firstcome.stores import Stores
 
@@ -116,8 +115,7 @@ def run(bench: Bench) -> list[Row]:
 def dollars(cpu_us: float, rows: int = 0) -> float:
     """Return what a million requests cost by the CPU of each alone; or a million rows, of which a batch has so many."""
     count = rows or 1
-    share = min(1.0, MEMORY_MB / MB_PER_VCPU)  # of a virtual CPU, which such an environment has
-    billed_ms = ceil(cpu_us * count / share / 1000)  # Lambda counts whole milliseconds
+    billed_ms = ceil(cpu_us * count / SHARE / 1000)  # Lambda counts whole milliseconds
     invocation = LAMBDA_REQUEST + billed_ms / 1000 * MEMORY_MB / 1024 * LAMBDA_GB_S
     return MILLION / count * (invocation + (0 if rows else HTTP_API_REQUEST))
 
@@ -158,7 +156,7 @@ def _costs(cpu_us: dict[str, list[float]]) -> list[Row]:
         if not name.startswith("bare")
     }
     arithmetic = (
-        f"{MEMORY_MB:,} MB (template.yaml) have {MEMORY_MB / MB_PER_VCPU:.2f} of a virtual CPU, which is taken to be "
+        f"{MEMORY_MB:,} MB (template.yaml) have {SHARE:.2f} of a virtual CPU, which is taken to be "
         f"as fast as a core here; whole milliseconds are billed, of a batch of {BATCH} rows once. Waits for servers "
         "are billed as well, and are not in it. Prices: docs/deploy.md"
     )

@@ -7,7 +7,7 @@ from math import ceil
 
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, prices
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import MEMORY_MB, Deployment, outside, provisioned_too_many
+from benchmarks.scale.deployment import MEMORY_MB, Deployment, outside
 from benchmarks.scale.planning import (
     FIRST_CONNECTIONS,
     MAX_BLOCK_S,
@@ -43,8 +43,7 @@ def recommended(opening: Opening, deployment: Deployment, aws: Aws) -> Recommend
         each = advised(share, deployment, aws)
         each = each.with_parameters(BrokerCount=max(each["BrokerCount"], _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]
-        refused = [*outside(each.parameters), *provisioned_too_many(each)]
-        if not tight and not refused:
+        if not tight and not outside(each.parameters):
             return Recommendation(many, share, each)
     return None
 
@@ -102,16 +101,8 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """$ by what they are for: an hour of what is deployed, and the requests of the opening itself."""
-
-    hour: dict[str, float]
-    opening: dict[str, float]
-
-
-def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
-    """Return what a deployment costs in an hour, and the requests of the opening."""
+def costs(opening: Opening, deployment: Deployment, aws: Aws) -> tuple[dict[str, float], dict[str, float]]:
+    """Return $ by what they are for: an hour of what is deployed, and the requests of the opening itself."""
     sized = {"BrokerType": "MSK broker", "CacheType": "ElastiCache", "DatabaseClass": "RDS MySQL"}
     # Types of one family cost in proportion to their cores; deploy.md has the price of a large one.
     servers = {name: price(what) * deployment.vcpus(name) / limits.VCPUS["large"] for name, what in sized.items()}
@@ -138,4 +129,4 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
         "logs": (people + won) * LOGGED_BYTES / 1e9 * price("logs"),
         "between zones": calls * CALL_BYTES / 1e9 * 2 / 3 * price("between zones"),
     }
-    return Costs(hour, requests)
+    return hour, requests

@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.harness.prices import DEPLOY
 from benchmarks.scale import limits, times
 from benchmarks.scale.advice import STACKS_MAX, Recommendation, costs, recommended
-from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many, size
+from benchmarks.scale.deployment import Deployment, outside, size
 from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
@@ -116,7 +116,7 @@ def sizes(measured: Times) -> Iterator[list[str]]:
         opening = Opening(burst, seconds=10, coupons=burst)
         found, cells = recommended(opening, deployment, aws), ["nothing suffices", "", ""]
         if found is not None:
-            hour = found.stacks * sum(costs(found.share, found.each, aws).hour.values())
+            hour = found.stacks * sum(costs(found.share, found.each, aws)[0].values())
             cells = [recommendation(deployment, found), first(found.share, found.each), f"{hour:,.2f}"]
         yield [f"{burst:,}", first(opening, deployment), *cells]
 
@@ -136,8 +136,8 @@ def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -
     """Return the costs of several deployments beside each other, each with its opening, in so many stacks."""
     said = Table("what", *columns, box=MARKDOWN)
     found = [(costs(opening, deployment, aws), stacks) for deployment, opening, stacks in columns.values()]
-    for what, part in (("an hour", "hour"), ("the opening", "opening")):
-        parts = [(getattr(each, part), stacks) for each, stacks in found]
+    for number, what in enumerate(("an hour", "the opening")):
+        parts = [(each[number], stacks) for each, stacks in found]
         for name in parts[0][0]:
             said.add_row(f"{what}: {name}", *(f"{stacks * each[name]:,.2f}" for each, stacks in parts))
         said.add_row(f"[b]{what}[/]", *(f"[b]{stacks * sum(each.values()):,.2f}[/]" for each, stacks in parts))
@@ -196,7 +196,7 @@ def _arguments() -> argparse.Namespace:
             size(said.deployment[sized])
     except LookupError as error:
         parser.error(str(error))
-    if wrong := outside(parameters) or provisioned_too_many(said.deployment):
+    if wrong := outside(parameters):
         parser.error("; ".join(wrong))
     return said
 

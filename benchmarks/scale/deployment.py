@@ -109,15 +109,12 @@ def outside(parameters: dict[str, Any]) -> list[str]:
             wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
         if "AllowedPattern" in what and not re.search(what["AllowedPattern"], str(value)):
             wrong.append(f"{name}={value}: the template takes {what['ConstraintDescription']}")
-    return wrong
-
-
-def provisioned_too_many(deployment: Deployment) -> list[str]:
-    """Return what is wrong where as many environments are provisioned as there may be: CloudFormation does not look."""
-    there_may_be = deployment["ApplyConcurrency"]
-    if deployment.provisioned < there_may_be:
-        return []
-    return [f"ProvisionedEnvironments={deployment.provisioned} is not below ApplyConcurrency={there_may_be}"]
+    if wrong:
+        return wrong
+    deployment = Deployment(parameters)
+    provisioned, at_most = deployment.provisioned, deployment["ApplyConcurrency"]  # CloudFormation does not look
+    below = provisioned < at_most
+    return [] if below else [f"ProvisionedEnvironments={provisioned} is not below ApplyConcurrency={at_most}"]
 
 
 def size(instance_type: str) -> str:

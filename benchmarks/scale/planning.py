@@ -103,7 +103,6 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
     gib = opening.won * limits.WINNER_BYTES / 2**30
     has_gib = limits.CACHE_GIB[size(deployment["CacheType"])] * limits.CACHE_USABLE
     yield Limit("Redis: memory", gib, has_gib, "GiB", "503 to winners", "CacheType")
-    yield Limit("Redis: connections", kept, limits.CACHE_CONNECTIONS, "connections", "503", MORE_STACKS)
     if opening.remembered:
         sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / 1e6
         mb_per_s, later = limits.CACHE_BYTES_PER_S / 1e6, "remembered some seconds later"
@@ -118,20 +117,11 @@ def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limi
     some, within = min(busy(opening, deployment, aws), winners), f"in {MAX_BLOCK_S:g} s"
     new, has = some * FIRST_CONNECTIONS, brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
     yield Limit("Kafka: new connections", new, has, within, swept, MORE_BROKERS, soft=True)
-    each = some * connections(opening.won / some if some else 0, brokers) / brokers
-    what = "Kafka: connections a broker"
-    yield Limit(what, each, limits.CONNECTIONS, "connections", swept, MORE_BROKERS, soft=True)
 
 
 def produced_s(aws: Aws) -> float:
     """Return what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
     return aws.times.produce_s * (1 + limits.FOLLOWER * (REPLICAS - 1))
-
-
-def connections(winners: float, brokers: int) -> float:
-    """Return how many connections an environment has after so many winners: the bootstrap's, and the leaders'."""
-    others: float = (1 - 1 / brokers) ** winners
-    return 1 + brokers * (1 - others)
 
 
 def poller_rows(aws: Aws) -> float:
