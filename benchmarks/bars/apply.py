@@ -28,8 +28,6 @@ from firstcome.settings import Settings
 from firstcome.stores import Stores
 from firstcome.stream.record import encode
 
-# Of the losers whose answer comes from memory: a filter of winners takes a few of them for one.
-ASKED_MAX = 0.05
 WARM_UP = 200  # calls: connections, the caches of Powertools and of the interpreter
 AWAITED_S = 5
 FLOOR = "EVALSHA + awaited KafkaProducer"
@@ -72,26 +70,22 @@ def run(bench: Bench) -> list[Row]:
                 _measure(call, event_id, WARM_UP)
             measures = {name: lambda c=c, e=e: _measure(c, e, calls) for name, (c, e) in contenders.items()}
             found = interleave(measures, rounds, bench.say)
-            asked = _asked(remembering, sold_out, calls)
         wrong = wrong_people(stores.gate, open_event, 2 * (rounds * calls + WARM_UP))
         wrong += wrong_people(stores.gate, sold_out, FEW) + reserved[:1]
         bench.forget(stores, open_event, sold_out)
-    if asked > ASKED_MAX:
-        wrong.append(f"{asked:.1%} of the losers were asked about in Redis")
 
-    def row(what: str, ours: str, floor: str, limit: float, *notes: str, cpu: bool = False) -> Row:
+    def row(what: str, ours: str, floor: str, limit: float, *, cpu: bool = False) -> Row:
         both = {"handler": found[ours], floor: found[floor]}
         values = {name: [each[cpu] for each in rounds] for name, rounds in both.items()}
         unit = "µs of CPU a call" if cpu else "µs a call"
         why_not = TURNS if floor == FLOOR and not cpu else ""
         bars = [Bar("handler", floor, limit, at_most=True, why_not=why_not)]
-        return Row(f"apply handler, {what}{': CPU' * cpu}", unit, values, bars, notes=list(notes))
+        return Row(f"apply handler, {what}{': CPU' * cpu}", unit, values, bars)
 
-    note = f"{asked:.1%} of these losers look like a winner and are asked about in Redis; 1.4 % are expected"
     rows = [
         row("accepted", "accepted", FLOOR, 0.5),
         row("accepted", "accepted", FLOOR, 0.5, cpu=True),
-        row("sold out, from memory", "from memory", "empty Powertools handler", 1.5, note),
+        row("sold out, from memory", "from memory", "empty Powertools handler", 1.5),
         row("sold out, via Redis", "via Redis", "EVALSHA", 2),
     ]
     rows[0].wrong.extend(wrong)
@@ -104,16 +98,6 @@ def _measure(call: Callable[[Any, Any], object], event_id: str, calls: int) -> t
     began = time.process_time()
     median_us = each_us(lambda event: call(event, None), events)
     return median_us, (time.process_time() - began) / calls * 1e6
-
-
-def _asked(remembering: ModuleType, sold_out: str, calls: int) -> float:
-    """Return which share of the losers is asked about in Redis, though the environment remembers."""
-    redis = remembering.applications.gate.redis
-    _measure(remembering.handler, sold_out, 1)
-    redis.config_resetstat()
-    _measure(remembering.handler, sold_out, calls)
-    found: int = redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
-    return found / calls
 
 
 def _empty() -> Callable[[Any, Any], object]:

@@ -1,4 +1,4 @@
-"""The consume handler, from the raw event to settled, beside the bare insert of the same rows, and a commit for each.
+"""The consume handler, from the raw event to settled, beside the bare insert of the same rows.
 
 Time, and CPU: of this process, and of MariaDB and Redis with it. All of both sides is work in turn on one connection,
 so a machine that is slow or busy is so for both.
@@ -10,13 +10,12 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.harness.bench import Bench, apply_all, person
 from benchmarks.harness.cpu import all_spent_s
 from benchmarks.harness.functions import kafka_event, load
-from benchmarks.harness.rows import INSERT, Bar, Row, interleave, rate
+from benchmarks.harness.rows import INSERT, Bar, Row, interleave
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.statements import sql_time
 from firstcome.stores import Stores
@@ -32,7 +31,7 @@ WHY_NOT = (
     "spared, and Redis takes the marks off; where other processes take the cores, that Python's caches are cold as well"
 )
 HELD_TO = 500  # rows of a batch from which on the bar holds, as the template's: below, it is the round trips that count
-ONE_BY_ONE = 500  # rows of a round that are committed one by one: more would take long, and change nothing
+CPU = {1: "Python", 2: "with MariaDB and Redis"}  # by its place in Took
 
 
 class Took(NamedTuple):
@@ -50,19 +49,13 @@ def run(bench: Bench) -> list[Row]:
         return [row for size in sizes for row in _batches(bench, stores, consume, size)]
 
 
-def insert_rate(bench: Bench, event_id: str, count: int) -> float:
-    """Return how many rows of nobody's tickets a second are inserted, each committed by itself."""
-    with mysql_connection(bench.settings, 60_000) as connection, connection.cursor() as cursor:
-        rows = _rows(event_id, count)
-        return rate(lambda: [cursor.execute(INSERT, row) for row in rows], count)  # the session commits each
-
-
 def chunks(items: list[Any], size: int) -> list[list[Any]]:
     """Return them in batches."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _rows(event_id: str, count: int) -> list[tuple[Any, ...]]:
+def rows_of(event_id: str, count: int) -> list[tuple[Any, ...]]:
+    """Return so many rows of nobody's tickets."""
     at = sql_time(int(time.time() * 1000))
     return [(event_id, number, person(number), at, at) for number in range(1, count + 1)]
 
@@ -104,36 +97,16 @@ def _batches(bench: Bench, stores: Stores, consume: Callable[[Any, Any], Any], s
                 cursor.executemany(INSERT, batch)
                 connection.commit()
 
-            return _took(servers, insert, chunks(_rows(event_id, rows), size), rows)
+            return _took(servers, insert, chunks(rows_of(event_id, rows), size), rows)
 
-    few = min(rows, ONE_BY_ONE)
-    contenders: dict[str, Callable[[], Took]] = {
-        "handler": handler,
-        "executemany": executemany,
-        "row by row": lambda: Took(insert_rate(bench, event(few), few), 0, 0),
-    }
+    contenders = {"handler": handler, "executemany": executemany}
     found = interleave(contenders, rounds, lambda step: bench.say(f"batches of {size}, {step}"))
     rates = {name: [each.rows_s for each in took] for name, took in found.items()}
     bars = [Bar("handler", "executemany", 0.4, why_not=WHY_NOT)] if size >= HELD_TO else []
-    notes = [_arithmetic(rates), *([FLOOR] if size == HELD_TO else [])]
     what = f"consume handler, raw event to settled, batches of {size:,}"
-    both = {name: found[name] for name in ("handler", "executemany")}
-    cpu = {f"{name}, {where}": [each[n] for each in took] for name, took in both.items() for n, where in _CPU.items()}
+    cpu = {f"{name}, {where}": [each[n] for each in took] for name, took in found.items() for n, where in CPU.items()}
+    notes = [FLOOR] if size == HELD_TO else []
     return [
         Row(what, "rows/s", rates, bars, bench.wrong_rows(expected, stores.gate), notes),
         Row(f"{what}: CPU", "µs of CPU a row", cpu),
     ]
-
-
-_CPU = {1: "Python", 2: "with MariaDB and Redis"}
-
-
-def _arithmetic(rates: dict[str, list[float]]) -> str:
-    """Say what a multiple of `row by row` comes to, from the parts as this run measured them."""
-    handler, batched, single = (median(rates[name]) for name in ("handler", "executemany", "row by row"))
-    return (
-        f"no bar is held against row by row: it would be held against the way to the server. A row by itself, with its "
-        f"round trip and its commit, takes {1e6 / single:,.0f} µs here, and one of executemany's batch "
-        f"{1e6 / batched:.1f}: executemany itself makes {batched / single:.1f} × row by row, and the handler's "  # noqa: RUF001  it multiplies
-        f"{handler / single:.1f} are that times its {handler / batched:.2f}"
-    )

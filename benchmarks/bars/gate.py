@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.bench import CALL, PLENTY, Bench, evalsha, view, wrong_people
@@ -16,20 +17,7 @@ from benchmarks.harness.tools import CONNECTIONS, SOMEBODY, redis_benchmark
 from firstcome.gate.gate import Gate
 
 COUNT = "bench:count"
-# What every application reads, and what a winner's writes, with arguments of the same length; it answers a constant.
-_LOOK = """
-redis.call('HMGET', KEYS[1], 'capacity', 'opens_at_ms', 'closes_at_ms', 'state', 'coupon_count', 'restore_epoch',
-  'write_seq', 'filter_bits', 'noted_ms', 'fresh_from_ms', 'sizes', 'given_ms', 'spread_ms', 'turn_secret')
-redis.call('TIME')
-redis.call('HGET', KEYS[2], ARGV[1])
-redis.call('HLEN', KEYS[2])
-"""
-_WRITE = """
-redis.call('HSET', KEYS[2], ARGV[1], '123456 1790000000000 0123abcd')
-redis.call('ZADD', KEYS[3], '1790000000000', ARGV[1])
-redis.call('HSET', KEYS[1], 'write_seq', '123456', 'sizes', '123456 123456 123456 0', 'noted_ms', '1790000000000',
-  'coupon_count', '123456', 'given_ms', '1790000000000')
-"""
+_LOOK, _WRITE = Path(__file__).with_suffix(".lua").read_text().split("-- sold out\n")
 SAME_CALLS = {
     "accepted": _LOOK + _WRITE + "return 'ACCEPTED 1 1790000000000 123456 1790000000000 1'",
     "sold out": _LOOK + "return 'SOLD_OUT 1 1790000000000 1790000000000 1:1790000000000:100:1600'",

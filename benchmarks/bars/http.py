@@ -20,9 +20,8 @@ from benchmarks.harness.cpu import all_spent_s, spent_without_compiling_s
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, MILLION
 from benchmarks.harness.rows import Bar, Row, interleave
 from benchmarks.harness.tools import CONNECTIONS, Turn, applications, turn, wrk
-from benchmarks.scale.deployment import Deployment
-from benchmarks.scale.limits import MB_PER_VCPU
-from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED
+from benchmarks.scale.deployment import BATCH, MEMORY_MB
+from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED, SHARE
 from dev.cloud import Cloud
 from firstcome.stores import Stores
 
@@ -115,10 +114,9 @@ def run(bench: Bench) -> list[Row]:
 
 def dollars(cpu_us: float, rows: int = 0) -> float:
     """Return what a million requests cost by the CPU of each alone; or a million rows, of which a batch has so many."""
-    memory_mb, count = Deployment().memory_mb, rows or 1
-    share = min(1.0, memory_mb / MB_PER_VCPU)  # of a virtual CPU, which such an environment has
-    billed_ms = ceil(cpu_us * count / share / 1000)  # Lambda counts whole milliseconds
-    invocation = LAMBDA_REQUEST + billed_ms / 1000 * memory_mb / 1024 * LAMBDA_GB_S
+    count = rows or 1
+    billed_ms = ceil(cpu_us * count / SHARE / 1000)  # Lambda counts whole milliseconds
+    invocation = LAMBDA_REQUEST + billed_ms / 1000 * MEMORY_MB / 1024 * LAMBDA_GB_S
     return MILLION / count * (invocation + (0 if rows else HTTP_API_REQUEST))
 
 
@@ -152,29 +150,20 @@ def _rates(found: dict[str, list[Found]], wrong: list[str]) -> list[Row]:
 
 def _costs(cpu_us: dict[str, list[float]]) -> list[Row]:
     """Return the CPU of each, and what a million of them costs."""
-    deployment = Deployment()
-    memory_mb, batch = deployment.memory_mb, deployment.batch
     paid = {
-        name: [dollars(median(each), batch if name == CONSUMED else 0)]
+        name: [dollars(median(each), BATCH if name == CONSUMED else 0)]
         for name, each in cpu_us.items()
         if not name.startswith("bare")
     }
-    a_millisecond = MILLION * 0.001 * memory_mb / 1024 * LAMBDA_GB_S
     arithmetic = (
-        f"{memory_mb:,} MB (template.yaml) have {memory_mb / MB_PER_VCPU:.2f} of a virtual CPU, so this CPU takes so "
-        f"much longer, up to the next whole millisecond, and {a_millisecond:.4f} $ for each of a million "
-        f"({deployment['Architecture']}); beside it a million requests cost {MILLION * LAMBDA_REQUEST:.2f} $ in Lambda "
-        f"and {MILLION * HTTP_API_REQUEST:.2f} $ in API Gateway. An invocation of consume has {batch} rows. Prices: "
-        "docs/deploy.md"
-    )
-    waits = (
-        "not in it: waits for servers, of which each millisecond is billed as well (a winner waits for the brokers), "
-        "logs, and the servers. A virtual CPU is taken to be as fast as a core that measured"
+        f"{MEMORY_MB:,} MB (template.yaml) have {SHARE:.2f} of a virtual CPU, which is taken to be "
+        f"as fast as a core here; whole milliseconds are billed, of a batch of {BATCH} rows once. Waits for servers "
+        "are billed as well, and are not in it. Prices: docs/deploy.md"
     )
     spent = "by /proc, user and system, of the environments alone: front, servers and client are not in it"
     return [
         Row("CPU of the functions", CPU_UNIT, cpu_us, notes=[spent]),
-        Row("a million of each, by this CPU", "$", paid, notes=[arithmetic, waits]),
+        Row("a million of each, by this CPU", "$", paid, notes=[arithmetic]),
     ]
 
 

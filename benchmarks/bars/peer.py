@@ -45,25 +45,7 @@ ONE_EACH = (
     "an environment serves one person at a time, so each record is a request of its own to the broker, where the "
     "threads of a peer share one; the broker has the same two cores. The CPU below is what each side itself costs"
 )
-# As of the local cloud's front, but for what API Gateway refuses.
-FRONT = """\
-global
-  maxconn 2000
-  nbthread 1
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-  http-reuse safe
-  option http-buffer-request
-frontend peer
-  bind fd@{descriptor}
-  default_backend peers
-backend peers
-  balance leastconn
-{servers}
-"""
+FRONT = ROOT / "benchmarks" / "peer" / "front.cfg"  # the servers follow
 
 
 @dataclass(slots=True)
@@ -111,8 +93,8 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
             servers.append(Child(name, serve, pass_fds=[own.fileno()], **same))
         listener = ending.enter_context(front.listen(0))
         config = bench.folder / "peer.cfg"
-        lines = "\n".join(f"  server {name} abns@{name}" for name in names)
-        config.write_text(FRONT.format(descriptor=listener.fileno(), servers=lines))
+        lines = "".join(f"  server {name} abns@{name}\n" for name in names)
+        config.write_text(FRONT.read_text().replace("${DESCRIPTOR}", str(listener.fileno())) + lines)
         command = [programs(["haproxy"])["haproxy"], "-db", "-f", str(config)]
         before = Child("peer-front", command, pass_fds=[listener.fileno()], **same)
         consumer = Consumer(bench, CHAIN)

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
-from benchmarks.harness.rows import Bar, Row
+from benchmarks.harness.rows import Bar, Row, markdown
 from dev.install import kafka_jars, programs
 
 REPORT = Path(__file__).parent.parent / "report"
@@ -85,9 +85,9 @@ def write(folder: Path, runs: Sequence[Run], order: Sequence[str], *, part: bool
     """Write `report.md` of these runs: the rows that the last one has, in this order. Return its path."""
     last = runs[-1]
     about = PART if part else OVER + FEW * (len(runs) < RUNS_WANTED)
-    lines = ["| run, UTC | load before | took | with |", "| --- | --- | --- | --- |"]
-    lines += [f"| {r.when} | {r.load:g} | {sum(r.seconds.values()) / 60:.1f} min | {r.software} |" for r in runs]
-    text = "\n".join([HEAD + about, f"{last.machine}; servers, functions and clients share the cores.", "", *lines, ""])
+    began = ([r.when, f"{r.load:g}", f"{sum(r.seconds.values()) / 60:.1f} min", r.software] for r in runs)
+    text = HEAD + about + f"\n{last.machine}; servers, functions and clients share the cores.\n\n"
+    text += markdown(["run, UTC", "load before", "took", "with"], began)
     for name in order:
         if name in last.found:
             text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}"
@@ -136,24 +136,21 @@ def _short(run: Run) -> Run:
 
 
 def _table(runs: Sequence[Run], name: str) -> str:
-    lines, notes = ["| what | measured | bar | ratio | |", "| --- | --- | --- | --- | --- |"], []
+    lines, notes = list[list[str]](), list[str]()
     for row, rows in over(runs, name):
-        lines += [f"| {row.what} | **wrong**: {what} | | | ✗ |" for each in rows for what in each.wrong]
-        measured = " · ".join(f"{each} {values(rows, each)}" for each in row.values)
-        first = f"{row.what} | {measured} {row.unit}"
+        lines += [[row.what, f"**wrong**: {what}", "", "", "✗"] for each in rows for what in each.wrong]
+        first = [row.what, " · ".join(f"{each} {values(rows, each)}" for each in row.values) + f" {row.unit}"]
         for bar in row.bars:
-            found = ratios(rows, bar)
-            rounds = row.ratios(bar)
+            found, rounds = ratios(rows, bar), row.ratios(bar)
             spread = "" if len(found) > 1 else f" ({min(rounds):.2f} to {max(rounds):.2f})"
             met = bar.met(bar.worst(found))
-            lines.append(f"| {first} | {bar} | {span(bar, found)}{spread} | {'✓' if met else '✗'} |")
-            first = " | "
+            lines.append([*first, str(bar), span(bar, found) + spread, "✓" if met else "✗"])
+            first = ["", ""]
             if not met and bar.why_not:
-                notes.append(f"- **{row.what}**: {bar} is not reached: {bar.why_not}")
-        if not row.bars:
-            lines.append(f"| {first} | | | |")
-        notes += [f"- **{row.what}**: {note}" for note in row.notes]
-    return "\n".join([*lines, *([""] if notes else []), *notes, ""])
+                notes.append(f"- **{row.what}**: {bar} is not reached: {bar.why_not}\n")
+        lines += [] if row.bars else [[*first, "", "", ""]]
+        notes += [f"- **{row.what}**: {note}\n" for note in row.notes]
+    return markdown(["what", "measured", "bar", "ratio", ""], lines) + "\n" * bool(notes) + "".join(notes)
 
 
 def over(runs: Sequence[Run], name: str) -> Iterator[tuple[Row, list[Row]]]:

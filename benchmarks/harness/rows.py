@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, TypeVar
@@ -98,7 +98,7 @@ def each_us(call: Callable[[T], object], inputs: Iterable[T]) -> float:
     return median(times) / 1000
 
 
-def percentile_ms(seconds: Iterable[float], share: float) -> float:
-    """Return the time, in milliseconds, that `share` of them stayed below."""
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
+def markdown(head: Sequence[str], rows: Iterable[Iterable[str]], right: int = 0) -> str:
+    """Return a table whose last `right` columns are figures."""
+    rules = ["---"] * (len(head) - right) + ["---:"] * right
+    return "".join(f"| {' | '.join(cells)} |\n".replace("  ", " ") for cells in (head, rules, *rows))

@@ -48,11 +48,6 @@ class Outcome:
     lost: int  # coupons that nobody has, though more people asked than there are
     unkept: int  # people who were told yes, and have no row
 
-    @property
-    def wrong(self) -> bool:
-        """Whether anything is."""
-        return bool(self.over_issued or self.second or self.lost or self.unkept)
-
 
 class Contestant:
     """One step with its processes: those that answer people, and, behind its topic, the consumer of a tutorial."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.harness.rows import markdown
+
 # What can be wrong: when, and what of an outcome.
 WRONG = {
     "over-issued": ("calm", "over_issued"),
@@ -20,22 +22,20 @@ HEAD = ("step", *WRONG, "requests/s", "p99, ms", "statements a request", "rows r
 
 def write(folder: Path, data: dict[str, Any]) -> None:
     """Write `ladder.md` into `folder`."""
-    lines = ["# The tutorial's ladder", "", _caption(data["plan"]), ""]
-    lines += [f"| {' | '.join(HEAD)} |", "|" + " --- |" * len(HEAD), *map(_line, data["steps"])]
-    (folder / "ladder.md").write_text("\n".join(lines) + "\n")
+    table = markdown(HEAD, map(_cells, data["steps"]))
+    (folder / "ladder.md").write_text(f"# The tutorial's ladder\n\n{_caption(data['plan'])}\n\n{table}")
 
 
-def _line(step: dict[str, Any]) -> str:
+def _cells(step: dict[str, Any]) -> list[str]:
     rows_read = median(step["rows_read"])
-    cells = [
+    return [
         step["name"],
-        *(_span(one[what] for one in step[when]) for when, what in WRONG.values()),
+        *(_span(getattr(one, what) for one in step.get(when, ())) for when, what in WRONG.values()),
         f"{median(step['rate']):,.0f}",
         f"{median(step['p99_ms']):.1f}",
         f"{median(step['statements']):.2g}",
         f"{rows_read:.2g}" if rows_read < 10 else f"{rows_read:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _caption(plan: dict[str, int]) -> str:

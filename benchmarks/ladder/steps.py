@@ -208,27 +208,21 @@ def firstcome(_settings: Settings, _capacity: int) -> Apply:
 class Step:
     """One step: how it applies and consumes, the table in which its coupons are, and its topic."""
 
-    number: str
-    title: str
+    name: str  # number and title
     start: Callable[[Settings, int], Apply]
     consume: Callable[[Settings], Consume] | None = None
     topic: str = ""
     table: str = "tutorial_coupon"
 
-    @property
-    def name(self) -> str:
-        """Number and title."""
-        return f"{self.number} {self.title}"
-
 
 STEPS = (
-    Step("1", "count rows, insert", count_rows),
-    Step("2a", "the same, FOR UPDATE", for_update),
-    Step("2b", "the same, unique key", unique_key, table="tutorial_coupon_of_person"),
-    Step("3", "INCR, insert", incr),
-    Step("4", "INCR, Kafka", incr_kafka, insert, "tutorial_incr"),
-    Step("5", "SADD, INCR, Kafka", sadd_incr_kafka, insert_or_note, SADD_INCR_TOPIC),
-    Step("6", "firstcome", firstcome, topic="coupon_create", table="coupon"),
+    Step("1 count rows, insert", count_rows),
+    Step("2a the same, FOR UPDATE", for_update),
+    Step("2b the same, unique key", unique_key, table="tutorial_coupon_of_person"),
+    Step("3 INCR, insert", incr),
+    Step("4 INCR, Kafka", incr_kafka, insert, "tutorial_incr"),
+    Step("5 SADD, INCR, Kafka", sadd_incr_kafka, insert_or_note, SADD_INCR_TOPIC),
+    Step("6 firstcome", firstcome, topic="coupon_create", table="coupon"),
 )
 OURS = STEPS[-1]
 

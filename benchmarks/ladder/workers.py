@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
@@ -65,13 +66,14 @@ class Worker:
 
     def __init__(self, step: int, capacity: int, log: Path) -> None:
         """Start it, and wait until it can answer."""
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(PATIENCE_S)
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(PATIENCE_S)
         self._process = CONTEXT.Process(target=serve, args=(step, capacity, theirs, log), daemon=True)
         with theirs:
             self._process.start()
+        self.fileno = self._socket.fileno
         self.killed = False
-        self.asker: str | None = None
+        self.asker = ""
         self._asked = 0.0
         if self.hear()[0] != READY:
             raise ChildProcessError(f"a process of the ladder ended before it could answer: see {log}")
@@ -79,12 +81,12 @@ class Worker:
     def ask(self, event_id: str, user_id: str) -> None:
         """Give it one request; it must have none."""
         self.asker, self._asked = user_id, time.perf_counter()
-        self.socket.send(f"{event_id} {user_id}".encode())
+        self._socket.send(f"{event_id} {user_id}".encode())
 
     def hear(self) -> tuple[bytes, float]:
         """Return what it says next, and how long that took; nothing where it is dead."""
         try:
-            said = self.socket.recv(LONGEST)
+            said = self._socket.recv(LONGEST)
         except ConnectionResetError:  # it died with a request unread
             said = b""
         return said, time.perf_counter() - self._asked
@@ -95,11 +97,11 @@ class Worker:
         self._process.kill()
 
     def close(self) -> None:
-        """End it."""
+        """End it, and return when it is gone."""
         self.kill()
         while self.hear()[0]:
             pass
-        self.socket.close()
+        self._socket.close()
 
 
 class Workers:
@@ -107,68 +109,50 @@ class Workers:
 
     def __init__(self, step: int, capacity: int, count: int, log: Path) -> None:
         """Start them."""
-        self._made, self._log = (step, capacity, log), log
-        self._poll = select.poll()
-        self._alive: dict[int, Worker] = {}  # by the descriptor of their sockets
-        for _ in range(count):
-            self._add()
+        self._make, self._log = partial(Worker, step, capacity, log), log
+        self._workers = [self._make() for _ in range(count)]
 
     def burst(self, event_id: str, people: Iterable[str], told: Callable[[Burst], None] = lambda _: None) -> Burst:
         """Let all of `people` ask, as fast as they are answered; `told` hears of each answer, and may kill."""
         burst, waiting = Burst(), deque(people)
         began = time.perf_counter()
-        for worker in self._alive.values():
-            if waiting:
-                worker.ask(event_id, waiting.popleft())
-        while waiting or any(worker.asker for worker in self._alive.values()):
-            for worker in self._speaking():
+        while busy := self._busy(event_id, waiting):
+            speaking, _, _ = select.select(busy, [], [], PATIENCE_S)
+            if not speaking:
+                raise TimeoutError(f"nobody answers: see {self._log}")
+            for worker in speaking:
                 said, seconds = worker.hear()
-                user_id, worker.asker = worker.asker, None
-                if said and user_id:
+                user_id, worker.asker = worker.asker, ""
+                if said:
                     (burst.yes if said == YES else burst.no).add(user_id)
                     burst.promises += said == YES
                     burst.latencies_s.append(seconds)
                     told(burst)
-                    free = None if worker.killed else worker
                 elif worker.killed:
-                    waiting.extendleft([user_id] if user_id else [])  # who will ask again
-                    free = self._replace(worker)
+                    waiting.appendleft(user_id)  # who asks again
                 else:
                     raise ChildProcessError(f"a process ended by itself: see {self._log}")
-                if free and waiting:
-                    free.ask(event_id, waiting.popleft())
+                if worker.killed:
+                    worker.close()
+                    self._workers[self._workers.index(worker)] = self._make()
         burst.seconds = time.perf_counter() - began
-        for worker in [worker for worker in self._alive.values() if worker.killed]:  # its answer was given
-            self._replace(worker)
         return burst
+
+    def _busy(self, event_id: str, waiting: deque[str]) -> list[Worker]:
+        """Give everybody who has none a request, while there are any; return who works on one."""
+        for worker in self._workers:
+            if waiting and not worker.asker:
+                worker.ask(event_id, waiting.popleft())
+        return [worker for worker in self._workers if worker.asker]
 
     def kill_one(self) -> bool:
         """Kill one that works on a request; return whether there was one."""
-        working = [worker for worker in self._alive.values() if worker.asker is not None and not worker.killed]
+        working = [worker for worker in self._workers if worker.asker and not worker.killed]
         if working:
             random.choice(working).kill()
         return bool(working)
 
     def close(self) -> None:
         """End all of them."""
-        for worker in self._alive.values():
+        for worker in self._workers:
             worker.close()
-
-    def _add(self) -> Worker:
-        worker = Worker(*self._made)
-        self._alive[worker.socket.fileno()] = worker
-        self._poll.register(worker.socket, select.POLLIN)
-        return worker
-
-    def _replace(self, worker: Worker) -> Worker:
-        """Put another one in the place of one that was killed."""
-        self._poll.unregister(worker.socket)
-        del self._alive[worker.socket.fileno()]
-        worker.close()
-        return self._add()
-
-    def _speaking(self) -> list[Worker]:
-        heard = self._poll.poll(PATIENCE_S * 1_000)
-        if not heard:
-            raise TimeoutError(f"nobody answers: see {self._log}")
-        return [self._alive[descriptor] for descriptor, _ in heard]

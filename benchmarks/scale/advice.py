@@ -7,7 +7,7 @@ from math import ceil
 
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, prices
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many
+from benchmarks.scale.deployment import MEMORY_MB, Deployment, outside
 from benchmarks.scale.planning import (
     FIRST_CONNECTIONS,
     MAX_BLOCK_S,
@@ -43,8 +43,7 @@ def recommended(opening: Opening, deployment: Deployment, aws: Aws) -> Recommend
         each = advised(share, deployment, aws)
         each = each.with_parameters(BrokerCount=max(each["BrokerCount"], _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]
-        refused = [*outside(each.parameters), *provisioned_too_many(each)]
-        if not tight and not refused:
+        if not tight and not outside(each.parameters):
             return Recommendation(many, share, each)
     return None
 
@@ -62,7 +61,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     """
     peak, wanted = ceil(opening.peak), environments(opening, aws)
     room = wanted + ceil(wanted / SPARE)
-    pollers = ceil(opening.won / opening.issued_within_s / poller_rows(deployment, aws) / limits.USABLE)
+    pollers = ceil(opening.won / opening.issued_within_s / poller_rows(aws) / limits.USABLE)
     partitions = max(pollers, deployment["KafkaPartitions"])
     connected = partitions + deployment.connected_beside  # to MySQL, beside apply
     used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
@@ -102,21 +101,13 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """$ by what they are for: an hour of what is deployed, and the requests of the opening itself."""
-
-    hour: dict[str, float]
-    opening: dict[str, float]
-
-
-def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
-    """Return what a deployment costs in an hour, and the requests of the opening."""
+def costs(opening: Opening, deployment: Deployment, aws: Aws) -> tuple[dict[str, float], dict[str, float]]:
+    """Return $ by what they are for: an hour of what is deployed, and the requests of the opening itself."""
     sized = {"BrokerType": "MSK broker", "CacheType": "ElastiCache", "DatabaseClass": "RDS MySQL"}
     # Types of one family cost in proportion to their cores; deploy.md has the price of a large one.
     servers = {name: price(what) * deployment.vcpus(name) / limits.VCPUS["large"] for name, what in sized.items()}
     idle = {name.removeprefix("idle: "): value for name, value in prices().items() if name.startswith("idle: ")}
-    provisioned_gb = deployment.provisioned * deployment.memory_mb / 1024
+    provisioned_gb = deployment.provisioned * MEMORY_MB / 1024
     units = -(-deployment["ProvisionedPollers"] // limits.POLLERS_PER_UNIT)
     hour = {
         "brokers": deployment["BrokerCount"] * servers["BrokerType"],
@@ -130,7 +121,7 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
     }
     people, won = opening.people, opening.won
     lost_s = aws.remembered_s if opening.remembered else aws.lost_s
-    gb_s = (won * aws.won_s + (people - won) * lost_s) * deployment.memory_mb / 1024
+    gb_s = (won * aws.won_s + (people - won) * lost_s) * MEMORY_MB / 1024
     calls = won + asked(opening, deployment, aws) / opening.peak * (people - won)
     requests = {
         "HTTP API": people * HTTP_API_REQUEST,
@@ -138,4 +129,4 @@ def costs(opening: Opening, deployment: Deployment, aws: Aws) -> Costs:
         "logs": (people + won) * LOGGED_BYTES / 1e9 * price("logs"),
         "between zones": calls * CALL_BYTES / 1e9 * 2 / 3 * price("between zones"),
     }
-    return Costs(hour, requests)
+    return hour, requests

@@ -24,11 +24,12 @@ from rich.table import Table
 from benchmarks.harness.prices import DEPLOY
 from benchmarks.scale import limits, times
 from benchmarks.scale.advice import STACKS_MAX, Recommendation, costs, recommended
-from benchmarks.scale.deployment import Deployment, outside, provisioned_too_many, size
+from benchmarks.scale.deployment import Deployment, outside, size
 from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
 SIZES = (100, 1_000, 2_000, 9_000, 10_000, 100_000, 1_000_000)  # people a second, for ten seconds; a tenth of them win
+SIZES_HEAD = ("people/s", "first, as deployed", "to set", "first, so set", "$/h")
 OTHERS = {"api_quota": "quota L-8A5B8E43 {:,}", "lambda_quota": "quota L-B99A9384 {:,}"}  # what is no parameter
 
 
@@ -41,10 +42,13 @@ def main() -> None:
         sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench")
     console = Console(width=170)
     if said.sizes:
-        console.print(sizes_table(measured))
+        table = Table(*SIZES_HEAD, box=MARKDOWN)
+        for cells in sizes(measured):
+            table.add_row(*cells)
+        console.print(table)
         return
     opening, deployment = said.opening, said.deployment
-    aws = Aws.of(measured, deployment)
+    aws = Aws.of(measured)
     for line in meaning(opening, deployment):
         console.print(line, highlight=False)
     console.print(f"\nAs it is, {ranked(opening, deployment, aws)[0].what} comes first.\n")
@@ -99,26 +103,25 @@ def changes(deployment: Deployment, better: Deployment) -> str:
     return ", ".join(parts)
 
 
-def sizes_table(measured: Times) -> Table:
-    """Return, for openings of several sizes, what comes first, what to set, and what comes first then."""
-    said = Table("people/s", "first, as deployed", "to set", "first, so set", "$/h", box=MARKDOWN)
+def sizes(measured: Times) -> Iterator[list[str]]:
+    """Yield, for openings of several sizes, what comes first, what to set, and what comes first then."""
+    deployment = Deployment()
+    aws = Aws.of(measured)
+
+    def first(opening: Opening, deployment: Deployment) -> str:
+        limit = ranked(opening, deployment, aws)[0]
+        return f"{limit.what}, {times_full(limit.used)}"
+
     for burst in SIZES:
-        opening, deployment = Opening(burst, seconds=10, coupons=burst), Deployment()
-        aws = Aws.of(measured, deployment)
-
-        def first(opening: Opening, deployment: Deployment, aws: Aws = aws) -> str:
-            limit = ranked(opening, deployment, aws)[0]
-            return f"{limit.what}, {times_full(limit.used)}"
-
+        opening = Opening(burst, seconds=10, coupons=burst)
         found, cells = recommended(opening, deployment, aws), ["nothing suffices", "", ""]
         if found is not None:
-            hour = found.stacks * sum(costs(found.share, found.each, aws).hour.values())
+            hour = found.stacks * sum(costs(found.share, found.each, aws)[0].values())
             cells = [recommendation(deployment, found), first(found.share, found.each), f"{hour:,.2f}"]
-        said.add_row(f"{burst:,}", first(opening, deployment), *cells)
-    return said
+        yield [f"{burst:,}", first(opening, deployment), *cells]
 
 
-def table(found: list[Limit]) -> Table:
+def limits_table(found: list[Limit]) -> Table:
     """Return the limits as a table, the first one first."""
     said = Table("limit", "needed", "there is", "unit", "used", "passed", "set", box=MARKDOWN)
     for limit in found:
@@ -133,8 +136,8 @@ def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -
     """Return the costs of several deployments beside each other, each with its opening, in so many stacks."""
     said = Table("what", *columns, box=MARKDOWN)
     found = [(costs(opening, deployment, aws), stacks) for deployment, opening, stacks in columns.values()]
-    for what, part in (("an hour", "hour"), ("the opening", "opening")):
-        parts = [(getattr(each, part), stacks) for each, stacks in found]
+    for number, what in enumerate(("an hour", "the opening")):
+        parts = [(each[number], stacks) for each, stacks in found]
         for name in parts[0][0]:
             said.add_row(f"{what}: {name}", *(f"{stacks * each[name]:,.2f}" for each, stacks in parts))
         said.add_row(f"[b]{what}[/]", *(f"[b]{stacks * sum(each.values()):,.2f}[/]" for each, stacks in parts))
@@ -142,27 +145,17 @@ def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -
 
 
 def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws) -> None:
-    console.print(table(ranked(opening, deployment, aws)))
-    for line in outcome(opening, deployment, aws):
-        console.print(line)
+    console.print(limits_table(ranked(opening, deployment, aws)))
+    rate = admitted(opening, deployment, aws)
+    everybody_s, sold_out_s = opening.people / rate, opening.won / rate
+    console.print(f"Answered: {rate:,.0f} people a second; everybody after {everybody_s:,.0f} s, if they ask again.")
+    console.print(f"Sold out after {sold_out_s:,.1f} s.")
 
 
 def admitted(opening: Opening, deployment: Deployment, aws: Aws) -> float:
     """Return how many people a second get an answer that is not "again later"."""
     hard = [limit for limit in ranked(opening, deployment, aws) if not limit.soft and limit.unit.endswith("/s")]
     return min(opening.peak, deployment.environments / aws.won_s, *(limit.has for limit in hard))
-
-
-def outcome(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[str]:
-    """Yield what people see of it."""
-    rate, limited = admitted(opening, deployment, aws), {each.what: each for each in ranked(opening, deployment, aws)}
-    yield f"Answered: {rate:,.0f} people a second; everybody after {opening.people / rate:,.0f} s, if they ask again."
-    yield f"Sold out after {opening.won / rate:,.1f} s."
-    rows = min(limited["pollers"].has, limited["MySQL: inserts"].has)
-    last_s = max(opening.won / rate, opening.won / rows) + deployment.window_s
-    yield f"Rows: up to {rows:,.0f} a second, the last one after about {last_s:,.0f} s."
-    if any(limit.used > 1 for what, limit in limited.items() if what.startswith("Kafka: ")):
-        yield "But many winners are only `reserved`: the sweep issues theirs, a half to one and a half minutes later."
 
 
 def times_full(used: float) -> str:
@@ -203,7 +196,7 @@ def _arguments() -> argparse.Namespace:
             size(said.deployment[sized])
     except LookupError as error:
         parser.error(str(error))
-    if wrong := outside(parameters) or provisioned_too_many(said.deployment):
+    if wrong := outside(parameters):
         parser.error("; ".join(wrong))
     return said
 

@@ -27,9 +27,12 @@ def declared() -> dict[str, dict[str, Any]]:
     return template("Parameters")
 
 
-def _properties(logical_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = template("Resources")[logical_id]["Properties"]
-    return found
+_RESOURCES = template("Resources")
+_STREAM = _RESOURCES["ConsumeFunction"]["Properties"]["Events"]["Stream"]["Properties"]
+MEMORY_MB = int(template("Globals")["Function"]["MemorySize"])  # of a function
+BATCH = int(_STREAM["BatchSize"])  # records that an invocation of consume carries
+WINDOW_S = float(_STREAM["MaximumBatchingWindowInSeconds"])  # how long a batch waits to fill
+REPLICAS = int(_RESOURCES["Topic"]["Properties"]["ReplicationFactor"])  # of each record
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Deployment:
         """What the other functions take of the account's concurrency, and what must be left unreserved."""
         shares = [
             what["Properties"].get("ReservedConcurrentExecutions", 0)
-            for name, what in template("Resources").items()
+            for name, what in _RESOURCES.items()
             if what["Type"] == "AWS::Serverless::Function" and name != "ApplyFunction"
         ]
         return limits.UNRESERVED + sum(int(self[each["Ref"]] if isinstance(each, dict) else each) for each in shares)
@@ -85,27 +88,6 @@ class Deployment:
     def pollers(self) -> int:
         """Event pollers that are there when the first record comes."""
         return int(self["ProvisionedPollers"]) or limits.POLLERS_ON_DEMAND
-
-    @property
-    def memory_mb(self) -> int:
-        """What a function has."""
-        return int(template("Globals")["Function"]["MemorySize"])
-
-    @property
-    def batch(self) -> int:
-        """Records that an invocation of consume carries."""
-        return int(_properties("ConsumeFunction")["Events"]["Stream"]["Properties"]["BatchSize"])
-
-    @property
-    def replication(self) -> int:
-        """Replicas of each record."""
-        return int(_properties("Topic")["ReplicationFactor"])
-
-    @property
-    def window_s(self) -> float:
-        """How long a batch waits to fill."""
-        stream = _properties("ConsumeFunction")["Events"]["Stream"]["Properties"]
-        return float(stream["MaximumBatchingWindowInSeconds"])
 
     def vcpus(self, parameter: str) -> int:
         """Return the virtual CPUs of the instance type that a parameter names."""
@@ -127,15 +109,12 @@ def outside(parameters: dict[str, Any]) -> list[str]:
             wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
         if "AllowedPattern" in what and not re.search(what["AllowedPattern"], str(value)):
             wrong.append(f"{name}={value}: the template takes {what['ConstraintDescription']}")
-    return wrong
-
-
-def provisioned_too_many(deployment: Deployment) -> list[str]:
-    """Return what is wrong where as many environments are provisioned as there may be: CloudFormation does not look."""
-    there_may_be = deployment["ApplyConcurrency"]
-    if deployment.provisioned < there_may_be:
-        return []
-    return [f"ProvisionedEnvironments={deployment.provisioned} is not below ApplyConcurrency={there_may_be}"]
+    if wrong:
+        return wrong
+    deployment = Deployment(parameters)
+    provisioned, at_most = deployment.provisioned, deployment["ApplyConcurrency"]  # CloudFormation does not look
+    below = provisioned < at_most
+    return [] if below else [f"ProvisionedEnvironments={provisioned} is not below ApplyConcurrency={at_most}"]
 
 
 def size(instance_type: str) -> str:

@@ -7,29 +7,18 @@ simulates with the service times of the report, and writes them anew; a whole `m
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.harness.rows import markdown
 from benchmarks.scale import times, turns
-from benchmarks.scale.capacity import sizes_table
+from benchmarks.scale.capacity import SIZES_HEAD, sizes
 from benchmarks.scale.times import Times
 from dev.cloud import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
 END = "<!-- end -->\n"
-# What `make capacity` says at length, as the page says it.
-SHORTER = {
-    r", each in an account of its own with its share \(docs/scale.md\)": "",
-    r"(\w+=[\w.]+)": r"`\1`",
-    r"-{3,}": "---",
-    r" +\|": " |",
-    r"\| +": "| ",
-}
 COLUMNS: dict[str, Callable[[turns.Found], str]] = {
     "people": lambda found: f"{found.people:,}",
     "`spread_ms`": lambda found: f"{found.spread_s * 1_000:,}",
@@ -45,27 +34,19 @@ COLUMNS: dict[str, Callable[[turns.Found], str]] = {
 
 def write(measured: Times, found: list[turns.Found], page: Path = PAGE) -> None:
     """Write the tables into the page, each between its marks."""
+    cells = ([cell(each) for cell in COLUMNS.values()] for each in found)
+    openings = markdown(list(COLUMNS), cells, right=len(COLUMNS))
     text = page.read_text()
-    for name, table in (("sizes", _markdown(sizes_table(measured))), ("turns", turns_table(found))):
+    for name, table in (("sizes", markdown(SIZES_HEAD, map(_shorter, sizes(measured)))), ("turns", openings)):
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
         text = before + mark + table + END + rest.partition(END)[2]
     page.write_text(text)
 
 
-def turns_table(found: list[turns.Found]) -> str:
-    """Return the simulated openings as a table."""
-    lines = [list(COLUMNS), ["---:"] * len(COLUMNS), *([cell(each) for cell in COLUMNS.values()] for each in found)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _markdown(table: Table) -> str:
-    """Return a table of `make capacity` as the page has it: short, because the page explains it."""
-    said = io.StringIO()
-    Console(file=said, width=10_000).print(table)
-    text = said.getvalue()
-    for long, short in SHORTER.items():
-        text = re.sub(long, short, text)
-    return "".join(f"{line}\n" for line in map(str.strip, text.splitlines()) if line)
+def _shorter(cells: list[str]) -> list[str]:
+    """Return what `make capacity` says at length as the page has it, which explains it."""
+    cells = [cell.replace(", each in an account of its own with its share (docs/scale.md)", "") for cell in cells]
+    return [re.sub(r"(\w+=[\w.]+)", r"`\1`", cell) for cell in cells]
 
 
 def renew(measured: Times) -> None:

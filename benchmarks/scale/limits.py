@@ -28,10 +28,7 @@ COLD_START_S = {"none": 1.0, "snapstart": 0.2, "provisioned": 0.0}
 # --- the event source (developer guide: Kafka event poller scaling modes) --------------------------------------------
 POLLER_BYTES_PER_S = 5_000_000  # of a provisioned one, or five invocations at a time
 POLLERS_PER_UNIT = 10  # an event poller unit is what is billed
-# On demand it begins with one, looks at the lag every minute, and has others within three minutes of that.
-POLLERS_ON_DEMAND = 1
-MORE_POLLERS_AFTER_S = 60.0
-MORE_POLLERS_WITHIN_S = 180.0
+POLLERS_ON_DEMAND = 1  # it begins with one, and has others within minutes
 EVENT_BYTES = 700  # a record of ours in the event, as dev/poller.py makes it
 
 # --- MSK with IAM, a broker (developer guide: quota of standard brokers) ---------------------------------------------
@@ -41,7 +38,6 @@ CONNECTIONS = 3_000
 FOLLOWER = 0.5
 
 # --- ElastiCache (user guide: large number of connections) -----------------------------------------------------------
-CACHE_CONNECTIONS = 65_000
 CACHE_GIB = {"large": 6.38, "xlarge": 12.93, "2xlarge": 26.04, "4xlarge": 52.26, "8xlarge": 103.68}  # cache.m7g
 CACHE_USABLE = 0.75  # of it; the rest is reserved
 # *Assumed* of a large node: what it may send for more than some minutes; for those, ten times as much.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment, size
+from benchmarks.scale.deployment import BATCH, REPLICAS, Deployment, size
 from benchmarks.scale.times import Aws, Opening
 from firstcome.settings import Settings
 
@@ -105,7 +105,6 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
     gib = opening.won * limits.WINNER_BYTES / 2**30
     has_gib = limits.CACHE_GIB[size(deployment["CacheType"])] * limits.CACHE_USABLE
     yield Limit("Redis: memory", gib, has_gib, "GiB", "503 to winners", "CacheType")
-    yield Limit("Redis: connections", kept, limits.CACHE_CONNECTIONS, "connections", "503", MORE_STACKS)
     if opening.remembered:
         sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / 1e6
         mb_per_s, later = limits.CACHE_BYTES_PER_S / 1e6, "remembered some seconds later"
@@ -115,36 +114,27 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
 def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
     brokers, swept = deployment["BrokerCount"], "`reserved`; the sweep issues them"
     winners = min(opening.peak, opening.won)  # of the first second
-    has = brokers * deployment.vcpus("BrokerType") / produced_s(deployment, aws)
+    has = brokers * deployment.vcpus("BrokerType") / produced_s(aws)
     yield Limit("Kafka: winners", winners, has, "records/s", swept, "BrokerType", soft=True, queue=True)
     some, within = min(busy(opening, deployment, aws), winners), f"in {MAX_BLOCK_S:g} s"
     new, has = some * FIRST_CONNECTIONS, brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
     yield Limit("Kafka: new connections", new, has, within, swept, MORE_BROKERS, soft=True)
-    each = some * connections(opening.won / some if some else 0, brokers) / brokers
-    what = "Kafka: connections a broker"
-    yield Limit(what, each, limits.CONNECTIONS, "connections", swept, MORE_BROKERS, soft=True)
 
 
-def produced_s(deployment: Deployment, aws: Aws) -> float:
+def produced_s(aws: Aws) -> float:
     """Return what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
-    return aws.times.produce_s * (1 + limits.FOLLOWER * (deployment.replication - 1))
+    return aws.times.produce_s * (1 + limits.FOLLOWER * (REPLICAS - 1))
 
 
-def connections(winners: float, brokers: int) -> float:
-    """Return how many connections an environment has after so many winners: the bootstrap's, and the leaders'."""
-    others: float = (1 - 1 / brokers) ** winners
-    return 1 + brokers * (1 - others)
-
-
-def poller_rows(deployment: Deployment, aws: Aws) -> float:
+def poller_rows(aws: Aws) -> float:
     """Return how many rows a second one poller carries, batch by batch."""
-    return min(deployment.batch / aws.batch_s(deployment.batch), limits.POLLER_BYTES_PER_S / limits.EVENT_BYTES)
+    return min(BATCH / aws.batch_s(BATCH), limits.POLLER_BYTES_PER_S / limits.EVENT_BYTES)
 
 
 def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
     need, one, partitions = (
         opening.won / opening.issued_within_s,
-        poller_rows(deployment, aws),
+        poller_rows(aws),
         deployment["KafkaPartitions"],
     )
     inserts = deployment.vcpus("DatabaseClass") / aws.times.ledger_s

@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.harness.report import REPORT
 from benchmarks.harness.rows import Row
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.deployment import MEMORY_MB
 from firstcome.settings import Settings
 
 MEMORY_COUPONS = Settings().sold_out_memory_coupons  # larger events are not remembered
@@ -18,12 +18,12 @@ KEPT = REPORT / "times.json"
 # What is called so in the rows of the benchmark `http`.
 CPU_UNIT = "µs of CPU each"
 CONSUMED, RECORD, INSERTED, SETTLED = "a row consumed", "Kafka, a record", "MariaDB, a row", "Redis, a row settled"
-WAITS = ("hop_s", "send_s", "commit_s")  # of no core
+SHARE = min(1.0, MEMORY_MB / limits.MB_PER_VCPU)  # of a virtual CPU, which an environment has
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Service times, in seconds of a core, by the process that spends them; the last block is of no core."""
+    """Service times, in seconds of a core, by the process that spends them."""
 
     # apply, in its environment, a request
     lost_s: float  # sold out, by asking Redis
@@ -37,10 +37,6 @@ class Times:
     # from Kafka to the row, a record of a batch of some hundred
     consume_s: float
     ledger_s: float
-
-    hop_s: float = 0.0  # to a server and back: the network's time
-    send_s: float = 0.0  # until the brokers have copied a record, beside what it costs them
-    commit_s: float = 0.0  # until the ledger's log is on disk
 
 
 def of(found: Mapping[str, Sequence[Row]]) -> Times:
@@ -107,33 +103,30 @@ class Aws:
     """Service times as they are there: the measured ones on its cores, and its network."""
 
     times: Times
-    share: float  # of a virtual CPU that an environment has
 
     @classmethod
-    def of(cls, measured: Times, deployment: Deployment) -> Aws:
-        """Return those of a deployment."""
-        waits = dict(zip(WAITS, (limits.HOP_S, limits.SEND_S, limits.COMMIT_S), strict=True))
-        cores = {name: seconds / limits.CORE for name, seconds in asdict(measured).items() if name not in WAITS}
-        return cls(Times(**cores, **waits), min(1.0, deployment.memory_mb / limits.MB_PER_VCPU))
+    def of(cls, measured: Times) -> Aws:
+        """Return those that follow from the measured ones."""
+        return cls(Times(**{name: seconds / limits.CORE for name, seconds in asdict(measured).items()}))
 
     @property
     def lost_s(self) -> float:
         """How long an environment is busy with a loser, by asking Redis."""
-        return self.times.lost_s / self.share + self.times.hop_s + self.times.gate_lost_s
+        return self.times.lost_s / SHARE + limits.HOP_S + self.times.gate_lost_s
 
     @property
     def remembered_s(self) -> float:
         """The same, from memory."""
-        return self.times.remembered_s / self.share
+        return self.times.remembered_s / SHARE
 
     @property
     def won_s(self) -> float:
         """The same, with a winner."""
         times = self.times
-        return times.won_s / self.share + times.hop_s + times.gate_won_s + times.send_s + times.produce_s
+        return times.won_s / SHARE + limits.HOP_S + times.gate_won_s + limits.SEND_S + times.produce_s
 
     def batch_s(self, rows: int) -> float:
         """How long consume is busy with a batch."""
         times = self.times
-        each_s = times.consume_s / self.share + times.ledger_s + times.settle_s
-        return rows * each_s + times.commit_s + 2 * times.hop_s
+        each_s = times.consume_s / SHARE + times.ledger_s + times.settle_s
+        return rows * each_s + limits.COMMIT_S + 2 * limits.HOP_S

@@ -6,8 +6,8 @@ before, which is one request more for each, minutes before the opening.
 
 People are a stream and not single persons: in each step so many ask, so many of them are let in, and those who are
 refused ask again, evenly over the time that the page draws its wait from. What lets in is AWS: the throttle of the API,
-ten requests a second for an environment, and environments that are free. Redis, the brokers' cores and the database
-have room for what these let in (`make capacity` holds the stack to that), so they only take their time.
+and ten requests a second for an environment. Everything else has room for what these let in: `make capacity` holds the
+stack to that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from math import ceil
 
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, requests
 from benchmarks.scale import limits
-from benchmarks.scale.deployment import Deployment
+from benchmarks.scale.deployment import BATCH, MEMORY_MB, WINDOW_S, Deployment
 from benchmarks.scale.planning import FIRST_CONNECTIONS, MAX_BLOCK_S, poller_rows
 from benchmarks.scale.times import Aws, Times
 from firstcome.settings import Settings
@@ -52,7 +52,6 @@ CACHED_S = 1.0  # GET /events/{event_id} is cacheable for so long
 _SETTINGS = Settings()  # their defaults
 MEMORY_S = _SETTINGS.sold_out_memory_ms / 1000
 BREAKER_S = _SETTINGS.kafka_breaker_ms / 1000  # for so long after a try to connect, an environment makes no other
-OVERDUE_S = _SETTINGS.sweep_overdue_ms / 1000
 SWEEP_EVERY_S = 60.0  # the schedule of retry
 
 
@@ -63,12 +62,11 @@ class Found:
     people: int
     spread_s: int
     coupons: int
-    accepted: float = 0
+    admitted: float = 0  # the first of them win, the others are told that it is sold out
+    told_by_page: float = 0  # by the cached event
     reserved: float = 0  # winners whose environment had no connection to a broker in time
-    told_sold_out: float = 0  # by the API, or by the cached event
     asked: dict[int, float] = field(default_factory=lambda: defaultdict(float))  # by the second
     looks: float = 0  # at the event, answered by a cache
-    busy_s: float = 0  # that Lambda bills for
     sold_out_s: float = 0
     known_s: float = 0  # when the last person knows
     last_row_s: float = 0
@@ -83,16 +81,6 @@ class Found:
     def peak(self) -> float:
         """Requests in the second that had most of them."""
         return max(self.asked.values())
-
-    @property
-    def left(self) -> float:
-        """Coupons that nobody has yet."""
-        return max(0.0, round(self.coupons - self.accepted - self.reserved, 6))
-
-    @property
-    def unknowing(self) -> float:
-        """People who do not know yet."""
-        return self.people - self.accepted - self.reserved - self.told_sold_out
 
 
 class Crowd:
@@ -115,53 +103,6 @@ class Crowd:
         return [max(0.0, people) for people in self._asking]
 
 
-class Environments:
-    """Those of apply, by whether they have a connection to the brokers, which each makes for its first winner.
-
-    Which of the idle ones comes next AWS does not say. Here it is the one that was idle for longest, so that all of
-    them come to need connections.
-    """
-
-    def __init__(self) -> None:
-        self.new = float(STACK.environments)
-        self.connected = self.broken = 0.0
-        self._connecting = 0.0  # at work until they are
-        self._per_s = STACK["BrokerCount"] * limits.CONNECTIONS_PER_S / FIRST_CONNECTIONS
-        self._later: dict[int, list[tuple[str, float]]] = defaultdict(list)  # by step: what becomes of which of them
-
-    def begin(self, step: int) -> None:
-        """Let those come back whose time of waiting is over."""
-        done = min(self._connecting, self._per_s * STEP_S)
-        self._connecting -= done
-        self.connected += done
-        for kind, many in self._later.pop(step, ()):
-            setattr(self, kind, getattr(self, kind) + many)
-            if kind == "new":  # the breaker is closed again
-                self.broken -= many
-
-    def send(self, step: int, winners: float, there: Aws) -> tuple[float, float, float]:
-        """Return how many winners are accepted, and reserved, and how long their environments are busy in all."""
-        first = min(winners, self.new)
-        able = max(0.0, min(first, MAX_BLOCK_S * self._per_s - self._connecting))
-        cut = first - able
-        wait_s = (self._connecting + able / 2) / self._per_s  # in the middle of them
-        self.new -= first
-        self._connecting += able
-        if cut:
-            at = step + ceil(MAX_BLOCK_S / STEP_S)
-            self._later[at].append(("broken", cut))
-            self._later[at + ceil(BREAKER_S / STEP_S)].append(("new", cut))
-        others = winners - first
-        unable = others * self.broken / (self.broken + self.connected) if self.broken else 0.0
-        accepted, reserved = able + others - unable, cut + unable
-        busy_s = able * wait_s + cut * MAX_BLOCK_S + accepted * billed_s(there.won_s)
-        return accepted, reserved, busy_s + reserved * billed_s(there.lost_s)
-
-    def room(self, each_s: float) -> float:
-        """Return how many requests of one step find an environment that is free."""
-        return self.new + (self.connected + self.broken) * STEP_S / each_s
-
-
 def billed_s(busy_s: float) -> float:
     """Return what Lambda bills for a call: it rounds up to a millisecond."""
     return ceil(busy_s * 1000 - 1e-6) / 1000
@@ -169,74 +110,70 @@ def billed_s(busy_s: float) -> float:
 
 def simulated(measured: Times, people: int, spread_s: int) -> Found:
     """Simulate one opening."""
-    there = Aws.of(measured, STACK)
-    found, crowd, environments = Found(people, spread_s, people // PEOPLE_A_COUPON), Crowd(), Environments()
+    found, crowd = Found(people, spread_s, people // PEOPLE_A_COUPON), Crowd()
     rate, burst, at_most = min(STACK["ApiRateLimit"], STACK.api_quota), STACK["ApiBurstLimit"], STACK.environments
     throttle, allowed = float(burst), float(at_most)  # tokens, of the API and of Lambda
-    carried = min(STACK.pollers, STACK["KafkaPartitions"]) * poller_rows(STACK, there)  # rows a second
-    unread = 0.0  # records
     crowd.add(0, people, 0, spread_s + CLOCKS_S)
     for step in count():
         now = step * STEP_S
         throttle = min(burst, throttle + rate * STEP_S)
         allowed = min(at_most, allowed + at_most * limits.REQUESTS_PER_ENVIRONMENT_S * STEP_S)
-        environments.begin(step)
         asking = crowd.due(step)
         found.looks += sum(asking[1:])
         if found.sold_out_s and now > found.sold_out_s + CACHED_S:  # the page says so to everybody who was refused
-            found.told_sold_out += sum(asking[1:])
+            found.told_by_page += sum(asking[1:])
             asking[1:] = [0.0] * len(AGAIN_S)
         asked = sum(asking)
         found.asked[int(now)] += asked
-        won_or_lost_s = there.won_s if found.left else there.lost_s
         passed = min(asked, throttle)
-        admitted = min(passed, allowed, environments.room(won_or_lost_s))
+        admitted = min(passed, allowed)
         throttle -= passed
         allowed -= admitted
         for refusals, some in enumerate(asking):
             if some:
                 wait_s = AGAIN_S[min(refusals, len(AGAIN_S) - 1)]
                 crowd.add(refusals + 1, some * (1 - admitted / asked), step + 1, wait_s)
-        winners = min(admitted, found.left)
-        accepted, reserved, busy_s = environments.send(step, winners, there)
-        found.accepted += accepted
-        found.reserved += reserved
-        found.busy_s += busy_s + _tell(found, admitted - winners, there)
-        if not found.sold_out_s and not found.left:
+        found.admitted += admitted
+        if not found.sold_out_s and found.admitted > found.coupons - 1e-6:
             found.sold_out_s = now + STEP_S
-        unread = max(0.0, unread + accepted - carried * STEP_S)
-        if accepted or unread:
-            found.last_row_s = now + STACK.window_s
-        if found.unknowing < 1 and not unread:
+        if people - found.admitted - found.told_by_page < 1:
             found.known_s = now
             break
-    _sweep(found, there)
+    there = Aws.of(measured)
+    found.reserved = min(
+        float(found.coupons), reserved(people / (spread_s + CLOCKS_S), found.sold_out_s, found.coupons)
+    )
+    carried = min(STACK.pollers, STACK["KafkaPartitions"]) * poller_rows(there)  # rows a second
+    found.last_row_s = max(found.sold_out_s, found.coupons / carried) + WINDOW_S
+    if found.reserved:  # a sweep issues them
+        overdue_s = found.sold_out_s + MAX_BLOCK_S + _SETTINGS.sweep_overdue_ms / 1000
+        found.last_row_s = max(found.last_row_s, ceil(overdue_s / SWEEP_EVERY_S) * SWEEP_EVERY_S)
     found.cost = _cost(found, there)
     return found
 
 
-def _tell(found: Found, losers: float, there: Aws) -> float:
-    """Tell losers that it is sold out; return how long their environments are busy with it."""
-    found.told_sold_out += losers
-    asking = min(losers, STACK.environments / MEMORY_S * STEP_S + limits.FALSE_POSITIVES * losers)
-    return asking * billed_s(there.lost_s) + (losers - asking) * billed_s(there.remembered_s)
+def reserved(people_s: float, sold_out_s: float, coupons: int) -> float:
+    """Return how many winners have an environment without a connection to the brokers.
 
-
-def _sweep(found: Found, there: Aws) -> None:
-    """Have the rows of those who are only reserved, by the first sweep for which they are overdue; bill all rows."""
-    if found.reserved:
-        due_s = found.sold_out_s + MAX_BLOCK_S + OVERDUE_S
-        batches = ceil(found.reserved / _SETTINGS.sweep_batch)
-        swept_s = ceil(due_s / SWEEP_EVERY_S) * SWEEP_EVERY_S + batches * there.batch_s(_SETTINGS.sweep_batch)
-        found.last_row_s = max(found.last_row_s, swept_s)
-    found.busy_s += found.coupons / STACK.batch * billed_s(there.batch_s(STACK.batch))
+    Each environment makes its own for its first winner, and they come one after the other, because which of the idle
+    ones is next AWS does not say: here it is the one that was idle for longest. Who has waited for too long gives up,
+    and until its breaker lets it try again, none of its winners' records are sent.
+    """
+    environments, each_s = STACK.environments, FIRST_CONNECTIONS / (STACK["BrokerCount"] * limits.CONNECTIONS_PER_S)
+    last_asks_s = environments / people_s  # the last environment for its first winner
+    cut = max(0.0, environments - (last_asks_s + MAX_BLOCK_S) / each_s)
+    broken_s = min(BREAKER_S, max(0.0, sold_out_s - MAX_BLOCK_S))
+    return float(cut * (1 + broken_s * coupons / sold_out_s / environments))
 
 
 def _cost(found: Found, there: Aws) -> float:
-    asked = sum(found.asked.values())
-    answered = found.accepted + found.reserved + found.told_sold_out  # by a function, or a little more
-    lambdas = answered * LAMBDA_REQUEST + found.busy_s * STACK.memory_mb / 1024 * LAMBDA_GB_S
-    check_ins = requests(found.people, billed_s(there.lost_s), STACK.memory_mb)
+    asked, losers = sum(found.asked.values()), found.admitted - found.coupons
+    asking = min(losers, STACK.environments / MEMORY_S * found.known_s + limits.FALSE_POSITIVES * losers)
+    busy_s = found.coupons * billed_s(there.won_s) + asking * billed_s(there.lost_s)
+    busy_s += (losers - asking) * billed_s(there.remembered_s)
+    busy_s += found.coupons / BATCH * billed_s(there.batch_s(BATCH))
+    lambdas = found.admitted * LAMBDA_REQUEST + busy_s * MEMORY_MB / 1024 * LAMBDA_GB_S
+    check_ins = requests(found.people, billed_s(there.lost_s), MEMORY_MB)
     return asked * HTTP_API_REQUEST + lambdas + found.looks * LOOK + check_ins
 
 

@@ -14,7 +14,7 @@ from benchmarks.scale import capacity, limits, times
 from benchmarks.scale.advice import advised, costs, recommended
 from benchmarks.scale.capacity import admitted, changes
 from benchmarks.scale.deployment import Deployment, declared, outside
-from benchmarks.scale.planning import Limit, connections, ranked
+from benchmarks.scale.planning import Limit, ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
 US = 1e-6
@@ -30,7 +30,7 @@ TIMES = Times(
     ledger_s=60 * US,
 )
 DEFAULT = Deployment()
-AWS = Aws.of(TIMES, DEFAULT)
+AWS = Aws.of(TIMES)
 
 
 def first(opening: Opening, deployment: Deployment = DEFAULT) -> str:
@@ -198,12 +198,6 @@ def test_events_that_open_together_need_what_they_need_together() -> None:
     assert needs[0]["pollers"] == needs[1]["pollers"]
 
 
-def test_an_environment_ends_with_a_connection_to_each_leader() -> None:
-    """One for the bootstrap, and one for each broker that leads a partition."""
-    assert connections(1, 3) == pytest.approx(2)
-    assert connections(1_000, 3) == pytest.approx(4)
-
-
 def test_every_function_has_its_share_of_the_quota() -> None:
     """Lambda refuses a reservation that leaves fewer than 100: the view's, retry's and the operators' are beside."""
     assert DEFAULT.reserved_beside == limits.UNRESERVED + 20 + 3 + 5
@@ -222,13 +216,13 @@ def test_a_parameter_that_no_template_has_is_an_error() -> None:
 def test_what_is_deployed_costs_what_deploy_md_says() -> None:
     """The sum of its table, to the cent."""
     said = prices.DEPLOY.read_text().partition("| **idle** |")[2].partition("\n")[0]
-    hour = sum(costs(Opening(100, 10, 100), DEFAULT, AWS).hour.values())
+    hour = sum(costs(Opening(100, 10, 100), DEFAULT, AWS)[0].values())
     assert f"**{hour:.2f}**" in said
 
 
 def test_a_million_applications_cost_about_what_deploy_md_says() -> None:
     """A little less: its ten milliseconds of Lambda are more than a loser takes."""
-    costed = costs(Opening(100_000, 10, 10_000), DEFAULT, AWS).opening
+    costed = costs(Opening(100_000, 10, 10_000), DEFAULT, AWS)[1]
     assert costed["HTTP API"] == pytest.approx(1.00)
     assert costed["logs"] == pytest.approx(0.20, abs=0.005)
     assert 0.20 < costed["Lambda"] < 0.33
@@ -243,7 +237,7 @@ def test_a_price_that_is_not_there_is_an_error() -> None:
 def test_a_provisioned_environment_is_paid_by_the_hour() -> None:
     """Whether anybody asks or not."""
     warm = DEFAULT.with_parameters(ColdStart="provisioned", ProvisionedEnvironments=100)
-    hour = costs(Opening(100, 10, 100), warm, AWS).hour
+    hour = costs(Opening(100, 10, 100), warm, AWS)[0]
     assert hour["provisioned environments"] == pytest.approx(1.2, abs=0.01)
 
 

@@ -83,7 +83,7 @@ class Gate(Pages):
 
     def standing(self, event_id: str, user_id: str) -> Standing:
         """Return what the gate knows of one person."""
-        known, held, pending = self.run("standing", event_id, [user_id])
+        known, held, pending = self.run_kept("standing", event_id, user_id)
         ticket, at = parse_entry(held) or (None, None)
         return Standing(bool(known), ticket, at, bool(pending), held == REFUSED)
 
