@@ -222,7 +222,10 @@ def test_redrive_reaches_what_was_seen(world: World) -> None:
     for name in ("alice", "bob", "carol"):
         world.stores.ledger.write([], [Failure(Reason.LEDGER_REJECTED, "full", b"raw", *world.apply(name))])
     first, second, _ = (row["id"] for row in world.operate("list_failed")["rows"])
+    with world.stores.ledger.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE failed_event SET status = 'dead'")
     assert world.operate("redrive", all=True, up_to_id=second)["due"] == 2
+    assert [row["status"] for row in world.operate("list_failed")["rows"]] == ["waiting", "waiting", "dead"]
     assert act(world.stores, {"action": "redrive", "all_events": True, "up_to_id": first})["due"] == 1
     with pytest.raises(BadInput, match="contradict"):
         world.operate("redrive", id=first, up_to_id=second)

@@ -65,3 +65,12 @@ def test_a_viewer_sees_no_personal_data(world: World) -> None:
         whole = act(world.stores, {"action": "list_failed", "id": row["id"]}, token(group))
         audit = act(world.stores, {"action": "audit", "event_id": world.event_id}, token(group))
         assert ("alice" in str(whole), "alice" in str(audit)) == (sees, False)
+
+
+def test_a_viewer_sees_no_record_in_base64(world: World) -> None:
+    """A record that is no text is a record all the same."""
+    world.stores.ledger.write([], [Failure(Reason.NOT_JSON, "no text", b"\xff", event_id=world.event_id)])
+    [row] = world.operate("list_failed")["rows"]
+    one = {"action": "list_failed", "id": row["id"]}
+    shown = [act(world.stores, one, token(group))["rows"][0]["payload_base64"] for group in ("viewer", "operator")]
+    assert shown == [None, "/w=="]
