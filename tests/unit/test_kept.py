@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.connection import Connection
 
-from firstcome.gate.kept import KeptClient, begin, word
+from firstcome.gate.connect import redis_client
+from firstcome.gate.kept import begin, word
+from firstcome.settings import Settings
 
 CONNECTION: Any = Connection()  # type: ignore[no-untyped-call]  # it connects at its first command
 
@@ -22,8 +24,9 @@ def test_prepared_bytes_are_those_of_the_library(known: list[str], more: list[st
 
 def test_only_public_names_of_the_library_are_used() -> None:
     """An update that takes one of them away fails here."""
-    pool = KeptClient.from_url("redis://").connection_pool
+    pool = redis_client(Settings()).connection_pool
     assert all(callable(getattr(pool, name)) for name in ("get_connection", "release", "disconnect"))
     names = ("send_packed_command", "read_response", "disconnect")
     assert all(callable(getattr(CONNECTION, name)) for name in names)
+    assert callable(pool.connection_kwargs["retry"].get_retries)
     assert callable(CONNECTION.retry.call_with_retry)
