@@ -38,7 +38,7 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"there is no {', '.join(sorted(unknown))}: {', '.join(BENCHMARKS)}")
-    bench = Bench(Servers(FOLDER), FOLDER, asked.quick, print)
+    bench = Bench(Servers(FOLDER), FOLDER, asked.quick, partial(print, file=sys.stderr))
     found = run(bench, [name for name in BENCHMARKS if not asked.names or name in asked.names]).found
     rows = [row for each in found.values() for row in each]
     if bad := [row.what for row in rows if row.wrong or not (asked.quick or row.ok)]:
@@ -47,21 +47,24 @@ def main() -> None:
 
 def run(bench: Bench, names: list[str]) -> report.Run:
     """Run the benchmarks one after the other, over servers with nothing in them, and print the report."""
+
+    def say(name: str, step: str) -> None:
+        bench.say(f"{name}: {step}")
+
     bench.servers.reset()
     this, folder = report.Run.begin(), FOLDER / "report"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        bench.servers.start(partial(_say, "starting"), dies_with_us=True)
+        bench.servers.start(bench.say, dies_with_us=True)
         with closing(bench.stores()) as stores:
             act(stores, {"action": "migrate"})
         if not bench.quick:
-            _say("warming up", "Kafka")
+            bench.say("warming up Kafka")
             bench.warm_broker()
         for name in names:
-            _say(name)
             began, benchmark = time.monotonic(), importlib.import_module(f"benchmarks.bars.{name}")
-            this.found[name] = benchmark.run(replace(bench, say=partial(_say, name)))
+            this.found[name] = benchmark.run(replace(bench, say=partial(say, name)))
             this.seconds[name] = time.monotonic() - began
             if hasattr(benchmark, "draw"):  # a table of its own, from the rows alone
                 benchmark.draw(folder, this.found[name])
@@ -76,10 +79,6 @@ def run(bench: Bench, names: list[str]) -> report.Run:
         folder = report.REPORT
     print((folder / "report.md").read_text())
     return this
-
-
-def _say(name: str, step: str = "begins") -> None:
-    print(f"{name}: {step}", file=sys.stderr)
 
 
 if __name__ == "__main__":

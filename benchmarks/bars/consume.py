@@ -22,9 +22,8 @@ from firstcome.stores import Stores
 
 BATCHES = (100, 500, 5_000)
 FLOOR = (
-    "executemany is given the rows as tuples: the same rows and columns, the same table with both unique keys, a "
-    "connection with the same session, begin, one statement and commit a batch. It reads no record, asks for no "
-    "capacity and no refusal, and tells no gate"
+    "executemany is given the rows as tuples, and writes them with one statement and commit a batch over a session and "
+    "into a table as ours. It reads no record, asks for no capacity and no refusal, and tells no gate"
 )
 WHY_NOT = (
     "the statement is not what it costs: of the CPU below, Python reads some kB of event a row, which executemany is "

@@ -32,10 +32,6 @@ from firstcome.stream.topic import ensure_topic
 
 FLOOR = BARE.with_name("drain.yaml")
 BARE_NAME = "bare"  # of its topic and its group, as that template says
-LIMIT = (
-    "the poller, which is Python as well, and the environments share the cores with the servers: both sides make what "
-    "the sum of their CPU leaves. A commit a row is no floor of that: it waits for the disk, and not for a core"
-)
 _CPU = {1: "function", 2: "poller"}  # by its place in Drained
 
 
@@ -88,7 +84,7 @@ def run(bench: Bench) -> list[Row]:
     both = {name: found[name] for name in ("drain", "bare insert")}
     cpu = {f"{name}, {_CPU[n]}": [each[n] for each in took] for n in _CPU for name, took in both.items()}
     return [
-        Row(what, "rows/s", rates, [Bar("drain", "bare insert", 0.6)], wrong, [LIMIT, times]),
+        Row(what, "rows/s", rates, [Bar("drain", "bare insert", 0.6)], wrong, [times]),
         Row(f"{what}: CPU", "µs of CPU a row", cpu),
     ]
 

@@ -7,19 +7,19 @@ answer people; when the process dies that reads the stream. What is wrong is cou
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import deque
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Row, interleave
-from benchmarks.ladder import page
+from benchmarks.harness.rows import Row, interleave, markdown
 from benchmarks.ladder.contest import Contestant, Outcome, Plan, contestants, counters
-from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, make_tables
+from benchmarks.ladder.steps import OURS, TIMEOUT_MS, make_tables
 from benchmarks.ladder.workers import Burst
 from dev.cloud import Cloud
 from firstcome.ledger.connect import mysql_connection
@@ -33,8 +33,15 @@ FULL = Plan(coupons=200, requests=2_000, rounds=3, kills=6, consumer_kills=3, wo
 QUICK = Plan(coupons=20, requests=200, rounds=1, kills=1, consumer_kills=1, workers=2)
 
 
-# What was found of one step, round by round: by what it is, as the page shows it.
-Found = dict[str, list[Any]]
+# What can be wrong: when, and what of an outcome.
+WRONG = {
+    "over-issued": ("calm", "over_issued"),
+    "second coupons": ("calm", "second"),
+    "lost, processes killed": ("killed", "lost"),
+    "told yes, no coupon": ("killed", "unkept"),
+    "over-issued, consumer killed": ("consumer_killed", "over_issued"),
+}
+HEAD = ("step", *WRONG, "requests/s", "p99, ms", "statements a request", "rows read a request")
 
 
 def run(bench: Bench) -> list[Row]:
@@ -45,36 +52,69 @@ def run(bench: Bench) -> list[Row]:
         return measure(bench, QUICK if bench.quick else FULL, stores, cloud)
 
 
-def draw(folder: Path, rows: list[Row]) -> None:
-    """Write the table of these rows."""
-    page.write(folder, rows[0].data)
-
-
 def measure(bench: Bench, plan: Plan, stores: Stores, cloud: Cloud) -> list[Row]:
     """Do it with this much load; `cloud` has the consume and the retry of firstcome."""
     make_tables(bench.settings)
-    found: dict[str, Found] = {step.name: defaultdict(list) for step in STEPS}
-    wrong: list[str] = []
     with mysql_connection(bench.settings, TIMEOUT_MS) as connection, contestants(bench, plan, stores, cloud) as running:
-        calm = {each.step.name: partial(_calm, each, found[each.step.name], connection, wrong) for each in running}
+        calm = {each.step.name: partial(_calm, each, connection) for each in running}
         rates = interleave(calm, plan.rounds, bench.say)
         for number in range(plan.kills):
             bench.say(f"round {number + 1} of {plan.kills}: processes die that answer people")
             for each in running:
-                found[each.step.name]["killed"].append(_workers_die(each, wrong))
+                each.found["killed"].append(_workers_die(each))
         for number in range(plan.consumer_kills):
             bench.say(f"round {number + 1} of {plan.consumer_kills}: the process dies that reads the stream")
             for each in running:
                 if each.step.topic:
-                    found[each.step.name]["consumer_killed"].append(_consumer_dies(each, wrong))
-    steps = [{"name": name, "rate": rates[name]} | each for name, each in found.items()]
+                    each.found["consumer_killed"].append(_consumer_dies(each))
+    steps: list[dict[str, Any]] = [
+        {"name": name, "rate": rates[name]} | each.found for name, each in zip(rates, running, strict=True)
+    ]
+    wrong = [what for each in running for what in each.wrong]
     data: dict[str, Any] = {"plan": asdict(plan), "steps": steps}
     what = f"the tutorial's ladder, {plan.coupons} coupons, {plan.requests} requests, {plan.workers} processes"
     note = "what each step gets wrong stands in [ladder.md](ladder.md)"
-    p99_ms = {name: each["p99_ms"] for name, each in found.items()}
+    p99_ms = {step["name"]: step["p99_ms"] for step in steps}
     rows = [Row(what, "requests/s", rates, wrong=wrong, notes=[note], data=data), Row(f"{what}: p99", "ms", p99_ms)]
-    statements = {name: each["statements"] for name, each in found.items()}
+    statements = {step["name"]: step["statements"] for step in steps}
     return [*rows, Row(f"{what}: the database", "statements a request", statements)]
+
+
+def draw(folder: Path, rows: list[Row]) -> None:
+    """Write `ladder.md` into `folder`: the table of these rows."""
+    data = rows[0].data
+    table = markdown(HEAD, map(_cells, data["steps"]))
+    (folder / "ladder.md").write_text(f"# The tutorial's ladder\n\n{_caption(data['plan'])}\n\n{table}")
+
+
+def _cells(step: dict[str, Any]) -> list[str]:
+    rows_read = median(step["rows_read"])
+    return [
+        step["name"],
+        *(_span(getattr(one, what) for one in step.get(when, ())) for when, what in WRONG.values()),
+        f"{median(step['rate']):,.0f}",
+        f"{median(step['p99_ms']):.1f}",
+        f"{median(step['statements']):.2g}",
+        f"{rows_read:.2g}" if rows_read < 10 else f"{rows_read:.0f}",
+    ]
+
+
+def _caption(plan: dict[str, int]) -> str:
+    greedy = plan["requests"] // 10
+    people = plan["requests"] - greedy
+    return (
+        f"{plan['coupons']} coupons; {plan['requests']:,} requests, of {people:,} people and of one who asks {greedy}"
+        f" times; {plan['workers']} processes with one request at a time each. {plan['rounds']} rounds without a fault;"
+        f" {plan['kills']} in which {plan['workers']} processes are killed, one at a time, while the coupons go, and"
+        f" replaced at once; {plan['consumer_kills']} in which the consumer is killed while it works. Wrong coupons as"
+        " MySQL has them when everything has settled and everybody has asked again: from the lowest to the highest of"
+        " the rounds. Rates and times: the median."
+    )
+
+
+def _span(values: Iterable[int]) -> str:
+    found = sorted(set(values))
+    return " to ".join(str(value) for value in dict.fromkeys((found[0], found[-1]))) if found else ""
 
 
 def crowd(requests: int) -> list[str]:
@@ -85,7 +125,7 @@ def crowd(requests: int) -> list[str]:
 # --- a round of one step ---------------------------------------------------------------------------------------------
 
 
-def _calm(each: Contestant, found: Found, connection: Any, wrong: list[str]) -> float:
+def _calm(each: Contestant, connection: Any) -> float:
     """Let nothing happen; return the requests a second."""
     event_id = each.open()
     looked, before = counters(connection), counters(connection)  # what differs is what looking costs
@@ -93,14 +133,14 @@ def _calm(each: Contestant, found: Found, connection: Any, wrong: list[str]) -> 
     each.settle(event_id)
     counted = zip(looked, before, counters(connection), strict=True)
     statements, rows_read = (after - began - (began - first) for first, began, after in counted)
-    found["statements"].append(statements / each.plan.requests)
-    found["rows_read"].append(rows_read / each.plan.requests)
-    found["p99_ms"].append(1000 * quantiles(burst.latencies_s, n=100)[-1])
-    found["calm"].append(_closed(each, event_id, wrong, burst))
+    each.found["statements"].append(statements / each.plan.requests)
+    each.found["rows_read"].append(rows_read / each.plan.requests)
+    each.found["p99_ms"].append(1000 * quantiles(burst.latencies_s, n=100)[-1])
+    each.found["calm"].append(_closed(each, event_id, burst))
     return len(burst.latencies_s) / burst.seconds
 
 
-def _workers_die(each: Contestant, wrong: list[str]) -> Outcome:
+def _workers_die(each: Contestant) -> Outcome:
     """Kill as many processes as there are, one at a time, while the coupons go; each has a successor at once."""
     plan = each.plan
     deaths = deque(plan.coupons * number // (plan.workers + 1) for number in range(1, plan.workers + 1))
@@ -111,32 +151,32 @@ def _workers_die(each: Contestant, wrong: list[str]) -> Outcome:
 
     event_id = each.open()
     burst = each.workers.burst(event_id, crowd(3 * plan.coupons), told)
-    return _asked_again(each, event_id, wrong, burst)
+    return _asked_again(each, event_id, burst)
 
 
-def _consumer_dies(each: Contestant, wrong: list[str]) -> Outcome:
+def _consumer_dies(each: Contestant) -> Outcome:
     """Kill the consumer while it works; it comes back."""
     event_id = each.open()
     killer = threading.Thread(target=each.kill_readers, args=(event_id,))
     killer.start()
     burst = each.workers.burst(event_id, crowd(3 * each.plan.coupons))
     killer.join()
-    return _asked_again(each, event_id, wrong, burst)
+    return _asked_again(each, event_id, burst)
 
 
-def _asked_again(each: Contestant, event_id: str, wrong: list[str], burst: Burst) -> Outcome:
+def _asked_again(each: Contestant, event_id: str, burst: Burst) -> Outcome:
     """Let everything settle, and everybody ask again who was told no."""
     each.mend(event_id)
     again = each.workers.burst(event_id, sorted(burst.no - burst.yes))
     if again.yes:
         each.mend(event_id)
-    return _closed(each, event_id, wrong, burst, again)
+    return _closed(each, event_id, burst, again)
 
 
-def _closed(each: Contestant, event_id: str, wrong: list[str], *bursts: Burst) -> Outcome:
+def _closed(each: Contestant, event_id: str, *bursts: Burst) -> Outcome:
     """Count what the event came to. Whatever is wrong with firstcome's is wrong with the benchmark."""
     outcome = each.outcome(event_id, *bursts)
     if each.step is OURS:
-        wrong += [f"{event_id}: {outcome}"] * (outcome != Outcome(each.plan.coupons, 0, 0, 0, 0))
-        wrong += each.bench.wrong_rows({event_id: each.plan.coupons})
+        each.wrong += [f"{event_id}: {outcome}"] * (outcome != Outcome(each.plan.coupons, 0, 0, 0, 0))
+        each.wrong += each.bench.wrong_rows({event_id: each.plan.coupons})
     return outcome

@@ -40,11 +40,3 @@ def price(what: str) -> float:
 HTTP_API_REQUEST = price("HTTP API") / MILLION
 LAMBDA_REQUEST = price("Lambda, requests") / MILLION
 LAMBDA_GB_S = price("Lambda, duration")
-
-
-def requests(count: float, billed_s: float, memory_mb: int) -> float:
-    """Return what so many requests cost through an HTTP API, each with so long a duration of a function of this memory.
-
-    Lambda bills from the call to the answer, waits included, in steps of a millisecond.
-    """
-    return count * (HTTP_API_REQUEST + LAMBDA_REQUEST + billed_s * memory_mb / 1024 * LAMBDA_GB_S)

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,8 @@ class Contestant:
     def __init__(self, bench: Bench, step: Step, plan: Plan) -> None:
         """Start them; they connect."""
         self.bench, self.step, self.plan = bench, step, plan
+        self.found: dict[str, list[Any]] = defaultdict(list)  # round by round, by what it is
+        self.wrong: list[str] = []
         self.workers = Workers(STEPS.index(step), plan.coupons, plan.workers, bench.folder / "ladder.log")
         self.consumer = Consumer(bench, step) if step.consume else None
         if self.consumer:

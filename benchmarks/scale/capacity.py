@@ -126,9 +126,8 @@ def limits_table(found: list[Limit]) -> Table:
     said = Table("limit", "needed", "there is", "unit", "used", "passed", "set", box=MARKDOWN)
     for limit in found:
         more = (limit.passed, limit.set) if limit.tight else ("", "")
-        style = "red" if limit.used > 1 and not limit.soft else "yellow" if limit.tight else ""
         figures = (figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
-        said.add_row(limit.what, *figures, *more, style=style)
+        said.add_row(limit.what, *figures, *more)
     return said
 
 

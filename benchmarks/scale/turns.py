@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import count, product
 from math import ceil
 
-from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price, requests
+from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, price
 from benchmarks.scale import limits
 from benchmarks.scale.deployment import BATCH, MEMORY_MB, WINDOW_S, Deployment
 from benchmarks.scale.planning import FIRST_CONNECTIONS, MAX_BLOCK_S, poller_rows
@@ -167,14 +167,13 @@ def reserved(people_s: float, sold_out_s: float, coupons: int) -> float:
 
 
 def _cost(found: Found, there: Aws) -> float:
-    asked, losers = sum(found.asked.values()), found.admitted - found.coupons
+    losers = found.admitted - found.coupons
     asking = min(losers, STACK.environments / MEMORY_S * found.known_s + limits.FALSE_POSITIVES * losers)
-    busy_s = found.coupons * billed_s(there.won_s) + asking * billed_s(there.lost_s)
+    busy_s = found.coupons * billed_s(there.won_s) + (found.people + asking) * billed_s(there.lost_s)  # they check in
     busy_s += (losers - asking) * billed_s(there.remembered_s)
     busy_s += found.coupons / BATCH * billed_s(there.batch_s(BATCH))
-    lambdas = found.admitted * LAMBDA_REQUEST + busy_s * MEMORY_MB / 1024 * LAMBDA_GB_S
-    check_ins = requests(found.people, billed_s(there.lost_s), MEMORY_MB)
-    return asked * HTTP_API_REQUEST + lambdas + found.looks * LOOK + check_ins
+    lambdas = (found.people + found.admitted) * LAMBDA_REQUEST + busy_s * MEMORY_MB / 1024 * LAMBDA_GB_S
+    return found.requests * HTTP_API_REQUEST + lambdas + found.looks * LOOK
 
 
 def all_of(measured: Times) -> list[Found]:

@@ -14,8 +14,9 @@ from firstcome.runtime import http
 from firstcome.runtime.http import to_json
 from firstcome.runtime.telemetry import count, info, logger
 
-# The one crowded path, as it stands in a payload whose API has no named stage.
+# The crowded paths, as they stand in a payload whose API has no named stage.
 CROWDED = re.compile("/events/([^/]+)/applications")
+AFTERWARDS = re.compile("/events/([^/]+)/applications/([^/]+)")  # what whoever has applied asks again
 # The ordinary answer whose share rings an alarm: Kafka did not confirm the record in time.
 RINGS = "reserved"
 
@@ -78,12 +79,17 @@ class Routes(OpenRoutes):
         return answer
 
     def apply_directly(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the response to an application, or None for other requests: a resolver would double a loser's cost."""
-        crowded = CROWDED.fullmatch(event["rawPath"])
-        if event["requestContext"]["http"]["method"] != "POST" or not crowded:
-            return None
+        """Return the response to an application or its status, else None: a resolver would double a loser's cost."""
+        method, path = event["requestContext"]["http"]["method"], event["rawPath"]
+        applying = CROWDED.fullmatch(path) if method == "POST" else None
+        asking = AFTERWARDS.fullmatch(path) if method == "GET" else None
         try:
-            answer = self.apply(event, crowded[1])
+            if applying:
+                answer = self.apply(event, applying[1])
+            elif asking:
+                answer = self.status(event, asking[1], asking[2])
+            else:
+                return None
         except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and logged where it is ours
             answer = no(error, event["rawPath"], event)
         headers, body = finish(answer, event)
