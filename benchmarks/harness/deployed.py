@@ -6,6 +6,7 @@ function does is the same.
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import struct
@@ -44,6 +45,8 @@ class Deployed:
 @contextmanager
 def deployed(bench: Bench) -> Iterator[Deployed]:
     """Lend servers as a deployment has them; the ledger and the broker behind the relay are the run's own."""
+    for left in ("authority", "redis-tls"):  # by the run before
+        shutil.rmtree(bench.folder / left, ignore_errors=True)
     authority = Authority(bench.folder / "authority", HOST)
     with ExitStack() as stack:
         secrets = stack.enter_context(SecretServer.running())
