@@ -69,7 +69,8 @@ class Ledgers:
         def done() -> bool:
             [about] = said(self.replica, "SHOW SLAVE STATUS")
             assert about["Slave_SQL_Running"] == "Yes", about
-            return bool(about["Read_Master_Log_Pos"] == about["Exec_Master_Log_Pos"])
+            heard = about["Master_Log_File"], about["Read_Master_Log_Pos"]
+            return heard == (about["Relay_Master_Log_File"], about["Exec_Master_Log_Pos"])
 
         wait_until(done, "the replica has done all that it has heard of")
         run(self.replica, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
