@@ -83,6 +83,12 @@ def test_deploy_md_says_which_subjects_fit() -> None:
         assert re.fullmatch(USER_ID_PATTERN, fits)
 
 
+@ALL
+def test_a_template_is_deployed_without_a_bucket(template: Template) -> None:
+    """CloudFormation takes 51,200 bytes from a command; only what `sam deploy` packs may be longer."""
+    assert len(template.text.encode()) <= 51_200 or template is application
+
+
 def test_nothing_is_deployed_gradually() -> None:
     """Nobody deploys during an opening: a second version of apply beside the first is one more thing to understand."""
     assert not [each for each in application.resources.values() if "DeploymentPreference" in each.get("Properties", {})]
