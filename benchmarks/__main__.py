@@ -26,7 +26,7 @@ from dev.servers import Servers
 from firstcome.operate.actions import act
 
 # In the order in which they run and are reported; each is a module of benchmarks/bars.
-BENCHMARKS = ("gate", "memory", "apply", "consume", "drain", "cold", "http", "peer", "ladder")
+BENCHMARKS = ("gate", "apply", "consume", "drain", "cold", "http", "peer", "ladder")
 FOLDER = ROOT / ".local" / "bench"
 
 
@@ -68,11 +68,11 @@ def run(bench: Bench, names: list[str]) -> report.Run:
             this.seconds[name] = time.monotonic() - began
             if hasattr(benchmark, "draw"):  # a table of its own, from the rows alone
                 benchmark.draw(folder, this.found[name])
-            report.write(folder, [this], BENCHMARKS, part=True)  # what was found stays, if the next one fails
+            report.write(folder, [this], part=True)  # what was found stays, if the next one fails
     finally:
         bench.servers.stop()
     if not bench.quick and names == list(BENCHMARKS):
-        report.keep(report.REPORT, this, BENCHMARKS, folder)
+        report.keep(report.REPORT, this, folder)
         readme.write(report.read())
         times.write(times.of(this.found))
         document.renew(times.read())

@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,12 +26,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.harness.bench import Bench, person, wrong_people
+from benchmarks.harness.bench import PATIENT, Bench, person, wrong_people
 from benchmarks.harness.deployed import deployed
 from benchmarks.harness.functions import apply_event
 from benchmarks.harness.rows import Bar, Row, interleave
 from dev.cloud import ROOT
 from firstcome.operate.actions import act
+from firstcome.settings import Settings
 from firstcome.stores import Stores
 
 PLENTY = 10_000
@@ -44,6 +45,11 @@ ON_DEMAND, PRIMED = "on demand", "primed"
 TYPES = {ON_DEMAND: "on-demand", PRIMED: "provisioned-concurrency"}
 RUNTIME = ("botocore", "urllib3", "python-dateutil", "six")  # what Lambda's Python has, as far as it is used
 OURS = ("handler", "firstcome", "__main__")
+VARIABLES = {
+    "FIRSTCOME_KAFKA_TOPIC": TOPIC,
+    "POWERTOOLS_SERVICE_NAME": "firstcome",
+    "POWERTOOLS_METRICS_NAMESPACE": "firstcome",
+}
 SOURCE = ROOT / "layers" / "common" / "python"
 
 # What follows is not imported before the clock runs.
@@ -99,94 +105,77 @@ class Start:
 
 def run(bench: Bench) -> list[Row]:
     """Measure it telling a loser, and a winner, each over plain servers, and as deployed."""
-    return [*_plain(bench), *_deployed(bench)]
-
-
-def _plain(bench: Bench) -> list[Row]:
     _link_layer(bench)
-    people, won = map(person, itertools.count(10**6)), []
-    with closing(Stores.of(replace(bench.settings, kafka_topic=TOPIC))) as stores:
+    with deployed(bench) as (environ, settings):
+        rows = _both(bench, bench.environ | PATIENT, bench.settings, _first_answer)
+        return rows + _both(bench, environ | {"FIRSTCOME_PRIME_SPREAD_MS": "0"}, settings, _first_request)
+
+
+def _both(
+    bench: Bench, environ: dict[str, str], settings: Settings, measure: Callable[[Bench, dict[str, str], Case], Row]
+) -> list[Row]:
+    people, won = map(person, itertools.count()), []
+    environ = environ | VARIABLES
+    with closing(Stores.of(replace(settings, kafka_topic=TOPIC))) as stores:
         act(stores, {"action": "migrate"})
         wanted, sold_out = bench.open_event(stores, PLENTY, "wanted"), bench.sold_out(stores)
-        environ = bench.environ | {
-            "FIRSTCOME_KAFKA_TOPIC": TOPIC,
-            "POWERTOOLS_SERVICE_NAME": "firstcome",
-            "POWERTOOLS_METRICS_NAMESPACE": "firstcome",
-        }
 
         def win() -> Any:
             won.append(next(people))
             return apply_event(wanted, won[-1])
 
-        rows = [
-            _row(bench, environ, Case("telling a loser", lambda: apply_event(sold_out, next(people)), 409)),
-            _row(bench, environ, Case("telling a winner", win, 202)),
-        ]
+        loser = Case("telling a loser", lambda: apply_event(sold_out, next(people)), 409)
+        rows = [measure(bench, environ, case) for case in (loser, Case("telling a winner", win, 202))]
         rows[-1].wrong.extend(wrong_people(stores.gate, wanted, len(won)))
         bench.forget(stores, wanted, sold_out)
     return rows
 
 
-def _deployed(bench: Bench) -> list[Row]:
-    people = map(person, itertools.count(2 * 10**6))
-    with deployed(bench) as deployment, closing(Stores.of(deployment.settings)) as stores:
-        environ = deployment.environ | {"FIRSTCOME_KAFKA_TOPIC": TOPIC, "FIRSTCOME_PRIME_SPREAD_MS": "0"}
-        wanted, sold_out = bench.open_event(stores, PLENTY, "wanted"), bench.sold_out(stores)
-        loser = Case("telling a loser", lambda: apply_event(sold_out, next(people)), 409)
-        _start(bench, ROOT / FOLDERS[FUNCTION], loser.event(), environ)  # once, to have its modules compiled
-        rows = [
-            _first_request(bench, environ, loser),
-            _first_request(bench, environ, Case("telling a winner", lambda: apply_event(wanted, next(people)), 202)),
-        ]
-        bench.forget(stores, wanted, sold_out)
-    return rows
-
-
 def _first_request(bench: Bench, environ: dict[str, str], case: Case) -> Row:
-    starts: dict[str, list[Start]] = {name: [] for name in TYPES}
+    def start(name: str) -> Start:
+        return _start(bench, FUNCTION, case.event(), environ | {"AWS_LAMBDA_INITIALIZATION_TYPE": TYPES[name]})
 
-    def start(name: str) -> float:
-        variables = environ | {"AWS_LAMBDA_INITIALIZATION_TYPE": TYPES[name]}
-        starts[name].append(_start(bench, ROOT / FOLDERS[FUNCTION], case.event(), variables))
-        return starts[name][-1].request_ms
-
-    contenders = {name: partial(start, name) for name in TYPES}
-    values = interleave(contenders, bench.pick(ROUNDS, 1), lambda step: bench.say(f"{case.what} as deployed, {step}"))
-    answers = [(name, one.answer) for name, each in starts.items() for one in each]
-    # A winner whose record did not get through is told `reserved`, and is not what is measured.
-    wrong = [f"{name}: {it}" for name, it in answers if it["statusCode"] != case.status or "reserved" in it["body"]]
-    notes = [f"{name}: init takes {median(one.imported_ms for one in starts[name]):.0f} ms" for name in TYPES]
+    start(ON_DEMAND)  # once, to have its modules compiled
+    found, wrong = _started(
+        bench, f"{case.what} as deployed", case.status, {name: partial(start, name) for name in TYPES}
+    )
+    values = {name: [one.request_ms for one in each] for name, each in found.items()}
+    notes = [f"{name}: init takes {median(one.imported_ms for one in found[name]):.0f} ms" for name in TYPES]
     bars = [Bar(PRIMED, ON_DEMAND, 0.6, at_most=True)]
     return Row(f"first request of apply as deployed, {case.what}", "ms of CPU", values, bars, wrong, notes)
 
 
-def _row(bench: Bench, environ: dict[str, str], case: Case) -> Row:
-    starts: dict[str, list[Start]] = {FUNCTION: [], BARE: [], IMPORTS: []}
-    folders = {name: ROOT / folder for name, folder in FOLDERS.items()}
-
-    def start(name: str) -> float:
+def _first_answer(bench: Bench, environ: dict[str, str], case: Case) -> Row:
+    def start(name: str) -> Start:
         event = None if name == IMPORTS else case.event()  # nobody wins what is not asked for
-        one = _start(bench, folders[name], event, environ)
-        starts[name].append(one)
-        return one.cpu_ms
+        return _start(bench, name, event, environ)
 
-    for name in FOLDERS:  # once, to have its modules compiled
-        start(name)
+    modules = [start(name).modules for name in (BARE, FUNCTION)][-1]  # once, to have them compiled
     # Backwards: who imports others is done after them, and comes first here, as it did there.
-    names = [name for name in reversed(starts[FUNCTION][0].modules) if name.partition(".")[0] not in OURS]
-    folders[IMPORTS] = bench.folder / "imports"
-    folders[IMPORTS].mkdir(exist_ok=True)
-    (folders[IMPORTS] / "handler.py").write_text(IMPORT.format(names=names, status=case.status))
+    names = [name for name in reversed(modules) if name.partition(".")[0] not in OURS]
+    folder = _folder(bench, IMPORTS)
+    folder.mkdir(exist_ok=True)
+    (folder / "handler.py").write_text(IMPORT.format(names=names, status=case.status))
     start(IMPORTS)
-    contenders = {name: partial(start, name) for name in starts}
-    values = interleave(contenders, bench.pick(ROUNDS, 1), lambda step: bench.say(f"{case.what}, {step}"))
-    answers = [(name, one.answer) for name, each in starts.items() for one in each]
-    wrong = [f"{name}: {answer}" for name, answer in answers if answer["statusCode"] != case.status]
-    imported_ms, modules = median(one.imported_ms for one in starts[FUNCTION][1:]), len(starts[FUNCTION][0].modules)
-    notes = [f"the function is imported after {imported_ms:.0f} ms, {modules} modules"]
+    contenders = {name: partial(start, name) for name in (FUNCTION, BARE, IMPORTS)}
+    found, wrong = _started(bench, case.what, case.status, contenders)
+    values = {name: [one.cpu_ms for one in each] for name, each in found.items()}
+    imported_ms = median(one.imported_ms for one in found[FUNCTION])
+    notes = [f"the function is imported after {imported_ms:.0f} ms, {len(modules)} modules"]
     # Both sides import Kafka's library, which takes longer than all the rest: what differs is within a tenth.
     bars = [Bar(FUNCTION, BARE, 1.1, at_most=True), Bar(FUNCTION, IMPORTS, 1.15, at_most=True)]
     return Row(f"cold start of apply, {case.what}", "ms of CPU to the first answer", values, bars, wrong, notes)
+
+
+def _started(
+    bench: Bench, what: str, status: int, contenders: Mapping[str, Callable[[], Start]]
+) -> tuple[dict[str, list[Start]], list[str]]:
+    """Return the starts of each, and what is wrong with their answers."""
+    found = interleave(contenders, bench.pick(ROUNDS, 1), lambda step: bench.say(f"{what}, {step}"))
+    answers = [(name, one.answer) for name, each in found.items() for one in each]
+    # A winner whose record did not get through is told `reserved`, and is not what is measured.
+    wrong = [f"{name}: {it}" for name, it in answers if it["statusCode"] != status or "reserved" in it.get("body", "")]
+    return found, wrong
 
 
 def _link_layer(bench: Bench) -> None:
@@ -203,9 +192,14 @@ def _link_layer(bench: Bench) -> None:
                 (folder / top).symlink_to(str(package.locate_file(top)))
 
 
-def _start(bench: Bench, folder: Path, event: Any, environ: dict[str, str]) -> Start:
-    """Start the handler in this folder, with the layer and the standard library only."""
-    program = PROGRAM.format(paths=[str(folder), str(bench.folder / "layer")], event=event)
+def _folder(bench: Bench, name: str) -> Path:
+    """Return where the handler of a contender is."""
+    return ROOT / FOLDERS[name] if name in FOLDERS else bench.folder / "imports"
+
+
+def _start(bench: Bench, name: str, event: Any, environ: dict[str, str]) -> Start:
+    """Start the handler of a contender, with the layer and the standard library only."""
+    program = PROGRAM.format(paths=[str(_folder(bench, name)), str(bench.folder / "layer")], event=event)
     command = [sys.executable, "-I", "-S", "-X", f"pycache_prefix={bench.folder / 'pycache'}", "-c", program]
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
     return Start(*json.loads(ran.stdout.splitlines()[-1]))

@@ -57,7 +57,7 @@ class Run:
         return cls(now, round(os.getloadavg()[0], 2), machine(), software())
 
 
-def keep(folder: Path, run: Run, order: Sequence[str], drawn: Path) -> None:
+def keep(folder: Path, run: Run, drawn: Path) -> None:
     """Add a whole run to those in `folder`, with what it has drawn and kept beside its report, and write the report."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in drawn.iterdir():
@@ -66,7 +66,7 @@ def keep(folder: Path, run: Run, order: Sequence[str], drawn: Path) -> None:
     runs = [*[each for each in read(folder) if each.machine == run.machine][1 - RUNS_KEPT :], run]
     lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False, default=str) for each in map(_short, runs))
     (folder / RUNS).write_text(f"[\n{lines}\n]\n")
-    write(folder, runs, order)
+    write(folder, runs)
 
 
 def read(folder: Path = REPORT) -> list[Run]:
@@ -81,16 +81,15 @@ def read(folder: Path = REPORT) -> list[Run]:
     return [Run(**run) for run in runs]
 
 
-def write(folder: Path, runs: Sequence[Run], order: Sequence[str], *, part: bool = False) -> Path:
-    """Write `report.md` of these runs: the rows that the last one has, in this order. Return its path."""
+def write(folder: Path, runs: Sequence[Run], *, part: bool = False) -> Path:
+    """Write `report.md` of these runs: the rows that the last one has, in its order. Return its path."""
     last = runs[-1]
     about = PART if part else OVER + FEW * (len(runs) < RUNS_WANTED)
     began = ([r.when, f"{r.load:g}", f"{sum(r.seconds.values()) / 60:.1f} min", r.software] for r in runs)
     text = HEAD + about + f"\n{last.machine}; servers, functions and clients share the cores.\n\n"
     text += markdown(["run, UTC", "load before", "took", "with"], began)
-    for name in order:
-        if name in last.found:
-            text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}"
+    for name in last.found:
+        text += f"\n## {name}\n\n{last.seconds[name]:.0f} s.\n\n{_table(runs, name)}"
     path = folder / "report.md"
     path.write_text(text)
     return path

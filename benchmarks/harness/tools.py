@@ -25,11 +25,9 @@ def applications(event_id: str) -> str:
     return f"/events/{event_id}/applications"
 
 
-def redis_benchmark(
-    bench: Bench, command: list[str], calls: int, *, connections: int = CONNECTIONS, pipeline: int = 1
-) -> float:
+def redis_benchmark(bench: Bench, command: list[str], calls: int) -> float:
     """Have Redis carry out a command so many times; return how many a second."""
-    options = ["-p", str(urlsplit(bench.servers.redis_url).port), "-c", str(connections), "-P", str(pipeline)]
+    options = ["-p", str(urlsplit(bench.servers.redis_url).port), "-c", str(CONNECTIONS)]
     options += ["-n", str(calls), "-r", str(PEOPLE), "--csv"]
     program = programs(["redis-benchmark"])["redis-benchmark"]
     said = subprocess.run([program, *options, *command], capture_output=True, text=True, check=True).stdout

@@ -42,7 +42,7 @@ CACHE_GIB = {"large": 6.38, "xlarge": 12.93, "2xlarge": 26.04, "4xlarge": 52.26,
 CACHE_USABLE = 0.75  # of it; the rest is reserved
 # *Assumed* of a large node: what it may send for more than some minutes; for those, ten times as much.
 CACHE_BYTES_PER_S = 0.937e9 / 8
-WINNER_BYTES = 275  # of the gate's memory, at the peak: the benchmark `memory` holds this to what it measures
+WINNER_BYTES = 275  # of the gate's memory, at the peak: the benchmark `gate` holds this to what it measures
 FILTER_BYTES = 2  # a coupon, of the filter of winners that every environment fetches
 FALSE_POSITIVES = 0.014  # losers who look like a winner to the filter
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import BENCHMARKS
 from benchmarks.bars import http
 from benchmarks.harness import readme, report
 from benchmarks.harness.rows import Bar, Row, interleave
@@ -46,7 +45,7 @@ def test_a_fast_wrong_answer_is_wrong(tmp_path: Path) -> None:
     """Whatever its ratio is, and the report says so."""
     wrong = Row(ROW.what, ROW.unit, ROW.values, ROW.bars, wrong=["101 rows for 100 coupons"])
     assert not wrong.ok
-    path = report.write(tmp_path, [run(wrong)], BENCHMARKS, part=True)
+    path = report.write(tmp_path, [run(wrong)], part=True)
     assert "**wrong**: 101 rows for 100 coupons" in path.read_text()
 
 
@@ -65,7 +64,7 @@ def test_every_round_has_another_order() -> None:
 
 def test_one_run_shows_how_far_its_rounds_spread(tmp_path: Path) -> None:
     """A report of one run has the median and the range of its rounds, and says that it is a part."""
-    text = report.write(tmp_path, [run(ROW)], BENCHMARKS, part=True).read_text()
+    text = report.write(tmp_path, [run(ROW)], part=True).read_text()
     assert "| the gate | ours 70 · floor 100 calls/s | ours ≥ 0.5 × floor | **0.50** (0.35 to 0.90) | ✓ |" in text  # noqa: RUF001
     assert "This is a part of the benchmarks" in text
 
@@ -106,7 +105,7 @@ def test_sections_stand_in_the_order_of_the_benchmarks(tmp_path: Path) -> None:
     """The report has one section for each benchmark that was run."""
     this = run(ROW)
     this.found["memory"], this.seconds["memory"] = [Row("memory", "bytes", {"peak": [7.0]})], 1.0
-    text = report.write(tmp_path, [this], BENCHMARKS, part=True).read_text()
+    text = report.write(tmp_path, [this], part=True).read_text()
     assert "| memory | peak 7 bytes | | | |" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## gate", "## memory"]
 
@@ -155,4 +154,4 @@ def keep(folder: Path, this: report.Run) -> None:
     drawn = folder / "drawn"
     drawn.mkdir(exist_ok=True)
     (drawn / "gate.md").write_text("a table")
-    report.keep(folder, this, BENCHMARKS, drawn)
+    report.keep(folder, this, drawn)
