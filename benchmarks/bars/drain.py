@@ -125,8 +125,3 @@ def fill(
     for future in sent:
         future.get(DRAINED_S)
     producer.close()
-
-
-def settled(stores: Stores, event_id: str) -> None:
-    """Return when every row is committed and the gate knows of each."""
-    wait_until(lambda: not view(stores.gate, event_id).pending, "everything is settled", timeout_s=DRAINED_S)

@@ -17,21 +17,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
-from benchmarks.bars.drain import fill, settled
-from benchmarks.harness.bench import DRAINED_S, FEW, PATIENT, PLENTY, Bench, view, wrong_people
+from benchmarks.bars.drain import drained, fill
+from benchmarks.harness.bench import FEW, PATIENT, PLENTY, Bench, mend, wrong_people
 from benchmarks.harness.rows import Bar, Row, interleave, rate
 from benchmarks.harness.tools import CONNECTIONS, applications, turn, wrk
 from benchmarks.ladder.consumer import Consumer, environ
 from benchmarks.ladder.steps import SADD_INCR_TOPIC, STEPS, make_tables
-from benchmarks.peer.server import event_key
+from benchmarks.peer.server import new_event
 from dev import front
 from dev.child import Child
 from dev.cloud import APPLY_ENVIRONMENTS, ROOT, Cloud
 from dev.crowd import Answer, Crowd
 from dev.install import programs
-from dev.process import wait_until
 from dev.recipes import url_of
 from firstcome.stores import Stores
 
@@ -48,40 +47,9 @@ ONE_EACH = (
 FRONT = ROOT / "benchmarks" / "peer" / "front.cfg"  # the servers follow
 
 
-@dataclass(slots=True)
-class Peer:
-    """The peer's processes, over the benchmark's servers. What is killed is started again."""
-
-    bench: Bench
-    url: str
-    servers: list[Child]
-    consumer: Consumer
-
-    def open_event(self, capacity: int, *, waits: bool) -> str:
-        """Make an event; return its id."""
-        event_id = f"peer-{uuid.uuid4().hex[:12]}"
-        with closing(self.bench.stores()) as stores:
-            stores.gate.redis.hset(event_key(event_id), mapping={"capacity": capacity, "waits": int(waits)})
-        return event_id
-
-    def pids(self) -> list[int]:
-        """Return the processes that answer people."""
-        return [child.pid for child in self.servers if child.pid is not None]
-
-    def forget(self) -> None:
-        """Have the consumer begin behind what is in the topic now: it would write for minutes."""
-        topic, server = TopicPartition(CHAIN.topic, 0), self.bench.settings.kafka_bootstrap
-        with closing(KafkaConsumer(bootstrap_servers=server, group_id=CHAIN.topic)) as consumer:
-            consumer.assign([topic])
-            consumer.seek_to_end(topic)
-            consumer.position(topic)  # it is looked up now
-            consumer.commit()
-
-
 @contextmanager
-def running(bench: Bench, processes: int) -> Iterator[Peer]:
-    """Have the peer's processes running; its consumer does not, until it is started."""
-    make_tables(bench.settings)
+def running(bench: Bench, processes: int) -> Iterator[tuple[str, list[Child]]]:
+    """Have the peer's processes that answer people; what is killed is started again. Lend their URL, and them."""
     same: dict[str, Any] = {"log": bench.folder / "peer.log", "env": environ(bench), "cwd": ROOT}
     token = uuid.uuid4().hex[:8]
     with ExitStack() as ending:
@@ -96,13 +64,10 @@ def running(bench: Bench, processes: int) -> Iterator[Peer]:
         lines = "".join(f"  server {name} abns@{name}\n" for name in names)
         config.write_text(FRONT.read_text().replace("${DESCRIPTOR}", str(listener.fileno())) + lines)
         command = [programs(["haproxy"])["haproxy"], "-db", "-f", str(config)]
-        before = Child("peer-front", command, pass_fds=[listener.fileno()], **same)
-        consumer = Consumer(bench, CHAIN)
-        for child in (consumer, *servers, before):
+        for child in (*servers, Child("peer-front", command, pass_fds=[listener.fileno()], **same)):
             ending.callback(child.stop)
-        for child in (*servers, before):
             child.start()
-        yield Peer(bench, url_of(*listener.getsockname()), servers, consumer)
+        yield url_of(*listener.getsockname()), servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,45 +84,40 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Both running: firstcome, the peer where a winner waits for the broker, and where not."""
+    """Both running, but for what reads the topics: firstcome, the peer where a winner waits for the broker, and not."""
 
     bench: Bench
     stores: Stores
     cloud: Cloud
-    peer: Peer
-
-    @property
-    def sides(self) -> list[Side]:
-        """Firstcome first."""
-        bench, cloud, peer = self.bench, self.cloud, self.peer
-
-        def settled(event_id: str) -> bool:
-            cloud.invoke("retry", {})
-            return not view(self.stores.gate, event_id).pending
-
-        def finish(event_id: str) -> None:
-            wait_until(lambda: settled(event_id), f"{event_id} is settled", timeout_s=DRAINED_S)
-
-        def theirs(name: str) -> Side:
-            opened = partial(peer.open_event, waits=name == WAITS)
-            return Side(name, peer.url, CHAIN.table, opened, peer.pids, lambda _: peer.consumer.drained())
-
-        environments = partial(cloud.environments, "apply")
-        ours = Side(OURS, cloud.api_url, "coupon", partial(bench.open_event, self.stores), environments, finish)
-        return [ours, theirs(WAITS), theirs(SENDS)]
+    consumer: Consumer  # the peer's
+    sides: list[Side]
 
 
 def run(bench: Bench) -> list[Row]:
-    """Ask both in turn, then drain both, then kill both."""
+    """Kill both, then drain both, then ask both in turn: what the peer then accepts, it would write for minutes."""
     processes = bench.pick(APPLY_ENVIRONMENTS, 2)
+    make_tables(bench.settings)
     with ExitStack() as opened:
         stores = opened.enter_context(closing(bench.stores()))
-        peer = opened.enter_context(running(bench, processes))
+        consumer = Consumer(bench, CHAIN)
+        opened.callback(consumer.stop)
+        url, servers = opened.enter_context(running(bench, processes))
         more: dict[str, Any] = {"apply_environments": processes, "environment": SETTINGS}
         more |= {"clock": False, "poller": False}
         cloud = opened.enter_context(Cloud(bench.folder / "cloud-peer", servers=bench.servers, **more))
-        contest = Contest(bench, stores, cloud, peer)
-        return [*_answers(contest), _drain(contest), _kill(contest)]
+
+        def theirs(name: str) -> Side:
+            def pids() -> list[int]:
+                return [child.pid for child in servers if child.pid is not None]
+
+            opening = partial(new_event, waits=name == WAITS)
+            return Side(name, url, CHAIN.table, opening, pids, lambda _: consumer.drained())
+
+        opening, pids = partial(bench.open_event, stores), partial(cloud.environments, "apply")
+        ours = Side(OURS, cloud.api_url, "coupon", opening, pids, partial(mend, cloud, stores.gate))
+        contest = Contest(bench, stores, cloud, consumer, [ours, theirs(WAITS), theirs(SENDS)])
+        killed, drain = _kill(contest), _drain(contest)
+        return [*_answers(contest), drain, killed]
 
 
 def _answers(contest: Contest) -> list[Row]:
@@ -188,9 +148,7 @@ def _answers(contest: Contest) -> list[Row]:
     rates = [interleave(each, bench.pick(3, 1), bench.say) for each in (accepted, sold_out)]
     contest.cloud.poller.start()
     wrong += bench.drained(stores, accepting) + wrong_people(stores.gate, gone, FEW)
-    contest.cloud.poller.stop()
-    contest.peer.forget()
-    what = f"{CONNECTIONS} connections of wrk, {len(contest.peer.servers)} processes each"
+    what = f"{CONNECTIONS} connections of wrk, {len(waits.pids())} processes each"
     bars = [Bar(OURS, WAITS, 1, why_not=ONE_EACH)]
     return [
         Row(f"peer, accepted, {what}", "answers/s", rates[0], bars, wrong),
@@ -201,7 +159,7 @@ def _answers(contest: Contest) -> list[Row]:
 
 def _drain(contest: Contest) -> Row:
     """Return how fast each makes rows of what waits in its topic."""
-    bench, stores, peer, (ours, _, sends) = contest.bench, contest.stores, contest.peer, contest.sides
+    bench, stores, consumer, (ours, _, sends) = contest.bench, contest.stores, contest.consumer, contest.sides
     many, few = bench.pick(20_000, 2_000), bench.pick(10_000, 1_000)
     expected, wrong = dict[str, int](), list[str]()
 
@@ -209,10 +167,7 @@ def _drain(contest: Contest) -> Row:
         event_id = ours.open(many)
         expected[event_id] = many
         fill(bench, stores, event_id, many, linger_ms=5)
-        contest.cloud.poller.start()
-        found = rate(lambda: settled(stores, event_id), many)
-        contest.cloud.poller.stop()
-        return found
+        return drained(contest.cloud, stores, many).rows_s
 
     def their_rate() -> float:
         event_id = sends.open(few)
@@ -220,9 +175,9 @@ def _drain(contest: Contest) -> Row:
             for number in range(few):
                 producer.send(CHAIN.topic, f"{event_id} person-{number}".encode())
             producer.flush()
-        peer.consumer.start()
-        found = rate(peer.consumer.drained, few)
-        peer.consumer.stop()
+        consumer.start()
+        found = rate(consumer.drained, few)
+        consumer.stop()
         rows = bench.query(f"SELECT COUNT(*) FROM {CHAIN.table} WHERE event_id = %s", event_id)
         wrong.extend([f"{event_id}: {rows} rows of {few:,}"] if rows != [(few,)] else [])
         return found
@@ -235,7 +190,7 @@ def _kill(contest: Contest) -> Row:
     """Return how many rows there are in the end where all processes that answer people die at half of the coupons."""
     bench, unkept, wrong = contest.bench, dict[str, list[int]](), list[str]()
     contest.cloud.poller.start()
-    contest.peer.consumer.start()
+    contest.consumer.start()
     people = [f"person-{number:05}" for number in range(COUPONS + bench.pick(MORE_PEOPLE, COUPONS))]
 
     def rows(side: Side) -> float:
@@ -256,6 +211,8 @@ def _kill(contest: Contest) -> Row:
         return len(found)
 
     values = interleave({side.name: partial(rows, side) for side in contest.sides}, bench.pick(3, 1), bench.say)
+    contest.cloud.poller.stop()
+    contest.consumer.stop()
     values["coupons"] = [float(COUPONS)] * len(values[OURS])
     notes = [f"{name}: rows {values[name]}, told yes and no row {counts}" for name, counts in unkept.items()]
     what = f"peer, rows of {COUPONS} coupons, killed at half, {MORE_PEOPLE:,} people more"

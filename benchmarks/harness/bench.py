@@ -186,6 +186,16 @@ def view(gate: Gate, event_id: str) -> EventView:
     return found
 
 
+def mend(cloud: Cloud, gate: Gate, event_id: str) -> None:
+    """Let the schedule run, until every ticket has its row and the gate knows it."""
+
+    def whole() -> bool:
+        cloud.invoke("retry", {})
+        return not view(gate, event_id).pending
+
+    wait_until(whole, f"{event_id} is mended", timeout_s=DRAINED_S)
+
+
 def wrong_people(gate: Gate, event_id: str, expected: int) -> list[str]:
     """Return what is wrong where not exactly so many people have a ticket."""
     people, given = int(gate.redis.hlen(gate.keys(event_id).applied_user)), view(gate, event_id).coupon_count

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.harness.bench import Bench, view
+from benchmarks.harness.bench import Bench, mend, view
 from benchmarks.harness.functions import environment
 from benchmarks.ladder.consumer import Consumer, environ
 from benchmarks.ladder.steps import OURS, STEPS, TIMEOUT_MS, Step
@@ -127,25 +127,18 @@ class Ours(Contestant):
     def settle(self, event_id: str) -> None:
         """Return when every ticket has its row, and the gate knows it."""
         try:
-            wait_until(lambda: self._whole(event_id), f"{event_id} is settled", timeout_s=CONSUMED_WITHIN_S)
+            settled = f"{event_id} is settled"
+            wait_until(lambda: not view(self._stores.gate, event_id).pending, settled, timeout_s=CONSUMED_WITHIN_S)
         except TimeoutError:  # a send took too long on a busy machine
             self.mend(event_id)
 
     def mend(self, event_id: str) -> None:
         """Let the schedule run, until every ticket has its row and the gate knows it."""
-
-        def whole() -> bool:
-            self._cloud.invoke("retry", {})
-            return self._whole(event_id)
-
-        wait_until(whole, f"{event_id} is mended", timeout_s=SETTLED_WITHIN_S)
+        mend(self._cloud, self._stores.gate, event_id)
 
     def readers(self) -> list[int | None]:
         """Return the ids of the poller and of the environments of consume."""
         return [self._cloud.poller.pid, *self._cloud.environments("consume")]
-
-    def _whole(self, event_id: str) -> bool:
-        return not view(self._stores.gate, event_id).pending
 
 
 @contextlib.contextmanager

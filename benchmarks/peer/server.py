@@ -3,8 +3,8 @@
     python -m benchmarks.peer.server SOCKET
 
 One process. It serves the connections of its listening socket, each in a thread.
-All threads share one client of Redis and one producer, which puts what they send at the same time into one batch. An
-event is a hash in Redis: how many coupons, and whether a winner waits until the broker has the record.
+All threads share one client of Redis and one producer, which puts what they send at the same time into one batch. The
+id of an event says how many coupons it has, and whether a winner waits until the broker has the record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import socket
 import sys
 import threading
-from functools import cache
+import uuid
 from typing import Any
 
 import redis
@@ -31,9 +31,9 @@ RESPONSES = {
 }
 
 
-def event_key(event_id: str) -> str:
-    """Return where an event stands."""
-    return f"coupon_event:{event_id}"
+def new_event(capacity: int, *, waits: bool) -> str:
+    """Return the id of a new event."""
+    return f"peer-{capacity}-{int(waits)}-{uuid.uuid4().hex[:12]}"
 
 
 class Chain:
@@ -42,23 +42,18 @@ class Chain:
     def __init__(self, settings: Settings) -> None:
         self._redis: Any = redis.Redis.from_url(settings.redis_url)
         self._producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap, metrics_enabled=False)
-        self._event = cache(self._read)
 
     def apply(self, event_id: str, user_id: str) -> int:
         """Return the status of the answer."""
-        capacity, waits = self._event(event_id)
+        _, capacity, waits, _ = event_id.split("-")
         if not self._redis.sadd(f"applied_user:{event_id}", user_id):
             return 409
-        if self._redis.incr(f"coupon_count:{event_id}") > capacity:
+        if self._redis.incr(f"coupon_count:{event_id}") > int(capacity):
             return 409
         sent = self._producer.send(SADD_INCR_TOPIC, f"{event_id} {user_id}".encode())
-        if waits:
+        if waits == "1":
             sent.get(SENT_WITHIN_S)
         return 202
-
-    def _read(self, event_id: str) -> tuple[int, bool]:
-        capacity, waits = self._redis.hmget(event_key(event_id), "capacity", "waits")
-        return int(capacity), waits == b"1"
 
 
 def talk(chain: Chain, connection: socket.socket) -> None:
