@@ -6,6 +6,7 @@ so a machine that is slow or busy is so for both.
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.harness.bench import Bench, apply_all, person
 from benchmarks.harness.cpu import all_spent_s
-from benchmarks.harness.functions import kafka_event, load
+from benchmarks.harness.functions import environment, kafka_event
 from benchmarks.harness.rows import INSERT, Bar, Row, interleave
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.statements import sql_time
@@ -43,7 +44,8 @@ class Took(NamedTuple):
 
 def run(bench: Bench) -> list[Row]:
     """Measure every size of batch by itself."""
-    with closing(bench.stores()) as stores, load(bench, "consume") as consume:
+    with closing(bench.stores()) as stores, environment(bench, "consume"):
+        consume = importlib.import_module("functions.consume.handler").handler
         sizes = BATCHES[:2] if bench.quick else BATCHES
         return [row for size in sizes for row in _batches(bench, stores, consume, size)]
 

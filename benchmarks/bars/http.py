@@ -72,7 +72,10 @@ def run(bench: Bench) -> list[Row]:
         # An event that nobody may remember, as those of more coupons are.
         settings = replace(bench.settings, sold_out_memory_coupons=0)
         asked_for = bench.sold_out(opened.enter_context(closing(Stores.of(settings))))
-        wrong = _issue(bench, ours, stores, known)
+        fill(bench, stores, known, AGAIN)
+        ours.poller.start()
+        wrong = bench.drained(stores, known)
+        ours.poller.stop()
         contenders = {
             "accepted": Contender(ours, applications(accepting), 202),
             "bare round trips": Contender(bare, f"/bare/{floor}", 202),
@@ -117,15 +120,6 @@ def dollars(cpu_us: float, rows: int = 0) -> float:
     billed_ms = ceil(cpu_us * count / SHARE / 1000)  # Lambda counts whole milliseconds
     invocation = LAMBDA_REQUEST + billed_ms / 1000 * MEMORY_MB / 1024 * LAMBDA_GB_S
     return MILLION / count * (invocation + (0 if rows else HTTP_API_REQUEST))
-
-
-def _issue(bench: Bench, cloud: Cloud, stores: Stores, event_id: str) -> list[str]:
-    """Give some people a coupon, with its row in the ledger; return what is wrong with the rows."""
-    fill(bench, stores, event_id, AGAIN)
-    cloud.poller.start()
-    wrong = bench.drained(stores, event_id)
-    cloud.poller.stop()
-    return wrong
 
 
 def _rates(found: dict[str, list[Found]], wrong: list[str]) -> list[Row]:

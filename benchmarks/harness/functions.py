@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,13 +37,6 @@ def environment(bench: Bench, name: str, **settings: str) -> Iterator[None]:
             logger.registered_handler.setStream(sys.__stdout__)  # type: ignore[attr-defined]
             os.environ.clear()
             os.environ.update(before)
-
-
-@contextlib.contextmanager
-def load(bench: Bench, name: str, **settings: str) -> Iterator[Callable[[Any, Any], Any]]:
-    """Import functions/<name>/handler.py in an environment of its own; lend its handler."""
-    with environment(bench, name, **settings):
-        yield importlib.import_module(f"functions.{name}.handler").handler
 
 
 def apply_event(event_id: str, user_id: str) -> dict[str, Any]:

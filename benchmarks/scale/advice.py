@@ -12,7 +12,6 @@ from benchmarks.scale.planning import (
     FIRST_CONNECTIONS,
     MAX_BLOCK_S,
     asked,
-    busy,
     environments,
     poller_rows,
     ranked,
@@ -41,29 +40,24 @@ def recommended(opening: Opening, deployment: Deployment, aws: Aws) -> Recommend
     for many in range(1, STACKS_MAX + 1):
         share = replace(opening, burst=opening.burst / many, coupons=ceil(opening.coupons / many))
         each = advised(share, deployment, aws)
-        each = each.with_parameters(BrokerCount=max(each["BrokerCount"], _brokers(share, each, aws)))
         tight = [limit for limit in ranked(share, each, aws) if limit.tight]
         if not tight and not outside(each.parameters):
             return Recommendation(many, share, each)
     return None
 
 
-def _brokers(opening: Opening, deployment: Deployment, aws: Aws) -> int:
-    """Return how many brokers take the connections of all first winners in time."""
-    connecting = min(busy(opening, deployment, aws), opening.peak, opening.won) * FIRST_CONNECTIONS
-    return ZONES * ceil(connecting / (limits.CONNECTIONS_PER_S * MAX_BLOCK_S) / ZONES)
-
-
 def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     """Return the deployment that refuses nobody, where parameters and quotas can do it, beyond what the templates take.
 
-    What is told `reserved` is left to the sweep: for what passes every limit, see `recommended`.
+    For what passes every limit, see `recommended`.
     """
     peak, wanted = ceil(opening.peak), environments(opening, aws)
     room = wanted + ceil(wanted / SPARE)
     pollers = ceil(opening.won / opening.issued_within_s / poller_rows(aws) / limits.USABLE)
     partitions = max(pollers, deployment["KafkaPartitions"])
     connected = partitions + deployment.connected_beside  # to MySQL, beside apply
+    # Brokers that take the connections of all first winners in time.
+    connecting = min(wanted, peak, opening.won) * FIRST_CONNECTIONS / (limits.CONNECTIONS_PER_S * MAX_BLOCK_S)
     used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
 
     def larger(parameter: str, limit: str, at_least: float = 0) -> str:
@@ -85,6 +79,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
         ApplyConcurrency=concurrency,
         KafkaPartitions=partitions,
         ProvisionedPollers=pollers if pollers > deployment.pollers else deployment["ProvisionedPollers"],
+        BrokerCount=max(deployment["BrokerCount"], ZONES * ceil(connecting / ZONES)),
         BrokerType=larger("BrokerType", "Kafka: winners"),
         CacheType=larger("CacheType", "Redis: memory"),
         DatabaseClass=larger(

@@ -48,7 +48,7 @@ def main() -> None:
         console.print(table)
         return
     opening, deployment = said.opening, said.deployment
-    aws = Aws.of(measured)
+    aws = Aws(measured)
     for line in meaning(opening, deployment):
         console.print(line, highlight=False)
     console.print(f"\nAs it is, {ranked(opening, deployment, aws)[0].what} comes first.\n")
@@ -106,7 +106,7 @@ def changes(deployment: Deployment, better: Deployment) -> str:
 def sizes(measured: Times) -> Iterator[list[str]]:
     """Yield, for openings of several sizes, what comes first, what to set, and what comes first then."""
     deployment = Deployment()
-    aws = Aws.of(measured)
+    aws = Aws(measured)
 
     def first(opening: Opening, deployment: Deployment) -> str:
         limit = ranked(opening, deployment, aws)[0]
@@ -123,11 +123,9 @@ def sizes(measured: Times) -> Iterator[list[str]]:
 
 def limits_table(found: list[Limit]) -> Table:
     """Return the limits as a table, the first one first."""
-    said = Table("limit", "needed", "there is", "unit", "used", "passed", "set", box=MARKDOWN)
+    said = Table("limit", "needed", "there is", "unit", "used", box=MARKDOWN)
     for limit in found:
-        more = (limit.passed, limit.set) if limit.tight else ("", "")
-        figures = (figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
-        said.add_row(limit.what, *figures, *more)
+        said.add_row(limit.what, figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
     return said
 
 

@@ -52,8 +52,7 @@ DATABASE_CONNECTIONS_PER_VCPU = 4 * 1024 // 12  # of db.m7g, which has 4 GiB for
 # --- instances: sizes of one family have that many virtual CPUs, and cost in proportion ------------------------------
 VCPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64}
 
-# --- times that no machine of ours can tell, *assumed* ---------------------------------------------------------------
-CORE = 1.0  # how fast a core of theirs (Graviton) is, compared with the one that measured
+# --- times that no machine of ours can tell, *assumed*; AWS's cores are taken to be as fast as those that measured ----
 HOP_S = 0.0005  # to Redis or MySQL in another zone, and back
 SEND_S = 0.005  # acks=all over three zones, beside what it costs the brokers; 1 to 10 ms
 COMMIT_S = 0.003  # a commit of MySQL in two zones

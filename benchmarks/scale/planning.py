@@ -16,11 +16,6 @@ from firstcome.settings import Settings
 MAX_BLOCK_S = 0.75 * Settings().kafka_backoff_base_ms / 1000
 FIRST_CONNECTIONS = 2  # the bootstrap's, and that of the partition's leader
 
-# What helps, by the name of a parameter where there is one; `advice` says how much of it.
-CONCURRENCY = "ApplyConcurrency, quota L-B99A9384"
-MORE_BROKERS = "BrokerCount"
-MORE_STACKS = 'more stacks (docs/scale.md, "When one event outgrows one shard")'
-
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -30,8 +25,6 @@ class Limit:
     need: float
     has: float
     unit: str
-    passed: str  # what happens then
-    set: str  # what to set, by name
     soft: bool = False
     queue: bool = False
 
@@ -71,19 +64,12 @@ def busy(opening: Opening, deployment: Deployment, aws: Aws) -> int:
 
 def _front(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
     peak, there = opening.peak, deployment.environments
-    refused = "503 of API Gateway"
-    rate = min(deployment["ApiRateLimit"], deployment.api_quota)
-    yield Limit(
-        "API Gateway: throttle", peak, rate, "requests/s", "429: they ask again", "ApiRateLimit, quota L-8A5B8E43"
-    )
-    allowed = there * limits.REQUESTS_PER_ENVIRONMENT_S
-    yield Limit("Lambda: requests a second", peak, allowed, "requests/s", refused, CONCURRENCY)
-    yield Limit("Lambda: environments at work", peak * aws.won_s, there, "environments", refused, CONCURRENCY)
+    yield Limit("API Gateway: throttle", peak, min(deployment["ApiRateLimit"], deployment.api_quota), "requests/s")
+    yield Limit("Lambda: requests a second", peak, there * limits.REQUESTS_PER_ENVIRONMENT_S, "requests/s")
+    yield Limit("Lambda: environments at work", peak * aws.won_s, there, "environments")
     starting = max(environments(opening, aws), peak * limits.COLD_START_S[deployment["ColdStart"]])
     at_once = min(there, deployment.provisioned + limits.STARTS)
-    until = f"{refused}, until {limits.STARTS_PER_S} more a second are there"
-    provision = "ColdStart=provisioned, ProvisionedEnvironments"
-    yield Limit("Lambda: environments at once", starting, at_once, "environments", until, provision)
+    yield Limit("Lambda: environments at once", starting, at_once, "environments")
 
 
 def asked(opening: Opening, deployment: Deployment, aws: Aws) -> float:
@@ -99,26 +85,24 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
     kept = busy(opening, deployment, aws)
     # All events share a node, which has one core for scripts, whatever its size.
     winners, losers = 1 / times.gate_won_s, 1 / times.gate_lost_s
-    asking, slower = asked(opening, deployment, aws), "slower, then 503"
-    yield Limit("Redis: winners", opening.peak, winners, "calls/s", slower, MORE_STACKS, queue=True)
-    yield Limit("Redis: losers", asking, losers, "calls/s", slower, MORE_STACKS, queue=True)
+    yield Limit("Redis: winners", opening.peak, winners, "calls/s", queue=True)
+    yield Limit("Redis: losers", asked(opening, deployment, aws), losers, "calls/s", queue=True)
     gib = opening.won * limits.WINNER_BYTES / 2**30
     has_gib = limits.CACHE_GIB[size(deployment["CacheType"])] * limits.CACHE_USABLE
-    yield Limit("Redis: memory", gib, has_gib, "GiB", "503 to winners", "CacheType")
-    if opening.remembered:
+    yield Limit("Redis: memory", gib, has_gib, "GiB")
+    if opening.remembered:  # too late, that is some seconds later
         sent_mb = kept * opening.coupons * limits.FILTER_BYTES * opening.events / 1e6
-        mb_per_s, later = limits.CACHE_BYTES_PER_S / 1e6, "remembered some seconds later"
-        yield Limit("Redis: filters sent", sent_mb, mb_per_s, "MB/s", later, MORE_STACKS, soft=True)
+        yield Limit("Redis: filters sent", sent_mb, limits.CACHE_BYTES_PER_S / 1e6, "MB/s", soft=True)
 
 
 def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
-    brokers, swept = deployment["BrokerCount"], "`reserved`; the sweep issues them"
-    winners = min(opening.peak, opening.won)  # of the first second
+    """Yield what makes winners `reserved`, whose coupons the sweep issues."""
+    brokers, winners = deployment["BrokerCount"], min(opening.peak, opening.won)  # of the first second
     has = brokers * deployment.vcpus("BrokerType") / produced_s(aws)
-    yield Limit("Kafka: winners", winners, has, "records/s", swept, "BrokerType", soft=True, queue=True)
-    some, within = min(busy(opening, deployment, aws), winners), f"in {MAX_BLOCK_S:g} s"
-    new, has = some * FIRST_CONNECTIONS, brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
-    yield Limit("Kafka: new connections", new, has, within, swept, MORE_BROKERS, soft=True)
+    yield Limit("Kafka: winners", winners, has, "records/s", soft=True, queue=True)
+    new = min(busy(opening, deployment, aws), winners) * FIRST_CONNECTIONS
+    has = brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
+    yield Limit("Kafka: new connections", new, has, f"in {MAX_BLOCK_S:g} s", soft=True)
 
 
 def produced_s(aws: Aws) -> float:
@@ -132,21 +116,15 @@ def poller_rows(aws: Aws) -> float:
 
 
 def _ledger(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
-    need, one, partitions = (
-        opening.won / opening.issued_within_s,
-        poller_rows(aws),
-        deployment["KafkaPartitions"],
-    )
-    inserts = deployment.vcpus("DatabaseClass") / aws.times.ledger_s
-    late = f"rows later than {opening.issued_within_s:.0f} s"
-    for what, has, parameter in (
-        ("pollers", min(deployment.pollers, partitions) * one, "ProvisionedPollers"),
-        ("partitions", partitions * one, "KafkaPartitions"),
-        ("MySQL: inserts", inserts, "DatabaseClass"),
-    ):
-        yield Limit(what, need, has, "rows/s", late, parameter, soft=True, queue=True)
-    kept, unit = busy(opening, deployment, aws) + partitions + deployment.connected_beside, "connections"
-    refused = "503 to who asks for a status"
-    yield Limit("MySQL: connections", kept, deployment["DatabaseConnections"], unit, refused, "DatabaseConnections")
+    need, one, partitions = opening.won / opening.issued_within_s, poller_rows(aws), deployment["KafkaPartitions"]
+    rows = {
+        "pollers": min(deployment.pollers, partitions) * one,
+        "partitions": partitions * one,
+        "MySQL: inserts": deployment.vcpus("DatabaseClass") / aws.times.ledger_s,
+    }
+    for what, has in rows.items():
+        yield Limit(what, need, has, "rows/s", soft=True, queue=True)
+    kept = busy(opening, deployment, aws) + partitions + deployment.connected_beside
+    yield Limit("MySQL: connections", kept, deployment["DatabaseConnections"], "connections")
     carries = deployment.vcpus("DatabaseClass") * limits.DATABASE_CONNECTIONS_PER_VCPU
-    yield Limit("MySQL: memory of connections", kept, carries, unit, "slower, then it restarts", "DatabaseClass")
+    yield Limit("MySQL: memory of connections", kept, carries, "connections")

@@ -100,14 +100,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """Service times as they are there: the measured ones on its cores, and its network."""
+    """Service times as they are there: the measured ones, as if its cores were as fast, and its network."""
 
     times: Times
-
-    @classmethod
-    def of(cls, measured: Times) -> Aws:
-        """Return those that follow from the measured ones."""
-        return cls(Times(**{name: seconds / limits.CORE for name, seconds in asdict(measured).items()}))
 
     @property
     def lost_s(self) -> float:

@@ -139,7 +139,7 @@ def simulated(measured: Times, people: int, spread_s: int) -> Found:
         if people - found.admitted - found.told_by_page < 1:
             found.known_s = now
             break
-    there = Aws.of(measured)
+    there = Aws(measured)
     found.reserved = min(
         float(found.coupons), reserved(people / (spread_s + CLOCKS_S), found.sold_out_s, found.coupons)
     )

@@ -64,7 +64,7 @@ def test_turns_that_a_stack_can_take_refuse_nobody() -> None:
 def test_people_come_in_at_the_rate_that_the_model_says() -> None:
     """The first limit of `make capacity` is what the simulated crowd meets."""
     crowd = Opening(burst=1_000_000, seconds=1, coupons=100_000)
-    rate = admitted(crowd, turns.STACK, Aws.of(TIMES))
+    rate = admitted(crowd, turns.STACK, Aws(TIMES))
     assert rate == turns.STACK["ApiRateLimit"]
     assert 100_000 / found(0, 10_000_000).sold_out_s == pytest.approx(rate, rel=0.05)
 
@@ -119,7 +119,7 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
 def test_the_stack_of_the_table_is_the_one_that_is_advised() -> None:
     """For as many as it lets in, within what the templates take."""
     default = Deployment()
-    there = Aws.of(replace(TIMES, produce_s=TIMES.produce_s / 2))  # about what was measured
+    there = Aws(replace(TIMES, produce_s=TIMES.produce_s / 2))  # about what was measured
     advice = recommended(Opening(turns.ADMITTED, 10, turns.ADMITTED), default, there)
     assert advice is not None
     assert advice.stacks == 1

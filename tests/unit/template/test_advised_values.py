@@ -36,7 +36,7 @@ def refused(name: str, value: Any) -> str:
 
 
 def measured() -> Aws:
-    return Aws.of(times.read())
+    return Aws(times.read())
 
 
 @pytest.mark.parametrize("burst", BURSTS)
