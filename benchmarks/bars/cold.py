@@ -22,7 +22,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -40,7 +39,8 @@ TOPIC = "cold"  # of its own: nobody reads these records, and a drain would meet
 ROUNDS = 5
 TIMEOUT_S = 60
 FUNCTION, BARE, IMPORTS = "function", "bare round trips", "its imports alone"
-FOLDERS = {FUNCTION: "functions/apply", BARE: "benchmarks/bars/bare/apply"}
+FOLDERS = {FUNCTION: ROOT / "functions" / "apply", BARE: ROOT / "benchmarks" / "bars" / "bare" / "apply"}
+MADE = "imports"  # the folder of the handler that only imports, among the benchmark's data
 ON_DEMAND, PRIMED = "on demand", "primed"
 TYPES = {ON_DEMAND: "on-demand", PRIMED: "provisioned-concurrency"}
 RUNTIME = ("botocore", "urllib3", "python-dateutil", "six")  # what Lambda's Python has, as far as it is used
@@ -153,7 +153,7 @@ def _first_answer(bench: Bench, environ: dict[str, str], case: Case) -> Row:
     modules = [start(name).modules for name in (BARE, FUNCTION)][-1]  # once, to have them compiled
     # Backwards: who imports others is done after them, and comes first here, as it did there.
     names = [name for name in reversed(modules) if name.partition(".")[0] not in OURS]
-    folder = _folder(bench, IMPORTS)
+    folder = bench.folder / MADE
     folder.mkdir(exist_ok=True)
     (folder / "handler.py").write_text(IMPORT.format(names=names, status=case.status))
     start(IMPORTS)
@@ -192,14 +192,10 @@ def _link_layer(bench: Bench) -> None:
                 (folder / top).symlink_to(str(package.locate_file(top)))
 
 
-def _folder(bench: Bench, name: str) -> Path:
-    """Return where the handler of a contender is."""
-    return ROOT / FOLDERS[name] if name in FOLDERS else bench.folder / "imports"
-
-
 def _start(bench: Bench, name: str, event: Any, environ: dict[str, str]) -> Start:
     """Start the handler of a contender, with the layer and the standard library only."""
-    program = PROGRAM.format(paths=[str(_folder(bench, name)), str(bench.folder / "layer")], event=event)
+    folders = [FOLDERS.get(name, bench.folder / MADE), bench.folder / "layer"]
+    program = PROGRAM.format(paths=list(map(str, folders)), event=event)
     command = [sys.executable, "-I", "-S", "-X", f"pycache_prefix={bench.folder / 'pycache'}", "-c", program]
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
     return Start(*json.loads(ran.stdout.splitlines()[-1]))

@@ -32,7 +32,6 @@ FLOOR = "the same calls, "
 WINNERS, PLANNED, FULL, LATER = "accepted", "planned", "sold out", "many losers later"
 CAREFUL = 0.8  # of what is planned: a plan of more would ask for too large a node
 PATIENCE_MS = 60_000  # Redis counts the bytes one by one, and does nothing else meanwhile
-MIXED = "1 of 10 accepted"
 DECIDING = (
     "by our reading, mostly the product: deciding takes about 5 µs of Lua beside 13 µs of calls (the rows above); why "
     "the floor gets dearer within a run was not found"
@@ -44,7 +43,7 @@ NOTE = (
 
 
 def run(bench: Bench) -> list[Row]:
-    """Measure accepting, refusing what is sold out, and the mixture of an event with ten applicants a coupon."""
+    """Measure accepting, and refusing what is sold out."""
     with closing(Stores.of(replace(bench.settings, redis_timeout_ms=PATIENCE_MS))) as stores:
         gate = stores.gate
         accepting, sold_out = bench.open_event(stores, PLENTY, "accept"), bench.sold_out(stores)
@@ -65,7 +64,7 @@ def run(bench: Bench) -> list[Row]:
         bars = [*planned, Bar(LATER, FULL, 1.01, at_most=True)]
         values = {name: [size] for name, size in took.items()}
         rows.insert(0, Row("memory of the gate at its peak", "bytes a winner", values, bars))
-        rows[-1].wrong.extend(wrong_people(gate, accepting, given) if given else ["nobody has a ticket"])
+        rows[-1].wrong.extend(wrong_people(gate, accepting, given))
         bench.forget(stores, accepting, sold_out, written)
     return rows
 
@@ -98,14 +97,8 @@ def _rows(bench: Bench, gate: Gate, scripts: dict[str, list[str]]) -> list[Row]:
     commands = scripts | {"INCR": ["INCR", COUNT]}
     contenders = {name: partial(measure, name, command) for name, command in commands.items()}
     values = interleave(contenders, bench.pick(10, 1), bench.say)  # many short ones: a busy moment meets both sides
-    for measured in (cpu, inside, values):
-        rates = measured is values
-        for floor in ("", FLOOR):
-            both = zip(measured[floor + "accepted"], measured[floor + "sold out"], strict=True)
-            measured[floor + MIXED] = [_mixed(*pair, rates=rates) for pair in both]
     what = f"gate script, {CONNECTIONS} connections of redis-benchmark"
-    names = ("accepted", "sold out", MIXED)
-    bars = [Bar(name, FLOOR + name, 0.8, why_not=DECIDING if name == "accepted" else "") for name in names]
+    bars = [Bar(name, FLOOR + name, 0.8, why_not=DECIDING if name == "accepted" else "") for name in SAME_CALLS]
     row = Row(what, "people/s", values, bars, notes=[NOTE])
     row.wrong.extend(
         f"{name}: the calls {made[name]} are not those of its floor, {made[FLOOR + name]}"
@@ -117,13 +110,6 @@ def _rows(bench: Bench, gate: Gate, scripts: dict[str, list[str]]) -> list[Row]:
         Row(f"{what}: time inside the command", "µs a person", inside),
         row,
     ]
-
-
-def _mixed(accepted: float, sold_out: float, *, rates: bool) -> float:
-    """Return the value of nine losers and a winner one after the other."""
-    if rates:
-        return 1 / (0.1 / accepted + 0.9 / sold_out)
-    return 0.1 * accepted + 0.9 * sold_out
 
 
 def _cpu_s(info: dict[str, Any]) -> float:

@@ -18,7 +18,7 @@ from benchmarks.harness.bench import BARE, FEW, PLENTY, PREFIX, Bench, wrong_peo
 from benchmarks.harness.cpu import all_spent_s, spent_without_compiling_s
 from benchmarks.harness.prices import HTTP_API_REQUEST, LAMBDA_GB_S, LAMBDA_REQUEST, MILLION
 from benchmarks.harness.rows import Bar, Row, interleave
-from benchmarks.harness.tools import CONNECTIONS, Turn, applications, turn, wrk
+from benchmarks.harness.tools import CONNECTIONS, Heard, applications, turn, wrk
 from benchmarks.scale.deployment import BATCH, MEMORY_MB
 from benchmarks.scale.times import CONSUMED, CPU_UNIT, INSERTED, RECORD, SETTLED, SHARE
 from dev.cloud import Cloud
@@ -53,13 +53,6 @@ class Contender:
     people: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Turn):
-    """One turn of a contender, and what Kafka had of the cores meanwhile."""
-
-    kafka_s: float
-
-
 def run(bench: Bench) -> list[Row]:
     """Measure all contenders in turn, then have what was accepted drained, and counted by MySQL."""
     with ExitStack() as opened:
@@ -88,12 +81,12 @@ def run(bench: Bench) -> list[Row]:
         }
         servers = bench.servers.pids
 
-        def measure(name: str) -> Found:
+        def measure(name: str) -> Heard:
             each, kafka = contenders[name], spent_without_compiling_s(servers["kafka"])
             asking = partial(wrk, method=each.method, prefix=PREFIX if each.people else "", people=each.people)
             ask = partial(asking, each.cloud.api_url, each.path, TURN_S)
-            found = turn(ask, partial(each.cloud.environments, "apply"), each.status, wrong)
-            return Found(found.heard, found.cpu_us, spent_without_compiling_s(servers["kafka"]) - kafka)
+            heard = turn(ask, partial(each.cloud.environments, "apply"), each.status, wrong)
+            return replace(heard, kafka_s=spent_without_compiling_s(servers["kafka"]) - kafka)
 
         # Connections, and what the broker's virtual machine compiles when it has seen it often enough.
         for name in contenders if not bench.quick else ():
@@ -122,7 +115,7 @@ def dollars(cpu_us: float, rows: int = 0) -> float:
     return MILLION / count * (invocation + (0 if rows else HTTP_API_REQUEST))
 
 
-def _rates(found: dict[str, list[Found]], wrong: list[str]) -> list[Row]:
+def _rates(found: dict[str, list[Heard]], wrong: list[str]) -> list[Row]:
     rows = []
     for what, names in (
         ("accepted", ["accepted", "bare round trips"]),
@@ -130,9 +123,9 @@ def _rates(found: dict[str, list[Found]], wrong: list[str]) -> list[Row]:
         ("asked again", ["already", "status"]),
     ):
         # By wrk's clock, which starts when it sends, in the last round.
-        last = {name: found[name][-1].heard for name in names}
+        last = {name: found[name][-1] for name in names}
         times = (f"{name} {heard.p50_ms:.1f} and {heard.p99_ms:.1f}" for name, heard in last.items())
-        values = {name: [each.heard.rate for each in found[name]] for name in names}
+        values = {name: [each.rate for each in found[name]] for name in names}
         bars = [bar for bar in BARS if bar.of in names]
         note = f"p50 and p99, ms: {', '.join(times)}"
         title = f"HTTP, {what}, {CONNECTIONS} connections of wrk"
@@ -160,8 +153,8 @@ def _costs(cpu_us: dict[str, list[float]]) -> list[Row]:
     ]
 
 
-def _servers(found: dict[str, list[Found]], row_us: dict[str, list[float]]) -> Row:
+def _servers(found: dict[str, list[Heard]], row_us: dict[str, list[float]]) -> Row:
     """Return what a winner and a row cost the servers, without what Kafka does where nobody sends anything."""
-    idle = median(each.kafka_s / each.heard.seconds for each in found["empty handler"])
-    records = [(each.kafka_s - idle * each.heard.seconds) / each.heard.count * 1e6 for each in found["accepted"]]
+    idle = median(each.kafka_s / each.seconds for each in found["empty handler"])
+    records = [(each.kafka_s - idle * each.seconds) / each.count * 1e6 for each in found["accepted"]]
     return Row("CPU of the servers", CPU_UNIT, {RECORD: records} | row_us, notes=["`make capacity` counts with these"])

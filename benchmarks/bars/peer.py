@@ -129,7 +129,7 @@ def _answers(contest: Contest) -> list[Row]:
     def asked(name: str, side: Side, event_id: str, status: int) -> float:
         found = turn(partial(wrk, side.url, applications(event_id), bench.pick(3, 1)), side.pids, status, wrong)
         cpu_us.setdefault(name, []).append(found.cpu_us)
-        return found.heard.rate
+        return found.rate
 
     accepting, gone = ours.open(PLENTY), bench.sold_out(stores)
     accepted = {

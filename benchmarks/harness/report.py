@@ -109,10 +109,8 @@ def software() -> str:
     built = (("PGO", "--enable-optimizations"), ("LTO", "--with-lto"))
     how = ", ".join(f"{'with' if option in options else 'without'} {name}" for name, option in built)
     python = f"Python {platform.python_version()} ({platform.python_compiler()}, {how})"
-    servers = programs(["redis-server", "mariadbd", "haproxy"])
-    asking = {"Redis": [servers["redis-server"], "-v"], "MariaDB": [servers["mariadbd"], "--version"]}
-    asking["HAProxy"] = [servers["haproxy"], "-v"]
-    versions = [f"{name} {_version(command)}" for name, command in asking.items()]
+    asked = (("Redis", "redis-server", "-v"), ("MariaDB", "mariadbd", "--version"), ("HAProxy", "haproxy", "-v"))
+    versions = [f"{name} {_version([programs([program])[program], option])}" for name, program, option in asked]
     kafka = next((jar.stem.rpartition("-")[2] for jar in kafka_jars().glob("kafka_*.jar")), "?")
     return ", ".join((f"Linux {platform.release().split('-')[0]}", python, *versions, f"Kafka {kafka}"))
 

@@ -87,17 +87,6 @@ def rate(work: Callable[[], object], count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def each_us(call: Callable[[T], object], inputs: Iterable[T]) -> float:
-    """Return the median time of a call with each of the inputs, in microseconds."""
-    clock = time.perf_counter_ns
-    times = []
-    for one in inputs:
-        began = clock()
-        call(one)
-        times.append(clock() - began)
-    return median(times) / 1000
-
-
 def markdown(head: Sequence[str], rows: Iterable[Iterable[str]], right: int = 0) -> str:
     """Return a table whose last `right` columns are figures."""
     rules = ["---"] * (len(head) - right) + ["---:"] * right

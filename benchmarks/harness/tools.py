@@ -6,7 +6,7 @@ import json
 import subprocess
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,6 +43,8 @@ class Heard:
     lost: int
     p50_ms: float
     p99_ms: float
+    cpu_us: float = 0  # what the processes that answered had of the cores for each answer
+    kafka_s: float = 0  # and Kafka in all
 
     @property
     def count(self) -> int:
@@ -69,18 +71,10 @@ def wrk(url: str, path: str, seconds: int, *, method: str = "POST", prefix: str 
     return Heard(heard["duration_us"] / 1e6, statuses, heard["lost"], p50_ms, p99_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What connections heard in one turn, and what the processes that answered had of the cores for each answer."""
-
-    heard: Heard
-    cpu_us: float
-
-
-def turn(heard: Callable[[], Heard], pids: Callable[[], Iterable[int]], status: int, wrong: list[str]) -> Turn:
+def turn(asked: Callable[[], Heard], pids: Callable[[], Iterable[int]], status: int, wrong: list[str]) -> Heard:
     """Have `wrk` ask, and the kernel say what the processes spent meanwhile; note answers of another status."""
     before = all_spent_s(pids())
-    found = heard()
-    if found.lost or set(found.statuses) != {status}:
-        wrong.append(f"{found.statuses} in place of {status}, {found.lost} connections broke")
-    return Turn(found, (all_spent_s(pids()) - before) / found.count * 1e6)
+    heard = asked()
+    if heard.lost or set(heard.statuses) != {status}:
+        wrong.append(f"{heard.statuses} in place of {status}, {heard.lost} connections broke")
+    return replace(heard, cpu_us=(all_spent_s(pids()) - before) / heard.count * 1e6)

@@ -15,7 +15,6 @@ from benchmarks.scale.planning import (
     environments,
     poller_rows,
     ranked,
-    unranked,
 )
 from benchmarks.scale.times import Aws, Opening
 
@@ -58,7 +57,7 @@ def advised(opening: Opening, deployment: Deployment, aws: Aws) -> Deployment:
     connected = partitions + deployment.connected_beside  # to MySQL, beside apply
     # Brokers that take the connections of all first winners in time.
     connecting = min(wanted, peak, opening.won) * FIRST_CONNECTIONS / (limits.CONNECTIONS_PER_S * MAX_BLOCK_S)
-    used = {limit.what: limit.used / limits.USABLE for limit in unranked(opening, deployment, aws)}
+    used = {limit.what: limit.used / limits.USABLE for limit in ranked(opening, deployment, aws)}
 
     def larger(parameter: str, limit: str, at_least: float = 0) -> str:
         """Return the smallest type of the family that has room, or its largest."""

@@ -4,15 +4,13 @@
     make capacity ARGS=--sizes
 
 NAME is a parameter of template.yaml or template.infrastructure.yaml that differs from its default. Service times are
-what the benchmark `scale` has measured (benchmarks/report/times.json); AWS's limits, and what is assumed of its
+what `make bench` has measured (benchmarks/report/times.json); AWS's limits, and what is assumed of its
 machines, stand in limits.py, prices in docs/deploy.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 from collections.abc import Iterator
 from functools import partial
 from math import inf
@@ -21,11 +19,11 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness.prices import DEPLOY
+from benchmarks.harness.rows import markdown
 from benchmarks.scale import limits, times
 from benchmarks.scale.advice import STACKS_MAX, Recommendation, costs, recommended
 from benchmarks.scale.deployment import Deployment, outside, size
-from benchmarks.scale.planning import Limit, ranked
+from benchmarks.scale.planning import ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
 SIZES = (100, 1_000, 2_000, 9_000, 10_000, 100_000, 1_000_000)  # people a second, for ten seconds; a tenth of them win
@@ -36,17 +34,11 @@ OTHERS = {"api_quota": "quota L-8A5B8E43 {:,}", "lambda_quota": "quota L-B99A938
 def main() -> None:
     """Say it for what the command line expects."""
     said = _arguments()
-    try:
-        measured = times.read()
-    except FileNotFoundError as error:
-        sys.exit(f"capacity: {error.filename} is missing: restore it, or run make bench")
-    console = Console(width=170)
+    measured = times.read()
     if said.sizes:
-        table = Table(*SIZES_HEAD, box=MARKDOWN)
-        for cells in sizes(measured):
-            table.add_row(*cells)
-        console.print(table)
+        print(markdown(SIZES_HEAD, sizes(measured)))
         return
+    console = Console(width=170)
     opening, deployment = said.opening, said.deployment
     aws = Aws(measured)
     for line in meaning(opening, deployment):
@@ -63,8 +55,7 @@ def main() -> None:
         columns["so set"] = (found.each, found.share, found.stacks)
     else:
         console.print("\nNothing needs to be set.")
-    as_of = re.search(r"Prices as assumed on (\d{4}-\d{2}-\d{2})", DEPLOY.read_text())
-    console.print(f"\nCosts of all, $; prices as of {as_of[1] if as_of else 'some day'} (docs/deploy.md):")
+    console.print("\nCosts of all, $, by the prices in docs/deploy.md, where their date stands:")
     console.print(costs_table(columns, aws))
 
 
@@ -121,14 +112,6 @@ def sizes(measured: Times) -> Iterator[list[str]]:
         yield [f"{burst:,}", first(opening, deployment), *cells]
 
 
-def limits_table(found: list[Limit]) -> Table:
-    """Return the limits as a table, the first one first."""
-    said = Table("limit", "needed", "there is", "unit", "used", box=MARKDOWN)
-    for limit in found:
-        said.add_row(limit.what, figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
-    return said
-
-
 def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -> Table:
     """Return the costs of several deployments beside each other, each with its opening, in so many stacks."""
     said = Table("what", *columns, box=MARKDOWN)
@@ -142,7 +125,10 @@ def costs_table(columns: dict[str, tuple[Deployment, Opening, int]], aws: Aws) -
 
 
 def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws) -> None:
-    console.print(limits_table(ranked(opening, deployment, aws)))
+    said = Table("limit", "needed", "there is", "unit", "used", box=MARKDOWN)
+    for limit in ranked(opening, deployment, aws):
+        said.add_row(limit.what, figure(limit.need), figure(limit.has), limit.unit, times_full(limit.used))
+    console.print(said)
     rate = admitted(opening, deployment, aws)
     everybody_s, sold_out_s = opening.people / rate, opening.won / rate
     console.print(f"Answered: {rate:,.0f} people a second; everybody after {everybody_s:,.0f} s, if they ask again.")
@@ -174,14 +160,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--coupons", type=whole, default=1_000, help="of one event (1,000)")
     parser.add_argument("--seconds", type=above_0, default=10, help="how long the burst lasts (10)")
     parser.add_argument("--events", type=whole, default=1, help="events that open together (1)")
-    parser.add_argument("--issued-within", type=above_0, default=60, help="seconds until the last row (60)")
     parser.add_argument("--no-memory", action="store_true", help="as if sold out were never told from memory")
     parser.add_argument("--api-quota", type=whole, default=limits.API_REQUESTS_PER_S, help="requests a second")
     parser.add_argument("--lambda-quota", type=whole, default=limits.CONCURRENCY, help="concurrent executions")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the templates")
     said = parser.parse_args()
-    memory = not said.no_memory
-    said.opening = Opening(said.burst, said.seconds, said.coupons, said.events, said.issued_within, memory)
+    said.opening = Opening(said.burst, said.seconds, said.coupons, said.events, memory=not said.no_memory)
     for pair in said.parameters:
         if "=" not in pair:
             parser.error(f"{pair!r} has no `=`: parameters are written NAME=VALUE, options begin with --")

@@ -22,11 +22,7 @@ def template(key: str) -> dict[str, Any]:
     return {name: what for each in TEMPLATES for name, what in yaml_parse(each.read_text()).get(key, {}).items()}
 
 
-def declared() -> dict[str, dict[str, Any]]:
-    """Return every parameter of the templates, as it is declared."""
-    return template("Parameters")
-
-
+_PARAMETERS = template("Parameters")
 _RESOURCES = template("Resources")
 _STREAM = _RESOURCES["ConsumeFunction"]["Properties"]["Events"]["Stream"]["Properties"]
 MEMORY_MB = int(template("Globals")["Function"]["MemorySize"])  # of a function
@@ -45,15 +41,15 @@ class Deployment:
 
     def __post_init__(self) -> None:
         """Raise `LookupError` for a parameter that no template has."""
-        if unknown := self.parameters.keys() - declared().keys():
+        if unknown := self.parameters.keys() - _PARAMETERS.keys():
             raise LookupError(f"no template has the parameter {', '.join(sorted(unknown))}")
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a parameter; raise `LookupError` where it has none, and no default."""
-        value = self.parameters.get(name, declared()[name].get("Default"))
+        value = self.parameters.get(name, _PARAMETERS[name].get("Default"))
         if value is None:
             raise LookupError(f"{name} has no default")
-        return int(value) if declared()[name]["Type"] == "Number" else value
+        return int(value) if _PARAMETERS[name]["Type"] == "Number" else value
 
     def with_parameters(self, **parameters: Any) -> Deployment:
         """Return the same with other parameters."""
@@ -98,7 +94,7 @@ def outside(parameters: dict[str, Any]) -> list[str]:
     """Return what is wrong with values of parameters, as the templates declare them."""
     wrong = []
     for name, value in parameters.items():
-        what = declared()[name]
+        what = _PARAMETERS[name]
         low, high = what.get("MinValue", 0), what.get("MaxValue", "any")
         if what["Type"] == "Number":
             if not re.fullmatch("[0-9]+", str(value)):
@@ -109,12 +105,11 @@ def outside(parameters: dict[str, Any]) -> list[str]:
             wrong.append(f"{name}={value}: the template takes {', '.join(map(str, what['AllowedValues']))}")
         if "AllowedPattern" in what and not re.search(what["AllowedPattern"], str(value)):
             wrong.append(f"{name}={value}: the template takes {what['ConstraintDescription']}")
-    if wrong:
-        return wrong
-    deployment = Deployment(parameters)
-    provisioned, at_most = deployment.provisioned, deployment["ApplyConcurrency"]  # CloudFormation does not look
-    below = provisioned < at_most
-    return [] if below else [f"ProvisionedEnvironments={provisioned} is not below ApplyConcurrency={at_most}"]
+    # CloudFormation does not look.
+    if not wrong and (deployment := Deployment(parameters)).provisioned >= deployment["ApplyConcurrency"]:
+        at_most = deployment["ApplyConcurrency"]
+        wrong.append(f"ProvisionedEnvironments={deployment.provisioned} is not below ApplyConcurrency={at_most}")
+    return wrong
 
 
 def size(instance_type: str) -> str:

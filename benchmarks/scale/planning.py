@@ -41,15 +41,8 @@ class Limit:
 
 def ranked(opening: Opening, deployment: Deployment, aws: Aws) -> list[Limit]:
     """Return every limit, the one that comes first first."""
-    return sorted(unranked(opening, deployment, aws), key=lambda limit: -limit.used)
-
-
-def unranked(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
-    """Yield every limit, in the order of the way of an application."""
-    yield from _front(opening, deployment, aws)
-    yield from _gate(opening, deployment, aws)
-    yield from _stream(opening, deployment, aws)
-    yield from _ledger(opening, deployment, aws)
+    found = [limit for part in (_front, _gate, _stream, _ledger) for limit in part(opening, deployment, aws)]
+    return sorted(found, key=lambda limit: -limit.used)
 
 
 def environments(opening: Opening, aws: Aws) -> int:
@@ -98,16 +91,12 @@ def _gate(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]
 def _stream(opening: Opening, deployment: Deployment, aws: Aws) -> Iterator[Limit]:
     """Yield what makes winners `reserved`, whose coupons the sweep issues."""
     brokers, winners = deployment["BrokerCount"], min(opening.peak, opening.won)  # of the first second
-    has = brokers * deployment.vcpus("BrokerType") / produced_s(aws)
+    record_s = aws.times.produce_s * (1 + limits.FOLLOWER * (REPLICAS - 1))  # of its leader, and of those that copy it
+    has = brokers * deployment.vcpus("BrokerType") / record_s
     yield Limit("Kafka: winners", winners, has, "records/s", soft=True, queue=True)
     new = min(busy(opening, deployment, aws), winners) * FIRST_CONNECTIONS
     has = brokers * limits.CONNECTIONS_PER_S * MAX_BLOCK_S
     yield Limit("Kafka: new connections", new, has, f"in {MAX_BLOCK_S:g} s", soft=True)
-
-
-def produced_s(aws: Aws) -> float:
-    """Return what a record costs all brokers together, in seconds of a core: its leader, and those that copy it."""
-    return aws.times.produce_s * (1 + limits.FOLLOWER * (REPLICAS - 1))
 
 
 def poller_rows(aws: Aws) -> float:
