@@ -12,7 +12,7 @@ from dev.cloud import ROOT
 README = ROOT / "README.md"
 BEGIN, END = "<!-- figures of make bench -->\n", "<!-- end of the figures -->\n"
 # By benchmark, a word of the rows that it shows.
-SHOWN = {"apply": "", "http": "", "gate": "Redis's CPU", "consume": " 500", "drain": "", "cold": "a winner", "peer": ""}
+SHOWN = {"apply": "", "http": "", "gate": "gate script", "consume": " 500", "drain": "", "cold": "a winner", "peer": ""}
 COSTS = ("CPU of the functions", "a million of each, by this CPU")
 
 
