@@ -69,7 +69,7 @@ def assert_told(town: Town, *, full: bool, reassigned: Collection[str] = (), for
     owed = (promised.keys() - set(reassigned)) | {one.user_id for one in records}
     lost = sorted(owed - holders - open_ - refused)
     figures = {
-        "told_accepted": len(promised),
+        "told_a_ticket": len(promised),
         "rows": len(rows),
         "failed_rows": len(failures),
         "refused": len(refused),

@@ -13,7 +13,7 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 
 COLUMNS = {
-    "told_accepted": "told accepted",
+    "told_a_ticket": "told a ticket",
     "rows": "rows",
     "capacity": "of",
     "failed_rows": "failed rows",
