@@ -203,7 +203,7 @@ GUARDS = [
         f"{SCRIPTS}::test_settle_takes_the_mark_off",
     ),
     Guard(
-        "own compares the ticket",
+        "mark failed compares the ticket",
         "if read(redis.call('HGET', APPLIED, user)) == ticket then",
         "if true then",
         f"{SCRIPTS}::test_mark_failed_takes_the_mark_off_the_ticket_that_it_names",

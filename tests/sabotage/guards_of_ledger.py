@@ -91,6 +91,12 @@ GUARDS = [
         f"{REJECTED}::test_rows_that_the_server_rejects_fail_alone",
     ),
     Guard(
+        "coupon rows and failed rows are one transaction",
+        "        stored = store_failed(connection, lost)\n",
+        "        connection.commit()\n        stored = store_failed(connection, lost)\n",
+        f"{REJECTED}::test_a_batch_is_rolled_back_if_its_failed_row_cannot_be_kept",
+    ),
+    Guard(
         "what faces the internet makes no coupon",
         "GRANT SELECT, UPDATE (issued_at) ON coupon TO apply",
         "GRANT SELECT, INSERT, UPDATE (issued_at) ON coupon TO apply",
