@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.harness.rows import markdown
 from benchmarks.scale import limits, times
 from benchmarks.scale.advice import STACKS_MAX, Recommendation, costs, recommended
-from benchmarks.scale.deployment import Deployment, outside, size
+from benchmarks.scale.deployment import OF_SERVERS, Deployment, outside, size
 from benchmarks.scale.planning import ranked
 from benchmarks.scale.times import MEMORY_COUPONS, Aws, Opening, Times
 
@@ -50,7 +50,11 @@ def main() -> None:
     if found is None:
         console.print(f"\nNo number of stacks up to {STACKS_MAX:,} passes every limit: expect fewer people at once.")
     elif settings := recommendation(deployment, found):
-        console.print(f"\nTo set: {settings}\n")
+        console.print(f"\nTo set: {settings}")
+        servers = [name for name in sorted(OF_SERVERS & found.each.parameters) if found.each[name] != deployment[name]]
+        if servers:
+            console.print(f"Of template.infrastructure.yaml: {', '.join(servers)}. Of template.yaml: the others.")
+        console.print()
         _print(console, found.share, found.each, aws)
         columns["so set"] = (found.each, found.share, found.stacks)
     else:
@@ -68,10 +72,10 @@ def meaning(opening: Opening, deployment: Deployment) -> Iterator[str]:
     )
     memory = "from memory, where an event has" if opening.memory else "by Redis, as if an event had not"
     yield (
-        f"Assumed: nobody asks twice; losers are told {memory} {MEMORY_COUPONS:,} coupons or fewer; quotas of "
-        f"{deployment.api_quota:,} requests a second (L-8A5B8E43) and {deployment.lambda_quota:,} concurrent "
-        "executions (L-B99A9384) in an account that does nothing else; service times as measured here "
-        "(benchmarks/report), on cores of AWS that are as fast; AWS's limits and machines as in "
+        f"Assumed: who was refused and asks again adds no load; losers are told {memory} {MEMORY_COUPONS:,} coupons or "
+        f"fewer; quotas of {deployment.api_quota:,} requests a second (L-8A5B8E43) and "
+        f"{deployment.lambda_quota:,} concurrent executions (L-B99A9384) in an account that does nothing else; service "
+        "times as measured here (benchmarks/report), on cores of AWS that are as fast; AWS's limits and machines as in "
         "benchmarks/scale/limits.py. --help says how to change them."
     )
 
@@ -131,7 +135,9 @@ def _print(console: Console, opening: Opening, deployment: Deployment, aws: Aws)
     console.print(said)
     rate = admitted(opening, deployment, aws)
     everybody_s, sold_out_s = opening.people / rate, opening.won / rate
-    console.print(f"Answered: {rate:,.0f} people a second; everybody after {everybody_s:,.0f} s, if they ask again.")
+    console.print(
+        f"Answered: {rate:,.0f} people a second; all after {everybody_s:,.0f} s, refused ones by asking again."
+    )
     console.print(f"Sold out after {sold_out_s:,.1f} s.")
 
 

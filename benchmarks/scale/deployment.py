@@ -24,6 +24,7 @@ def template(key: str) -> dict[str, Any]:
 
 _PARAMETERS = template("Parameters")
 _RESOURCES = template("Resources")
+OF_SERVERS = yaml_parse(TEMPLATES[1].read_text())["Parameters"].keys()  # parameters of template.infrastructure.yaml
 _STREAM = _RESOURCES["ConsumeFunction"]["Properties"]["Events"]["Stream"]["Properties"]
 MEMORY_MB = int(template("Globals")["Function"]["MemorySize"])  # of a function
 BATCH = int(_STREAM["BatchSize"])  # records that an invocation of consume carries

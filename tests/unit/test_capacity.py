@@ -167,9 +167,10 @@ def test_it_says_what_the_options_mean_and_what_it_assumes(
     capacity.main()
     said = " ".join(capsys.readouterr().out.split())
     assert "10,000 people a second for 10 s: 100,000 people, of whom 1,000 get a coupon" in said
-    assert "Assumed: nobody asks twice" in said
+    assert "Assumed: who was refused and asks again adds no load" in said
     assert "quotas of 10,000 requests a second (L-8A5B8E43) and 1,000 concurrent executions" in said
     assert "To set: 2 stacks, each in an account of its own with its share" in said
+    assert "Of template.infrastructure.yaml: BrokerCount, DatabaseConnections. Of template.yaml: the others." in said
 
 
 def test_only_events_that_fit_are_remembered() -> None:
