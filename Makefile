@@ -85,7 +85,7 @@ test-deploy: lint test-sam ## all that can be proven of a deployment without an 
 
 test-faults: setup ## the crash matrix: real processes killed, real servers stopped; figures of each
 	@rm -f .local/faults/figures.jsonl
-	$(PYTEST) tests/faults
+	$(PYTEST) -n auto tests/faults
 
 test-faults-long: setup ## the outage of 130 s
 	$(PYTEST) tests/faults/long

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from firstcome.settings import Settings
 
 S = TypeVar("S", bound=Servers)
-LOCAL = ROOT / ".local" / "faults"
+LOCAL = ROOT / ".local" / f"faults{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # a folder a worker, with its servers
 HERE = Path(__file__).parent
 LONG = HERE / "long"
 ENVIRONMENTS = 4  # of apply: the machine has two cores
