@@ -7,6 +7,7 @@ import functools
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,31 @@ def test_deploy_md_asks_for_resources_that_exist() -> None:
     assert asked <= template("template.yaml")["Resources"].keys()
 
 
+def test_deploy_md_defines_its_shell_functions_first() -> None:
+    """Whatever starts a command, also within another, stands above it or is a program."""
+    programs = {
+        "aws",
+        "sam",
+        "git",
+        "make",
+        "curl",
+        "sed",
+        "tr",
+        "python3",
+        "openssl",
+        "printf",
+        "sha256sum",
+        "date",
+        "cut",
+    }
+    known = programs | {"echo", "export", "eval", "for", "do", "done"}
+    for line in (each.partition("  #")[0] for each in commands().splitlines()):
+        if made := re.match(r"(\w+)\(\) ", line):
+            known.add(made[1])
+        called = re.findall(r"(?:^|\$\(|[|;&] )([a-z]\w*)(?= )", line)
+        assert set(called) <= known, line
+
+
 def outputs(name: str) -> set[str]:
     return set(template(name).get("Outputs", ()))
 
@@ -221,6 +247,16 @@ def test_sam_is_found_where_it_is_typed(document: Path) -> None:
     typed = commands(document.read_text())
     before, sam, _ = re.split(r"(^sam )", typed, maxsplit=1, flags=re.MULTILINE) if "\nsam " in typed else ("", "", "")
     assert not sam or 'export PATH="$PWD/.venv/bin:$PATH"' in before
+
+
+@each_document
+def test_what_is_typed_is_read_by_bash(document: Path) -> None:
+    """Quotes and brackets are closed. A command goes on in lines that are indented; one with a gap is not read."""
+    blocks = re.findall(r"```console\n(.*?)```", document.read_text(), re.DOTALL)
+    typed = re.findall(r"^\$ (.*\n(?:    .*\n)*)", "\n".join(blocks), re.MULTILINE)
+    whole = "".join(each for each in typed if "<" not in each)
+    read = subprocess.run(["bash", "-n"], input=whole, capture_output=True, text=True, check=False)
+    assert not read.returncode, read.stderr
 
 
 @each_document

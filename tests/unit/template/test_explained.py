@@ -15,6 +15,7 @@ ALL = pytest.mark.parametrize(
     "template", [application, infrastructure, observability, edge], ids=lambda each: each.path.name
 )
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+UNRESERVED = 100  # executions of an account that Lambda lets no function reserve
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -81,6 +82,20 @@ def test_deploy_md_says_which_subjects_fit() -> None:
     assert {each for each in printable if not re.fullmatch(USER_ID_PATTERN, f"a{each}")} == refused
     for fits in ("auth0|5f7c8ec7c33c6c004bbafe82", "google-oauth2|103547991597142817347", "alice@example.com"):
         assert re.fullmatch(USER_ID_PATTERN, fits)
+
+
+def test_deploy_md_says_what_the_functions_reserve() -> None:
+    """Of the quota of concurrent executions, together with what Lambda keeps for all others."""
+    reserved = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in application.resources.items()
+        if "ReservedConcurrentExecutions" in each.get("Properties", {})
+    }
+    assert reserved.pop("ApplyFunction") == {"Ref": "ApplyConcurrency"}
+    apply = application.parameters["ApplyConcurrency"]["Default"]
+    row = next(line for line in DEPLOY.splitlines() if line.startswith("| Lambda, concurrent executions"))
+    assert set(map(int, re.findall(r"(?<=[ (])\d+(?=[) ])", row))) >= {apply, *reserved.values(), UNRESERVED}
+    assert f"That is {apply + sum(reserved.values()) + UNRESERVED}:" in row
 
 
 @ALL
