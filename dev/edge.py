@@ -8,6 +8,8 @@ API = "Api"
 KEPT_S = 1
 # Of the cache, in MiB: the least that haproxy takes. A view has some 300 bytes.
 KEPT_MIB = 1
+# Not in an open view, which is one answer for all: the id of the request that reached the function is another's.
+DROPPED = ("x-correlation-id", "apigw-requestid")
 # Of every answer of page and API. A browser heeds the last one over TLS only, which there is none of here.
 HEADERS = {
     "x-content-type-options": "nosniff",

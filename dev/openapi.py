@@ -48,7 +48,7 @@ Errors of this API are `{MEDIA_TYPE}` (RFC 9457) with a stable `code`. API Gatew
 `{{"message": …}}` as `application/json`: 401 and 403 (authorizer), 413 (over 10 MB), 429 (throttled), 500 and 503 (the
 function failed or did not answer in time); retry the last three. Another method of a path is answered 405
 `method_not_allowed` with `Allow`, another path 404 `unknown_path`. Every answer carries `X-Correlation-Id`: the one
-that was sent, or API Gateway's request id."""
+that was sent, or API Gateway's request id; behind the edge not the view of an event, which is one answer for all."""
 
 
 def document() -> Json:

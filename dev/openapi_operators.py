@@ -41,7 +41,8 @@ What may take longer than an HTTP API waits answers 202 with an operation; `GET 
 Errors are `{MEDIA_TYPE}` (RFC 9457) with a stable `code` and the correlation id. API Gateway answers some requests by
 itself, with `{{"message": …}}` as `application/json`: 401 (no valid token), 404 (no such path), 413, 429 (throttled),
 500 and 503 (the function failed, or too many ask at once). After 500, 503 and a lost connection, whether a change was
-made is not known: repeat it with its `request_id`."""
+made is not known: repeat it with its `request_id`. 409 `unsuitable` names what somebody has to change in a server: the
+same request helps no sooner."""
 
 _COUNTED: Json = {"type": "integer", "minimum": 1, "maximum": fields.ID_MAX}
 _MOMENT: Json = {"type": "string", "format": "date-time"}
@@ -125,7 +126,7 @@ def _looking(route: Route) -> Json:
         named = {field.name: field for field in action.fields}
     parameters = [_parameter(name, named[name], "path") for name in re.findall(r"\{(\w+)\}", route.path)]
     parameters += [_parameter(name, named[field], "query") for name, field in route.query.items()]
-    statuses = (400, 401, 403, 404, 500, 503) if route.action else (401, 403, 500)
+    statuses = (400, 401, 403, 404, 409, 500, 503) if route.action else (401, 403, 500)
     return {
         "operationId": route.name,
         "summary": about,

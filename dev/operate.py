@@ -32,7 +32,8 @@ HELP = ("help", "--help", "-h")
 NOT_KNOWN = "Whether the action was carried out is not known: look with show"
 CTRL_C = 130  # the exit code of a command that Ctrl-C has ended
 DECIDED = ("BadInput",)  # what the function raises when it has done nothing: its message says what to do
-UNKNOWN = ("Unavailable", "Unsuitable")  # a server is away or unsuitable: its message says which
+UNKNOWN = ("Unavailable",)  # a server is away: its message says which
+UNSUITABLE = ("Unsuitable",)  # a server is not set up for it: its message says what somebody has to change
 
 
 class Mistake(Exception):  # noqa: N818  an answer to whoever typed, no fault of ours
@@ -172,6 +173,8 @@ def _plain(error: InvocationError, url: str) -> str:
         return str(said)
     if kind in UNKNOWN:
         return f"a server cannot be used ({said}): try again when it is back"
+    if kind in UNSUITABLE:
+        return f"a server is not set up for this ({said}): change that, then repeat it"
     return f"the function failed ({said}); the logs are in .local/logs. {NOT_KNOWN}"
 
 

@@ -96,12 +96,14 @@ def _kept(found: str) -> list[str]:
     haproxy keeps a 200 that says for how long, and no error. The page has an origin of its own here, and the answer
     says that it may read it. haproxy 2.6 does not vary by origin: so it stands behind the path while that is looked up.
     """
-    unsaid = ("authorization", "cookie", "cache-control", "pragma")  # with the last two one would ask past the cache
+    # With cache-control and pragma one would ask past the cache.
+    unsaid = ("authorization", "cookie", "x-correlation-id", "cache-control", "pragma")
     return [
         *(f"http-request del-header {name} if {found}" for name in unsaid),
         f"http-request set-pathq %[path]?%[req.hdr(origin),url_enc] if {found}",
         f"http-request cache-use {KEPT} if {found}",
         f"http-request set-pathq %[path] if {found}",
+        *(f"http-response del-header {name} if {found}" for name in edge.DROPPED),
         f"http-response cache-store {KEPT} if {found}",
     ]
 

@@ -59,8 +59,10 @@ pytest_xdist_auto_num_workers = workers.number
 pytest_xdist_make_scheduler = workers.scheduler
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with the name of its folder, `pytest -m integration`, and those that coverage need not count."""
+    if not hasattr(config, "workerinput"):  # a worker's ids the scheduler looks at
+        workers.tell_apart(item.nodeid for item in items)
     for item in items:
         if item.nodeid.startswith(measured.NOT_COUNTED):
             item.add_marker("no_cover")

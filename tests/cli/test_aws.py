@@ -82,6 +82,7 @@ def test_the_outputs_say_where_everything_is(stack: Stack) -> None:
         ({"errorType": "BadInput", "errorMessage": "capacity must be a whole number"}, Refused),
         ({"errorType": "BadInput", "errorMessage": "there is no event e"}, NotThere),
         ({"errorType": "Forbidden", "errorMessage": "end is for admins"}, Refused),
+        ({"errorType": "Unsuitable", "errorMessage": "redis: version 6 is too old"}, Refused),
         ({"errorType": "Unavailable", "errorMessage": "redis is away"}, Unknown),
         ({"errorType": "Sandbox.Timedout", "errorMessage": "timed out"}, Unknown),
         ({"errorType": "OperationalError", "errorMessage": "gone"}, Unknown),

@@ -63,7 +63,8 @@ def handler(event, context):
     status = event.get("pathParameters", {}).get("status", "200")
     told = {"request": context.aws_request_id, "headers": event["headers"], "query": event["rawQueryString"]}
     return {"statusCode": int(status) if status.isdigit() else 200, "body": json.dumps(told),
-            "headers": {"content-type": "application/json", "cache-control": "public, max-age=1"}}
+            "headers": {"content-type": "application/json", "cache-control": "public, max-age=1",
+                        "x-correlation-id": event["headers"].get("x-correlation-id", context.aws_request_id)}}
 """
 
 
@@ -121,6 +122,16 @@ def test_a_view_is_the_same_for_everybody(cloud: Cloud, door: httpx.Client) -> N
     assert not {"authorization", "cookie"} & said["headers"].keys()
     assert door.get("/views/summer?event=x").json()["query"] == ""
     share(door, "/views/summer?a=1", {}, {})
+
+
+def test_a_view_names_nobodys_request(cloud: Cloud, door: httpx.Client) -> None:
+    """Whose request it was that reached the function is no business of those who share its answer."""
+    own = [{"x-correlation-id": name} for name in ("alice-1", "bob-2")]
+    said = share(door, "/views/winter", *own)
+    assert "x-correlation-id" not in said["headers"]
+    assert not set(edge.DROPPED) & door.get("/views/winter", headers=own[0]).headers.keys()
+    assert not set(edge.DROPPED) & door.get("/views/404", headers=own[0]).headers.keys()
+    assert set(edge.DROPPED) <= door.get("/mine", headers=own[0] | bearer(cloud, "alice")).headers.keys()
 
 
 def test_a_page_may_read_a_view_that_was_kept_for_another(door: httpx.Client) -> None:

@@ -14,10 +14,12 @@ import pytest
 from firstcome.ledger.connect import mysql_connection
 from firstcome.ledger.ledger import Ledger
 from firstcome.rules import Unavailable, Unsuitable
+from tests.operators import Door, token
 from tests.patience import PATIENCE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from firstcome.settings import Settings
     from tests.api import Api
@@ -90,6 +92,17 @@ def test_apply_says_try_again_while_a_password_needs_tls(
     [line] = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
     assert "over TLS only: set mysql_ca_file" in line.__dict__["reason"]
     assert line.exc_info is None
+
+
+def test_an_operator_is_told_that_a_password_needs_tls(
+    load_handler: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, and not to try again: somebody has to set it."""
+    with a_cold_mysql() as url:
+        monkeypatch.setenv("FIRSTCOME_MYSQL_URL", url)
+        answer = Door(load_handler("operate", "web"), token("ada", "viewer")).get("/events")
+    assert answer.code == (409, "unsuitable")
+    assert answer.body["detail"] == "mysql: it takes this password over TLS only: set mysql_ca_file"
 
 
 @pytest.mark.parametrize(

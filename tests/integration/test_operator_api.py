@@ -142,6 +142,15 @@ def test_a_server_that_is_away_is_answered_503(door: Door, world: World, monkeyp
     away.close()
 
 
+def test_a_server_that_is_not_set_up_for_it_is_told_by_name(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """To repeat it does not help: 409 names what somebody has to change, and the log has it, as it is no mistake."""
+    answer = door.post("/actions/migrate", replication=3)
+    assert answer.code == (409, "unsuitable")
+    assert answer.body["detail"].endswith("replication is 1, expected 3: add replicas")
+    [line] = [record for record in caplog.records if record.message == "operator_api"]
+    assert "Unsuitable" in line.reason  # type: ignore[attr-defined]
+
+
 def test_redrive_and_refuse_by_row(failed: World, door: Door) -> None:
     """What has no event in its path is asked for without one."""
     [row] = door.get("/failed", status="waiting").body["rows"]

@@ -31,15 +31,18 @@ def url(
     world: World,
     load_handler: Callable[..., ModuleType],
     monkeypatch: pytest.MonkeyPatch,
+    group: str,
 ) -> Iterator[str]:
-    """Serve an execution environment over the world's servers, to an admin: what others get is in the unit tests."""
+    """Serve an execution environment over the world's servers, to somebody of the group."""
     for name in ("redis_url", "kafka_bootstrap", "kafka_topic", "kafka_group", "mysql_url"):
         monkeypatch.setenv(f"FIRSTCOME_{name.upper()}", str(getattr(world.stores.settings, name)))
     monkeypatch.setenv("FIRSTCOME_RESTORE_WAIT_MS", "0")
-    with served(Door(load_handler("operate", "web"), token("ada", "admin"))) as url:
+    with served(Door(load_handler("operate", "web"), token("ada", group))) as url:
         yield url
 
 
+# What others than an admin get is in the unit tests. Without a parameter of pytest's, schemathesis's tests share an id.
+@pytest.mark.parametrize("group", ["admin"])
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_asked_the_answer_is_documented(case: schemathesis.Case[Any], url: str, world: World) -> None:

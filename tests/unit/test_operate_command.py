@@ -177,6 +177,11 @@ def test_somebody_else_at_the_address_is_no_traceback(somebody: tuple[Path, thre
     [
         (("BadInput", "there is no event e"), None, "there is no event e"),
         (("Unavailable", "mysql: away"), None, "a server cannot be used (mysql: away): try again when it is back"),
+        (
+            ("Unsuitable", "mysql: old"),
+            None,
+            "a server is not set up for this (mysql: old): change that, then repeat it",
+        ),
         (("KeyError", "'x'"), None, f"the function failed ('x'); the logs are in .local/logs. {operate.NOT_KNOWN}"),
         (
             ("ConnectionResetError", "reset"),

@@ -15,8 +15,9 @@ INVOKE_PATH = "/2015-03-31/functions/operate/invocations"
 # Lambda ends a function after 900 s; the answer needs a moment more.
 INVOKE_TIMEOUT = httpx.Timeout(960.0, connect=5.0)
 
-# What the function raises when it has done nothing, by the names of its errors; everything else is not known.
-DEFINITE = {"BadInput", "Forbidden"}
+# What the function raises by name, and the code for it: the same request is answered the same, until somebody changes
+# what the error's words name. Everything else is not known.
+DEFINITE = {"BadInput": "refused", "Forbidden": "forbidden", "Unsuitable": "unsuitable"}
 NOT_THERE = ("there is no ", "no such ")  # how its sentence begins where that is the reason
 
 
@@ -78,7 +79,7 @@ def of_error(said: Mapping[str, Any]) -> FirstcomeError:
         return Unknown(f"{detail} ({kind})")
     if detail.startswith(NOT_THERE):
         return NotThere("not_there", detail)
-    return Refused("forbidden" if kind == "Forbidden" else "refused", detail)
+    return Refused(DEFINITE[kind], detail)
 
 
 def find_cloud(named: Path | None, start: Path) -> Local:

@@ -123,7 +123,16 @@ def test_the_local_front_keeps_a_view_as_long() -> None:
     assert show["Properties"]["ApiId"] == {"Ref": local_edge.API}
 
 
-@pytest.mark.parametrize("policy", ["PagesHeaders", "ApiHeaders"])
+def test_an_answer_for_all_names_nobodys_request() -> None:
+    """What one person alone is told keeps the id of their request."""
+    headers = edge.resources[behaviour("/events/spring-sale")["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
+    removed = headers["ResponseHeadersPolicyConfig"]["RemoveHeadersConfig"]["Items"]
+    assert {each["Header"] for each in removed} == set(local_edge.DROPPED)
+    own = edge.resources[behaviour("/events/spring-sale/applications")["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
+    assert "RemoveHeadersConfig" not in own["ResponseHeadersPolicyConfig"]
+
+
+@pytest.mark.parametrize("policy", ["PagesHeaders", "ApiHeaders", "EventHeaders"])
 def test_the_local_front_sends_the_same_headers(policy: str) -> None:
     """Of page and API; that each of them has its policy, the next test says."""
     said = edge.resources[policy]["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
@@ -153,8 +162,8 @@ def test_the_pages_headers_are_those_of_the_local_front() -> None:
     [kept] = config["CustomHeadersConfig"]["Items"]
     assert f"Cache-Control: {kept['Value']}" in (ROOT / "docs" / "page.md").read_text()
     assert behaviour("/")["ResponseHeadersPolicyId"] == {"Ref": "PagesHeaders"}
-    for path in ("/events/x", "/events/x/applications"):
-        assert behaviour(path)["ResponseHeadersPolicyId"] == {"Ref": "ApiHeaders"}
+    assert behaviour("/events/x")["ResponseHeadersPolicyId"] == {"Ref": "EventHeaders"}
+    assert behaviour("/events/x/applications")["ResponseHeadersPolicyId"] == {"Ref": "ApiHeaders"}
 
 
 def test_only_the_distribution_reads_the_pages() -> None:

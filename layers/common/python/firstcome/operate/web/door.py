@@ -11,7 +11,7 @@ from firstcome.operate.web import routes
 from firstcome.operate.web.identity import identify
 from firstcome.operate.web.problem import MAX_BODY_BYTES, Problem, refusal
 from firstcome.operate.who import Forbidden, Group, Who
-from firstcome.rules import BadInput
+from firstcome.rules import BadInput, Unsuitable
 from firstcome.runtime import http
 from firstcome.runtime.redaction import mark
 from firstcome.runtime.telemetry import logger
@@ -94,8 +94,8 @@ def _value(field: Field, text: str) -> str | int:
 
 
 def _log(error: Exception, status: int, correlation_id: str) -> None:
-    """Write what is no answer to a mistake: a server that is away, or a fault of ours, with its traceback."""
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    """Write what is no answer to a mistake: a server that cannot be used, or a fault of ours, with its traceback."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, Unsuitable):
         write = logger.exception if status == HTTPStatus.INTERNAL_SERVER_ERROR else logger.warning
         write("operator_api", extra={"reason": repr(error), "correlation_id": correlation_id})
 

@@ -4,7 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 from firstcome.operate.table import ACTIONS
-from firstcome.rules import BadInput, Unavailable
+from firstcome.rules import BadInput, Unavailable, Unsuitable
 from firstcome.runtime.http import RETRY_AFTER_S, Meaning, document
 
 # Of a request. Lambda takes 6 MB; a body that arrives as base64 is a third longer there.
@@ -45,6 +45,7 @@ CODES: dict[str, Meaning] = {
     "redeemed": Meaning(409, "The coupon is redeemed", "take the redemption back first"),
     "too_late": Meaning(409, "The opening is too near to be moved", "pause the event instead"),
     "request_id_used": Meaning(409, "The request id was another request's", "make a new one for each request"),
+    "unsuitable": Meaning(409, "A server is not set up for this", "change what the detail names, then repeat it"),
     "body_too_large": Meaning(413, "The body is too large", f"the body may have {MAX_BODY_BYTES} bytes"),
     "unsupported_media_type": Meaning(415, "The body must be JSON", "Content-Type must be application/json"),
     "internal": Meaning(500, "Something went wrong here", "the fault is ours; the log has it under the correlation id"),
@@ -95,6 +96,8 @@ def _told(error: Exception) -> tuple[str, str, dict[str, str]]:
             return error.code, error.detail, error.headers
         case BadInput():
             return error.code, error.detail, {}
+        case Unsuitable():  # no 503, which says to repeat it: somebody has to change what its words name
+            return "unsuitable", str(error), {}
         case Unavailable():
             wait_s = random.randint(*RETRY_AFTER_S)  # noqa: S311  jitter needs no cryptography
             return "try_again", "", {"Retry-After": str(wait_s)}
