@@ -39,7 +39,7 @@ an opening.
 | exit code | says |
 | --- | --- |
 | 0 | done |
-| 1 | refused, or not there |
+| 1 | refused, not there, or a server has to be set up otherwise first (code `unsuitable`) |
 | 2 | wrong usage |
 | 3 | not known whether it was done: repeat it, which is safe (a change under the `--request-id` that is named) |
 | 4 | the audit, the rehearsal or the turn has a finding; a live event without one ends with 0 |
