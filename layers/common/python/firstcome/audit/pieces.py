@@ -187,8 +187,9 @@ def _refusals(stores: Stores, event: Event, this: Progress) -> str | None:
 
 def _stream(stores: Stores, event: Event, this: Progress) -> int | None:
     """Follow a page of records: what the group has read must have come to something. Each is read once."""
-    number = this.cursor or 0
-    if number == len(this.parts):
+    # Asking Kafka for a page takes connections, and most parts of a small event have nothing.
+    filled = (number for number in range(this.cursor or 0, len(this.parts)) if _has_records(this.parts[number]))
+    if (number := next(filled, None)) is None:
         return None
     page = stores.reader.page(event.event_id, this.parts[number], stores.settings.audit_piece)
     # Older ones are of an event of the same name that was wiped.
@@ -201,7 +202,11 @@ def _stream(stores: Stores, event: Event, this: Progress) -> int | None:
     this.seen["unread"] += len(page.unread)
     this.seen["delivered"] += len(read) + sum(one.applied_at_ms >= event.created_at_ms for one in page.unread)
     this.parts[number] = page.rest
-    return number if page.rest.start < page.rest.end else number + 1
+    return number if _has_records(page.rest) else number + 1
+
+
+def _has_records(part: Part) -> bool:
+    return part.start < part.end
 
 
 def _numbers(stores: Stores, event: Event, this: Progress) -> int | None:
