@@ -1,5 +1,6 @@
 """The connection to the ledger: one statement, or one transaction, at a time."""
 
+import random
 import time
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
@@ -16,6 +17,9 @@ from firstcome.settings import Settings
 # As text: pymysql's class takes no parameter outside its stubs.
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 _T = TypeVar("_T")
+
+# At most, by chance, before a victim tries again: those who met in a deadlock must not meet there again.
+DEADLOCK_PAUSE_S = 0.05
 
 
 class Database:
@@ -84,6 +88,7 @@ class Database:
                     continue  # nothing was committed; the next connection is a fresh one, so this happens once
                 if is_deadlock(error) and deadlocks < self.settings.mysql_deadlock_retries:
                     deadlocks += 1
+                    time.sleep(random.uniform(0, DEADLOCK_PAUSE_S))  # noqa: S311  jitter
                     continue
                 if setting := unsuitable(error):
                     raise Unsuitable("mysql", setting) from error
