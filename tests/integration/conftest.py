@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from firstcome.ledger.database import Connection
+
 
 @pytest.fixture(scope="session")
 def ledger_settings(mysql_url: str) -> Settings:
@@ -49,6 +52,20 @@ def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
             cursor.execute(f"DELETE FROM {table}")
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def hasty(ledger: Ledger) -> Iterator[Ledger]:
+    """A ledger that says `Unavailable` at the first lock that it would have to wait for."""
+
+    def connect() -> Connection:
+        connection = ledger.connect()
+        with connection.cursor() as cursor:
+            cursor.execute("SET innodb_lock_wait_timeout = 1")
+        return connection
+
+    with closing(Ledger(connect, Settings(mysql_deadlock_retries=0))) as hasty:
+        yield hasty
 
 
 @pytest.fixture

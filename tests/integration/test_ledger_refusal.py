@@ -7,34 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firstcome.ledger.coupons import Outcome
-from firstcome.ledger.ledger import Ledger
 from firstcome.ledger.refusals import Refused
 from firstcome.ledger.statements import statements
 from firstcome.rules import BadInput, FailedStatus, Unavailable
-from firstcome.settings import Settings
 from tests.integration.claims import claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from firstcome.ledger.database import Connection
+    from firstcome.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.usefixtures("event_e")
-
-
-@pytest.fixture
-def impatient(ledger: Ledger) -> Iterator[Ledger]:
-    """A ledger that says `Unavailable` at the first lock that it would have to wait for."""
-
-    def connect() -> Connection:
-        connection = ledger.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("SET innodb_lock_wait_timeout = 1")
-        return connection
-
-    impatient = Ledger(connect, Settings(mysql_deadlock_retries=0))
-    yield impatient
-    impatient.close()
 
 
 def test_a_refused_person_gets_no_row_whatever_is_delivered(ledger: Ledger) -> None:
@@ -82,37 +63,37 @@ def test_refusing_in_an_event_that_is_not_there_is_bad_input(ledger: Ledger) -> 
     assert ledger.refusals("nowhere") == []
 
 
-def test_a_refusal_waits_for_a_batch_that_may_hold_the_person(ledger: Ledger, impatient: Ledger) -> None:
+def test_a_refusal_waits_for_a_batch_that_may_hold_the_person(ledger: Ledger, hasty: Ledger) -> None:
     """The insert holds the event's row until it commits: the refusal is before or after the whole batch."""
     with ledger.connect() as other:
         other.begin()
         batch = '[["E", 3, "somebody", "2030-01-01 00:00:00.000"]]'
         assert statements.insert_coupons(other, batch=batch) == 1
         with pytest.raises(Unavailable, match="1205"):
-            impatient.refuse("E", "a", "for the test")
+            hasty.refuse("E", "a", "for the test")
         other.commit()
-    assert impatient.refuse("E", "somebody", "too late").row is not None
+    assert hasty.refuse("E", "somebody", "too late").row is not None
 
 
-def test_a_batch_waits_for_a_refusal(ledger: Ledger, impatient: Ledger) -> None:
+def test_a_batch_waits_for_a_refusal(ledger: Ledger, hasty: Ledger) -> None:
     """The refusal holds the event's row: a batch is judged by what it decided."""
     with ledger.connect() as other:
         other.begin()
         assert statements.lock_event(other, event_id="E") is not None
         with pytest.raises(Unavailable, match="1205"):
-            impatient.write([claim("a", 1)])
+            hasty.write([claim("a", 1)])
         statements.insert_refusal(other, event_id="E", user_id="a", reason="first")
         other.commit()
-    assert impatient.write([claim("a", 1)]).verdicts[0].outcome is Outcome.REFUSED
+    assert hasty.write([claim("a", 1)]).verdicts[0].outcome is Outcome.REFUSED
 
 
-def test_the_read_back_waits_for_what_is_not_committed_yet(ledger: Ledger, impatient: Ledger) -> None:
+def test_the_read_back_waits_for_what_is_not_committed_yet(ledger: Ledger, hasty: Ledger) -> None:
     """A verdict comes from committed rows, never from a snapshot that is behind them."""
     ledger.refuse("E", "b", "for the test")
     with ledger.connect() as other:
         other.begin()
         assert statements.insert_coupons(other, batch='[["E", 1, "a", "2030-01-01 00:00:00.000"]]') == 1
         with pytest.raises(Unavailable, match="1205"):
-            impatient.write([claim("b", 1)])
+            hasty.write([claim("b", 1)])
         other.commit()
-    assert impatient.write([claim("b", 1)]).verdicts[0].ticket_has_row
+    assert hasty.write([claim("b", 1)]).verdicts[0].ticket_has_row

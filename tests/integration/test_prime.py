@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from firstcome.runtime.prime import AHEAD, TYPE, prime
 from firstcome.settings import Settings
 from firstcome.stream.producer import Stream
 from tests.api import JSON
+from tests.integration.secret import accepted
 from tests.proxy import Proxy
 from tests.waits import watch
 
@@ -58,17 +58,6 @@ def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     credentials.forget_all()
     redaction.forget_key()
-
-
-def accepted(server: socket.socket) -> int:
-    """How many have connected since it was last asked."""
-    server.setblocking(False)
-    number = 0
-    with suppress(BlockingIOError):
-        while True:
-            server.accept()[0].close()
-            number += 1
-    return number
 
 
 def at(server: socket.socket) -> str:
