@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dev.openapi_parts import EVENT_ID, SHA256, TIME, USER_ID, Json, object_of
+from dev.openapi_parts import EVENT_ID, EVENT_STATE, SHA256, TIME, USER_ID, Json, object_of
 from firstcome import rules
 from firstcome.operate.outcomes import GateOutcome
 from firstcome.operate.who import Group
@@ -24,10 +24,7 @@ _EVENT: Json = object_of(
     {
         "event_id": EVENT_ID,
         "name": {"type": "string"},
-        "state": {
-            "type": "string",
-            "enum": [each for each in rules.EventState if each is not rules.EventState.DELETED],
-        },
+        "state": EVENT_STATE,
         "capacity": {"type": "integer", "minimum": 1},
         "opens_at": TIME,
         "closes_at": TIME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dev.openapi_parts import (
     EVENT_ID,
+    EVENT_STATE,
     RETRY_AFTER,
     SHA256,
     TIME,
@@ -119,10 +120,7 @@ SCHEMAS: Json = {
         {
             "event_id": EVENT_ID,
             "name": {"type": "string"},
-            "state": {
-                "type": "string",
-                "enum": [state for state in rules.EventState if state is not rules.EventState.DELETED],
-            },
+            "state": EVENT_STATE,
             "capacity": {"type": "integer", "minimum": 1},
             "remaining": {"type": "integer", "minimum": 0, "description": "0 once the event has ended"},
             "opens_at": TIME,

@@ -15,6 +15,11 @@ Json = dict[str, Any]
 
 EVENT_ID: Json = {"type": "string", "pattern": f"^{rules.EVENT_ID_PATTERN}$"}
 USER_ID: Json = {"type": "string", "pattern": f"^{rules.USER_ID_PATTERN}$"}
+# A deleted event is told to nobody.
+EVENT_STATE: Json = {
+    "type": "string",
+    "enum": [state for state in rules.EventState if state is not rules.EventState.DELETED],
+}
 SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TIME: Json = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}
 
