@@ -205,9 +205,13 @@ class Servers:
             for server in self.ours.values():
                 server.wait_ready()
                 say(f"{server.name}: {server.host}:{server.port}")
+            self.assemble()
         except BaseException:  # Ctrl-C too
             self.stop()
             raise
+
+    def assemble(self) -> None:
+        """Make of servers that are up what clients are to meet; these three stand alone."""
 
     def stop(self) -> None:
         """End all of ours, the ones of a former run too. Those that the environment names stay."""

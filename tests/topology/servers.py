@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
-from dev.install import kafka_jars, programs
-from dev.servers import Server, Servers
+from dev.install import kafka_jars
+from dev.servers import Servers
 from tests.topology.brokers import Brokers
 from tests.topology.gates import Cluster, Pair
 from tests.topology.ledgers import Ledgers
@@ -65,23 +64,16 @@ class Topology(Servers):
 
     def start(self, say: Callable[[str], None] = print, *, dies_with_us: bool = False) -> None:
         """Have all of them answering and knowing each other; stop them again where one does not come up."""
-        programs([program for server in self.ours.values() for program in server.recipe.programs], say)
         kafka_jars(say)
-        try:
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(Server.prepare, self.ours.values()))
-            for server in self.ours.values():
-                server.launch(dies_with_us=dies_with_us)
-            for server in self.ours.values():
-                server.wait_ready()
-            for endpoint in self._endpoints:
-                endpoint.start()
-            self.ledgers.assemble()
-            self.cluster.assemble()
-            self.mend()
-        except BaseException:
-            self.stop()
-            raise
+        super().start(say, dies_with_us=dies_with_us)
+
+    def assemble(self) -> None:
+        """Have replicas follow their primaries, and clients reach whoever leads."""
+        for endpoint in self._endpoints:
+            endpoint.start()
+        self.ledgers.assemble()
+        self.cluster.assemble()
+        self.mend()
 
     def mend(self) -> None:
         """Have everything up, every replica in step, every leader where it belongs."""
